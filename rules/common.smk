@@ -1,0 +1,79 @@
+"""What all rules share: the checked configuration, the sheets, the shards, and where things lie."""
+
+import os
+from pathlib import Path
+
+from scripts.common.code import modules_of
+from scripts.common.configuration import check_configuration, read_sheets
+from scripts.common.identity import shard_names
+
+SHEETS = read_sheets(Path(workflow.basedir) / "config")
+check_configuration(config, SHEETS, Path(workflow.basedir) / "config")
+
+GENERATORS = config["generate"]["generators"]
+SCRAPED = [name for name in GENERATORS if SHEETS["generators"][name].get("scraped")]
+GENERATED = [name for name in GENERATORS if name not in SCRAPED]
+DIMENSIONS = config["evaluate"]["dimensions"]
+DETECTORS = config["detect"]["detectors"]
+TRACERS = config["trace"]["tracers"]
+REAL_SOURCES = config["split"]["tip_id"]["real"]
+TEXT_SOURCES = config["split"]["tip_id"]["text_generated"]
+SHARDS = shard_names(config["curate"]["shards"])
+
+
+wildcard_constraints:
+    shard=r"\d{5}",
+    generator="|".join(GENERATORS),
+    dimension="|".join(DIMENSIONS),
+    detector="|".join(DETECTORS) or "none",
+    setting="same_domain|cross_domain",
+
+
+def code_of(script, *backends):
+    """Return the project's modules that a script imports, as inputs of its rule."""
+    return modules_of(script, *backends)
+
+
+def shards_of(generator):
+    """Return the shard names of a generator's videos: scraped ones lie with their prompts."""
+    stage = "curate" if generator in SCRAPED else "generate"
+    return shard_names(config[stage]["shards"])
+
+
+def video_tars(generator):
+    """Return all tars of a generator's videos."""
+    return expand(
+        "results/videos/{generator}/{shard}.tar",
+        generator=generator,
+        shard=shards_of(generator),
+    )
+
+
+def video_indexes(generator):
+    """Return the indexes beside ``video_tars``, in the same order."""
+    return [tar.removesuffix(".tar") + ".parquet" for tar in video_tars(generator)]
+
+
+def get_generator_tars(wildcards):
+    """Return all video tars of the wildcard's generator."""
+    return video_tars(wildcards.generator)
+
+
+def get_generator_indexes(wildcards):
+    """Return all video indexes of the wildcard's generator."""
+    return video_indexes(wildcards.generator)
+
+
+def image_tars():
+    """Return all tars of image prompts."""
+    return expand("results/images/{shard}.tar", shard=SHARDS)
+
+
+def image_indexes():
+    """Return the indexes beside ``image_tars``, in the same order."""
+    return expand("results/images/{shard}.parquet", shard=SHARDS)
+
+
+def label_of(sheet, name):
+    """Return how tables and figures call an entry of a sheet."""
+    return SHEETS[sheet][name].get("label", name)

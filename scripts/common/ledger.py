@@ -1,0 +1,239 @@
+"""The ledger: finished items outlive the job that made them.
+
+Snakemake deletes a job's outputs before it runs and when it fails. What is slow per item is
+therefore kept under ``results/.ledger/<stage>/<fingerprint>/<shard>/`` as well, in parts that are
+put in place by an atomic rename. Nothing there is needed for correctness; deleting it costs time.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+
+from scripts.common.errors import UserError
+from scripts.common.progress import progress
+from scripts.common.shards import Shard, ShardItem
+from scripts.common.tables import read_table, write_table
+from scripts.common.video import VideoProperties
+
+LEDGER = Path("results/.ledger")
+"""Where ledgers lie, seen from the working directory of the workflow."""
+
+
+class RowLedger:
+    """Rows of finished items, such as embeddings and scores.
+
+    Use it as a context manager; what was added is written at the latest when it closes, also
+    when an error closes it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        schema: pa.Schema,
+        *,
+        key: str = "uuid",
+        flush_rows: int = 1_000,
+        flush_seconds: float = 10.0,
+    ):
+        """Open the ledger and read what it holds.
+
+        Args:
+            folder: ``LEDGER / stage / fingerprint / shard``.
+            schema: of the rows (``table_schema``).
+            key: the column that names an item.
+            flush_rows: write a part after so many rows...
+            flush_seconds: ...or after so many seconds, whichever comes first.
+        """
+        self._folder, self._schema, self._key = Path(folder), schema, key
+        self._flush_rows, self._flush_seconds = flush_rows, flush_seconds
+        self._pending: list[dict] = []
+        self._flushed_at = time.monotonic()
+        self.rows: dict[str, dict] = {}
+        for part in sorted(self._folder.glob("part-*.parquet")):
+            try:
+                rows = read_table(part, schema).to_pylist()
+            except UserError:  # a part of another schema or a broken disk: its items are redone
+                part.unlink()
+                continue
+            self.rows.update((row[key], row) for row in rows)
+
+    def add(self, rows: Iterable[dict]) -> None:
+        """Add finished items; rows of items that failed do not belong here."""
+        for row in rows:
+            self._pending.append(row)
+            self.rows[row[self._key]] = row
+        waited = time.monotonic() - self._flushed_at
+        if len(self._pending) >= self._flush_rows or waited >= self._flush_seconds:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows that were added since the last part."""
+        if self._pending:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=self._folder, prefix="tmp-") as folder:
+                part = Path(folder) / "part.parquet"
+                write_table(self._pending, part, self._schema, sort_by=[self._key])
+                os.replace(part, self._folder / f"part-{time.time_ns()}-{os.getpid()}.parquet")
+            self._pending = []
+        self._flushed_at = time.monotonic()
+
+    def complete(
+        self,
+        items: Sequence[str],
+        work: Callable[[Sequence[str]], list[dict]],
+        *,
+        batch_size: int = 1,
+        what: str = "items",
+        failed: Callable[[dict], bool] = lambda row: row.get("status") == "rejected",
+    ) -> list[dict]:
+        """Return a row for each item: recalled where it is finished, else worked out.
+
+        Args:
+            items: keys of the wanted items.
+            work: makes the rows of a batch of keys, in order, one for each.
+            batch_size: keys per call of ``work``.
+            what: name of the progress bar.
+            failed: whether a row is of a failed item; it is returned, but not kept, so that the
+                next run tries again.
+        """
+        left = [item for item in items if item not in self.rows]
+        batches = [left[i : i + batch_size] for i in range(0, len(left), batch_size)]
+        made: dict[str, dict] = {}
+        for batch in progress(batches, what):
+            rows = work(batch)
+            made.update((row[self._key], row) for row in rows)
+            self.add(row for row in rows if not failed(row))
+        return [made[item] if item in made else self.rows[item] for item in items]
+
+    def __enter__(self) -> "RowLedger":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.flush()
+
+
+class FileLedger:
+    """Files of finished items, such as videos, until their tar is finished; then the tar itself.
+
+    The finished tar is hard-linked, so that it is not kept twice.
+    """
+
+    def __init__(self, folder: Path):
+        """Open the ledger in ``LEDGER / stage / fingerprint / shard``."""
+        self._folder = Path(folder)
+        self._tar, self._index = self._folder / "finished.tar", self._folder / "finished.parquet"
+        self._finished: Shard | None = None
+        if self._tar.exists() and self._index.exists():
+            try:
+                self._finished = Shard(self._tar, self._index)
+            except UserError:
+                self._finished = None
+
+    def get(self, uuid: str) -> ShardItem | None:
+        """Return a finished item, or None."""
+        record = self._folder / f"{uuid}.json"
+        if record.exists():
+            fields = json.loads(record.read_text())
+            data = (self._folder / f"{uuid}.data").read_bytes()
+            properties = VideoProperties(**fields["properties"])
+            return ShardItem(uuid, data, properties, group=fields["group"])
+        if self._finished is not None and uuid in self._finished:
+            try:
+                data = self._finished.read(uuid)
+            except UserError:
+                return None
+            row = self._finished.rows[uuid]
+            fields = VideoProperties.__dataclass_fields__
+            properties = VideoProperties(**{name: row[name] for name in fields})
+            return ShardItem(uuid, data, properties, group=row["group"])
+        return None
+
+    def put(self, item: ShardItem) -> None:
+        """Keep a finished item; a rejected one is not kept, so that the next run tries again."""
+        if item.data is None:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        _write_atomically(self._folder / f"{item.uuid}.data", item.data)
+        record = {"properties": asdict(item.properties), "group": item.group}
+        _write_atomically(self._folder / f"{item.uuid}.json", json.dumps(record).encode())
+
+    def complete(
+        self, uuids: Sequence[str], work: Callable[[str], ShardItem], *, what: str = "items"
+    ) -> Iterable[ShardItem]:
+        """Yield an item for each UUID: recalled where it is finished, else made and kept."""
+        for uuid in progress(uuids, what):
+            item = self.get(uuid)
+            if item is None:
+                item = work(uuid)
+                self.put(item)
+            yield item
+
+    def finish(self, tar: Path, index: Path) -> None:
+        """Link the finished tar and index into the ledger, and drop the single files."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for source, target in ((tar, self._tar), (index, self._index)):
+            _link(source, target)
+        for leftover in [*self._folder.glob("*.data"), *self._folder.glob("*.json")]:
+            leftover.unlink()
+
+
+class JobLedger:
+    """The result of a whole job, such as a training run, recalled when it runs again unchanged."""
+
+    def __init__(self, folder: Path):
+        """Open the ledger in ``LEDGER / stage / fingerprint / name``."""
+        self._folder = Path(folder)
+
+    def recall(self, outputs: Mapping[str, Path]) -> bool:
+        """Put all outputs in place if an earlier run left them; return whether it did."""
+        if not (self._folder / "complete").exists():
+            return False
+        if not all((self._folder / name).exists() for name in outputs):
+            return False
+        for name, path in outputs.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _link(self._folder / name, path)
+        return True
+
+    def remember(self, outputs: Mapping[str, Path]) -> None:
+        """Keep the outputs of a finished job."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for name, path in outputs.items():
+            _link(path, self._folder / name)
+        _write_atomically(self._folder / "complete", b"")
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where an unfinished job may keep the state from which it resumes."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder / "checkpoint"
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix="tmp-")
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    os.replace(name, path)
+
+
+def _link(source: Path, target: Path) -> None:
+    temporary = target.with_name(f"tmp-{os.getpid()}-{target.name}")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source, temporary)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, temporary)
+    os.replace(temporary, target)

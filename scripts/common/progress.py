@@ -1,0 +1,34 @@
+"""Progress of long work: rate and time left, on the terminal only."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+    """Yield ``items`` and show how far they are.
+
+    Where nobody watches (no terminal: a cluster's log) a line every 30 seconds replaces the bar.
+
+    Args:
+        items: what is worked on.
+        what: the bar's name, such as ``encode camera_move 00000``.
+        total: how many there are, if ``items`` has no length.
+    """
+    watched = sys.stderr.isatty()
+    return iter(
+        tqdm(
+            items,
+            desc=what,
+            total=total,
+            mininterval=0.5 if watched else 30,
+            delay=2,
+            leave=False,
+            dynamic_ncols=watched,
+            file=sys.stderr,
+        )
+    )

@@ -1,0 +1,140 @@
+"""A rule's log: what it did, and a last line in which nothing is lost silently."""
+
+import contextlib
+import logging
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts.common.errors import UserError
+
+
+@dataclass
+class Counts:
+    """What a step read, kept and rejected; every rejected item has one reason.
+
+    ``read`` is counted on its own, not derived, so that a step that loses an item is found out.
+    Where a step has no independent count, ``keep`` and ``reject`` count what they see as read.
+    """
+
+    kept: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    declared: int | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def keep(self, number: int = 1) -> None:
+        """Count ``number`` items as kept."""
+        self.kept += number
+
+    def reject(self, reason: str, number: int = 1) -> None:
+        """Count ``number`` items as rejected for ``reason``."""
+        if number:
+            self.rejected[reason] += number
+
+    @property
+    def read(self) -> int:
+        """Items that came in: as declared by the source, or else as seen."""
+        return self.seen if self.declared is None else self.declared
+
+    @property
+    def seen(self) -> int:
+        """Items that were kept or rejected."""
+        return self.kept + self.rejected.total()
+
+    @property
+    def lost(self) -> int:
+        """Items that the source declared and that were neither kept nor rejected."""
+        return self.read - self.seen
+
+    def __add__(self, other: "Counts") -> "Counts":
+        declared = None
+        if self.declared is not None or other.declared is not None:
+            declared = self.read + other.read
+        return Counts(
+            kept=self.kept + other.kept,
+            rejected=self.rejected + other.rejected,
+            declared=declared,
+            notes=self.notes + other.notes,
+        )
+
+    def sentence(self) -> str:
+        """The closing line: ``read 1,072 = kept 266 + rejected 806 (not_a_bot 712, ...)``."""
+        line = f"read {self.read:,} = kept {self.kept:,} + rejected {self.rejected.total():,}"
+        if self.rejected:
+            reasons = ", ".join(f"{name} {n:,}" for name, n in self.rejected.most_common())
+            line += f" ({reasons})"
+        if self.lost:
+            line += f" + missing {self.lost:,}"
+        return line
+
+    @classmethod
+    def of_statuses(cls, statuses: Mapping[str, str | None]) -> "Counts":
+        """Counts from a mapping item -> reason, where None means kept."""
+        counts = cls()
+        for reason in statuses.values():
+            counts.keep() if reason is None else counts.reject(reason)
+        return counts
+
+
+class RuleLog:
+    """Writes one rule's messages to its log file and, where they matter, to the terminal."""
+
+    def __init__(self, logger: logging.Logger):
+        self._logger = logger
+
+    def info(self, message: str) -> None:
+        """Note something that a reader of the log would want to know."""
+        self._logger.info(message)
+
+    def warning(self, message: str) -> None:
+        """Note something that a user should look at; it is shown on the terminal too."""
+        self._logger.warning(message)
+        print(message, file=sys.stderr)
+
+    def finish(self, counts: Counts) -> None:
+        """Write the closing line.
+
+        Items that a source declared but did not hold (a truncated export) are shown on the
+        terminal as well: they are not an error of the rule, but nobody may overlook them.
+        """
+        for note in counts.notes:
+            self.warning(note)
+        if counts.lost:
+            self.warning(counts.sentence())
+        else:
+            self._logger.info(counts.sentence())
+
+
+@contextlib.contextmanager
+def rule_log(path: str | Path) -> Iterator[RuleLog]:
+    """Open the log of a rule.
+
+    A ``UserError`` ends the process with its one sentence, in the log and on the terminal; any
+    other error leaves its traceback in the log and is raised.
+
+    Args:
+        path: the log file (``snakemake.log[0]``).
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger(f"tip_i2v.{path}")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        yield RuleLog(logger)
+    except UserError as error:
+        logger.error(str(error))
+        print(f"Error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except BaseException:
+        logger.error(traceback.format_exc())
+        raise
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

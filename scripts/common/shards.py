@@ -1,0 +1,162 @@
+"""Shards: a deterministic tar of ``<uuid>.<extension>`` members and the index beside it."""
+
+import io
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.common.errors import UserError
+from scripts.common.fingerprints import sha256_of
+from scripts.common.rule_log import Counts
+from scripts.common.schemas.items import ITEM_INDEX, OK, REJECTED
+from scripts.common.tables import read_table, write_table
+from scripts.common.video import VideoProperties
+
+
+@dataclass(frozen=True)
+class ShardItem:
+    """One wanted item: its bytes and properties, or the reason why there are none.
+
+    For a picture, ``properties`` has one frame, fps 0 and the picture's format as codec.
+    """
+
+    uuid: str
+    data: bytes | None = None
+    properties: VideoProperties | None = None
+    reason: str | None = None
+    group: str | None = None
+
+
+def write_shard(tar: Path, index: Path, items: Iterable[ShardItem], extension: str) -> Counts:
+    """Write a tar of the items that have bytes, and the index of all of them.
+
+    Items are written in the order in which they come (one at a time is in memory), so let them
+    come sorted by UUID; the index is sorted in any case.
+
+    Args:
+        tar: the tar to write; members are ``<uuid>.<extension>`` without dates or owners.
+        index: the Parquet beside it (``ITEM_INDEX``).
+        items: the wanted items.
+        extension: of the members, without a dot.
+    """
+    counts = Counts()
+    rows = []
+    tar.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for item in items:
+            if item.data is None:
+                counts.reject(item.reason or "no_candidate")
+                rows.append(
+                    {"uuid": item.uuid, "group": item.group, "status": REJECTED}
+                    | {"reason": item.reason or "no_candidate"}
+                )
+                continue
+            member = tarfile.TarInfo(f"{item.uuid}.{extension}")
+            member.size, member.mtime, member.mode = len(item.data), 0, 0o644
+            offset = archive.offset + tarfile.BLOCKSIZE
+            archive.addfile(member, io.BytesIO(item.data))
+            counts.keep()
+            rows.append(_index_row(item, offset))
+    write_table(rows, index, ITEM_INDEX)
+    return counts
+
+
+class Shard:
+    """Reads items of a tar by UUID, at the offsets of its index."""
+
+    def __init__(self, tar: Path, index: Path):
+        self.tar, self.index = Path(tar), Path(index)
+        rows = read_table(self.index, ITEM_INDEX).to_pylist()
+        self.rows: dict[str, dict] = {row["uuid"]: row for row in rows}
+
+    @property
+    def uuids(self) -> list[str]:
+        """The ids of the items that are there, sorted."""
+        return sorted(uuid for uuid, row in self.rows.items() if row["status"] == OK)
+
+    def __contains__(self, uuid: str) -> bool:
+        return uuid in self.rows and self.rows[uuid]["status"] == OK
+
+    def read(self, uuid: str) -> bytes:
+        """Return the bytes of one item.
+
+        Raises:
+            KeyError: the item is not in the index or was rejected.
+            UserError: the tar is missing or too short, or has other bytes than its index says.
+        """
+        if uuid not in self:
+            raise KeyError(uuid)
+        row = self.rows[uuid]
+        try:
+            with open(self.tar, "rb") as file:
+                file.seek(row["offset"])
+                data = file.read(row["size_bytes"])
+        except FileNotFoundError:
+            raise UserError(f"{self.tar} is missing; run the rule that makes it") from None
+        if sha256_of(data) != row["sha256"]:
+            raise UserError(
+                f"{self.tar} does not hold {uuid} as {self.index} says; delete both and run again"
+            )
+        return data
+
+
+class Shards:
+    """Several shards read as one, by UUID: all of a generator's videos, or all images."""
+
+    def __init__(self, tars: Iterable[Path | str], indexes: Iterable[Path | str]):
+        self._shards = [
+            Shard(Path(tar), Path(index)) for tar, index in zip(tars, indexes, strict=True)
+        ]
+        self._home = {uuid: shard for shard in self._shards for uuid in shard.rows}
+
+    @property
+    def uuids(self) -> list[str]:
+        """The ids of the items that are there, sorted."""
+        return sorted(uuid for uuid in self._home if uuid in self)
+
+    @property
+    def rows(self) -> dict[str, dict]:
+        """The index rows of all shards by UUID."""
+        return {uuid: shard.rows[uuid] for uuid, shard in self._home.items()}
+
+    def __contains__(self, uuid: str) -> bool:
+        return uuid in self._home and uuid in self._home[uuid]
+
+    def reason(self, uuid: str, default: str = "no_video") -> str:
+        """Return why an item is not there: its own reason, or ``default`` if nobody wanted it."""
+        shard = self._home.get(uuid)
+        return (shard.rows[uuid]["reason"] if shard else None) or default
+
+    def tar_of(self, uuid: str) -> Path:
+        """Return the tar in which an item lies."""
+        return self._home[uuid].tar
+
+    def read(self, uuid: str) -> bytes:
+        """Return the bytes of one item; errors as ``Shard.read``."""
+        if uuid not in self._home:
+            raise KeyError(uuid)
+        return self._home[uuid].read(uuid)
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        for uuid in self.uuids:
+            yield uuid, self.read(uuid)
+
+
+def _index_row(item: ShardItem, offset: int) -> dict:
+    properties = item.properties
+    return {
+        "uuid": item.uuid,
+        "group": item.group,
+        "status": OK,
+        "reason": None,
+        "width": properties.width,
+        "height": properties.height,
+        "fps": properties.fps,
+        "frames": properties.frames,
+        "duration_s": properties.duration_s,
+        "codec": properties.codec,
+        "size_bytes": len(item.data),
+        "sha256": sha256_of(item.data),
+        "offset": offset,
+    }

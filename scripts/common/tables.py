@@ -1,0 +1,208 @@
+"""Parquet tables that fit their schema, and have the same bytes for the same rows."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from scripts.common.errors import UserError
+
+ROW_GROUP = 65_536
+
+
+def column(name: str, kind: pa.DataType, description: str, unit: str = "", nullable: bool = False):
+    """Return a field of a schema.
+
+    Args:
+        name: the column's name.
+        kind: its Arrow type.
+        description: one sentence on what it holds.
+        unit: its unit where it has one (``s``, ``bytes``, ``pixels``).
+        nullable: whether a value may be missing.
+    """
+    metadata = {"description": description} | ({"unit": unit} if unit else {})
+    return pa.field(name, kind, nullable=nullable, metadata=metadata)
+
+
+def table_schema(name: str, description: str, columns: Sequence[pa.Field]) -> pa.Schema:
+    """Return the schema of one kind of table; ``name`` is how errors call it."""
+    return pa.schema(columns, metadata={"name": name, "description": description})
+
+
+def embedding(dimension: int, kind: pa.DataType | None = None) -> pa.DataType:
+    """Return the type of an embedding: a fixed-size list of float16 (or of ``kind``)."""
+    return pa.list_(pa.field("element", kind or pa.float16(), nullable=False), dimension)
+
+
+def schema_name(schema: pa.Schema) -> str:
+    """Return the name that ``table_schema`` gave."""
+    return (schema.metadata or {}).get(b"name", b"table").decode()
+
+
+def fit(data: pa.Table | pd.DataFrame | list[dict], schema: pa.Schema) -> pa.Table:
+    """Return ``data`` as a table of exactly ``schema``.
+
+    Raises:
+        UserError: a column is missing, is not in the schema, has a type that cannot be cast
+            without loss, or holds a null where none may be; the column is named.
+    """
+    name = schema_name(schema)
+    if isinstance(data, list):
+        unknown = sorted({key for row in data for key in row} - set(schema.names))
+        if unknown:
+            raise UserError(f"table '{name}': column '{unknown[0]}' is not in its schema")
+        data = {field.name: [row.get(field.name) for row in data] for field in schema}
+    elif isinstance(data, pd.DataFrame):
+        data = {label: data[label] for label in data.columns}
+    else:
+        data = dict(zip(data.column_names, data.columns, strict=True))
+    missing = [label for label in schema.names if label not in data]
+    if missing:
+        raise UserError(f"table '{name}': column '{missing[0]}' is missing")
+    unknown = [label for label in data if label not in schema.names]
+    if unknown:
+        raise UserError(f"table '{name}': column '{unknown[0]}' is not in its schema")
+    return pa.table([_fit_column(data[field.name], field, name) for field in schema], schema=schema)
+
+
+def write_table(
+    data: pa.Table | pd.DataFrame | list[dict],
+    path: Path,
+    schema: pa.Schema,
+    *,
+    sort_by: Sequence[str] = (),
+) -> None:
+    """Write a Parquet file that fits ``schema``, with the same bytes for the same rows.
+
+    Args:
+        data: a table, a data frame, or a list of rows.
+        path: where it goes; its folder is made.
+        schema: from ``table_schema``.
+        sort_by: columns to sort by; by default the first column named ``uuid``, if there is one.
+
+    Raises:
+        UserError: as ``fit``.
+    """
+    table = fit(data, schema)
+    keys = list(sort_by) or (["uuid"] if "uuid" in schema.names else [])
+    if keys:
+        table = table.sort_by([(key, "ascending") for key in keys])
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, **_WRITING)
+
+
+class TableWriter:
+    """Writes a table of ``schema`` in pieces, for tables that do not fit in memory.
+
+    Use it as a context manager; ``write`` takes what ``write_table`` takes, in the order in which
+    the rows are to lie.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema):
+        self._schema = schema
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = pq.ParquetWriter(
+            path, schema, **{key: v for key, v in _WRITING.items() if key != "row_group_size"}
+        )
+
+    def write(self, data: pa.Table | pd.DataFrame | list[dict]) -> None:
+        """Append rows as one row group."""
+        table = fit(data, self._schema)
+        if table.num_rows:
+            self._writer.write_table(table)
+
+    def __enter__(self) -> "TableWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.close()
+
+
+def read_table(
+    paths: Path | str | Iterable[Path | str],
+    schema: pa.Schema | None = None,
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """Read one or several Parquet files as one table.
+
+    Args:
+        paths: a file or files, read in the order given.
+        schema: if given, each file must have its columns with their types.
+        columns: the columns to read; all by default.
+
+    Raises:
+        UserError: a file is missing or no Parquet, or a column of ``schema`` is missing or has
+            another type; file and column are named.
+    """
+    if isinstance(paths, str | Path):
+        paths = [paths]
+    return pa.concat_tables([_read_file(Path(path), schema, columns) for path in paths])
+
+
+def read_frame(
+    paths: Path | str | Iterable[Path | str],
+    schema: pa.Schema | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Read as ``read_table`` does, and return a pandas data frame."""
+    return read_table(paths, schema, columns).to_pandas()
+
+
+_WRITING = {
+    "compression": "zstd",
+    "version": "2.6",
+    "row_group_size": ROW_GROUP,
+    "write_statistics": True,
+}
+
+
+def _read_file(path: Path, schema: pa.Schema | None, columns: Sequence[str] | None) -> pa.Table:
+    try:
+        table = pq.read_table(path, columns=list(columns) if columns else None, partitioning=None)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run the rule that makes it") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(
+            f"{path} cannot be read as Parquet ({error}); delete it and run again"
+        ) from None
+    if schema is not None:
+        for field in schema:
+            if columns and field.name not in columns:
+                continue
+            if field.name not in table.column_names:
+                raise UserError(f"{path}: column '{field.name}' is missing")
+            if table.schema.field(field.name).type != field.type:
+                kind = table.schema.field(field.name).type
+                raise UserError(f"{path}: column '{field.name}' is {kind}, not {field.type}")
+    return table
+
+
+def _fit_column(values: object, field: pa.Field, table: str) -> pa.ChunkedArray:
+    try:
+        array = values
+        if not isinstance(array, pa.ChunkedArray | pa.Array):
+            array = pa.array(values, type=field.type, from_pandas=True)
+        if isinstance(array, pa.Array):
+            array = pa.chunked_array([array])
+        if array.type != field.type:
+            array = array.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
+        first = str(error).splitlines()[0]
+        raise UserError(
+            f"table '{table}': column '{field.name}' does not fit {field.type}: {first}"
+        ) from None
+    if not field.nullable and array.null_count:
+        raise UserError(
+            f"table '{table}': column '{field.name}' holds {array.null_count} null(s), and may not"
+        )
+    return array
