@@ -1,14 +1,19 @@
 """What all rules share: the checked configuration, the sheets, the shards, and where things lie."""
 
-import os
 from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
 
 from scripts.common.code import modules_of
 from scripts.common.configuration import check_configuration, read_sheets
+from scripts.common.errors import UserError
 from scripts.common.identity import shard_names
 
-SHEETS = read_sheets(Path(workflow.basedir) / "config")
-check_configuration(config, SHEETS, Path(workflow.basedir) / "config")
+try:
+    SHEETS = read_sheets(Path(workflow.basedir) / "config")
+    check_configuration(config, SHEETS, Path(workflow.basedir) / "config")
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 
 GENERATORS = config["generate"]["generators"]
 SCRAPED = [name for name in GENERATORS if SHEETS["generators"][name].get("scraped")]

@@ -26,6 +26,8 @@ from scripts.common.video import VideoProperties
 LEDGER = Path("results/.ledger")
 """Where ledgers lie, seen from the working directory of the workflow."""
 
+_VERSION = pa.field("ledger_version", pa.string())
+
 
 class RowLedger:
     """Rows of finished items, such as embeddings and scores.
@@ -52,23 +54,34 @@ class RowLedger:
             flush_rows: write a part after so many rows...
             flush_seconds: ...or after so many seconds, whichever comes first.
         """
-        self._folder, self._schema, self._key = Path(folder), schema, key
+        self._folder, self._key = Path(folder), key
+        self._schema = schema.append(_VERSION)
         self._flush_rows, self._flush_seconds = flush_rows, flush_seconds
         self._pending: list[dict] = []
         self._flushed_at = time.monotonic()
+        self._versions: dict[str, str | None] = {}
         self.rows: dict[str, dict] = {}
         for part in sorted(self._folder.glob("part-*.parquet")):
             try:
-                rows = read_table(part, schema).to_pylist()
+                rows = read_table(part, self._schema).to_pylist()
             except UserError:  # a part of another schema or a broken disk: its items are redone
                 part.unlink()
                 continue
-            self.rows.update((row[key], row) for row in rows)
+            for row in rows:
+                self._versions[row[key]] = row.pop(_VERSION.name)
+                self.rows[row[key]] = row
 
-    def add(self, rows: Iterable[dict]) -> None:
-        """Add finished items; rows of items that failed do not belong here."""
+    def add(self, rows: Iterable[dict], versions: Mapping[str, str] | None = None) -> None:
+        """Add finished items; rows of items that failed do not belong here.
+
+        Args:
+            rows: of the ledger's schema.
+            versions: checksum of what each item was made from, by key.
+        """
         for row in rows:
-            self._pending.append(row)
+            version = (versions or {}).get(row[self._key])
+            self._pending.append(row | {_VERSION.name: version})
+            self._versions[row[self._key]] = version
             self.rows[row[self._key]] = row
         waited = time.monotonic() - self._flushed_at
         if len(self._pending) >= self._flush_rows or waited >= self._flush_seconds:
@@ -93,6 +106,7 @@ class RowLedger:
         batch_size: int = 1,
         what: str = "items",
         failed: Callable[[dict], bool] = lambda row: row.get("status") == "rejected",
+        versions: Mapping[str, str] | None = None,
     ) -> list[dict]:
         """Return a row for each item: recalled where it is finished, else worked out.
 
@@ -103,14 +117,21 @@ class RowLedger:
             what: name of the progress bar.
             failed: whether a row is of a failed item; it is returned, but not kept, so that the
                 next run tries again.
+            versions: checksum of what each item is made from (its image, its video) where its
+                key does not decide that; a row made from something else is not recalled.
         """
-        left = [item for item in items if item not in self.rows]
+        wanted = versions or {}
+        left = [
+            item
+            for item in items
+            if item not in self.rows or self._versions[item] != wanted.get(item)
+        ]
         batches = [left[i : i + batch_size] for i in range(0, len(left), batch_size)]
         made: dict[str, dict] = {}
         for batch in progress(batches, what):
             rows = work(batch)
             made.update((row[self._key], row) for row in rows)
-            self.add(row for row in rows if not failed(row))
+            self.add([row for row in rows if not failed(row)], versions)
         return [made[item] if item in made else self.rows[item] for item in items]
 
     def __enter__(self) -> "RowLedger":
@@ -135,22 +156,29 @@ class FileLedger:
         """Open the ledger in ``LEDGER / stage / fingerprint / shard``."""
         self._folder = Path(folder)
         self._tar, self._index = self._folder / "finished.tar", self._folder / "finished.parquet"
+        self._versions_file = self._folder / "finished.versions"
+        self._versions: dict[str, str | None] = {}
         self._finished: Shard | None = None
-        if self._tar.exists() and self._index.exists():
+        if self._versions_file.exists():
             try:
                 self._finished = Shard(self._tar, self._index)
-            except UserError:
+                self._versions = json.loads(self._versions_file.read_text())
+            except (UserError, json.JSONDecodeError):
                 self._finished = None
 
-    def get(self, uuid: str) -> ShardItem | None:
-        """Return a finished item, or None."""
+    def get(self, uuid: str, version: str | None = None) -> ShardItem | None:
+        """Return a finished item that was made from ``version``, or None."""
         record = self._folder / f"{uuid}.json"
         if record.exists():
             fields = json.loads(record.read_text())
+            if fields["version"] != version:
+                return None
+            self._versions[uuid] = version
             data = (self._folder / f"{uuid}.data").read_bytes()
             properties = VideoProperties(**fields["properties"])
             return ShardItem(uuid, data, properties, group=fields["group"])
-        if self._finished is not None and uuid in self._finished:
+        finished = self._finished is not None and uuid in self._finished
+        if finished and self._versions.get(uuid) == version:
             try:
                 data = self._finished.read(uuid)
             except UserError:
@@ -161,31 +189,48 @@ class FileLedger:
             return ShardItem(uuid, data, properties, group=row["group"])
         return None
 
-    def put(self, item: ShardItem) -> None:
+    def put(self, item: ShardItem, version: str | None = None) -> None:
         """Keep a finished item; a rejected one is not kept, so that the next run tries again."""
         if item.data is None:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         _write_atomically(self._folder / f"{item.uuid}.data", item.data)
-        record = {"properties": asdict(item.properties), "group": item.group}
+        self._versions[item.uuid] = version
+        record = {"properties": asdict(item.properties), "group": item.group, "version": version}
         _write_atomically(self._folder / f"{item.uuid}.json", json.dumps(record).encode())
 
     def complete(
-        self, uuids: Sequence[str], work: Callable[[str], ShardItem], *, what: str = "items"
+        self,
+        uuids: Sequence[str],
+        work: Callable[[str], ShardItem],
+        *,
+        what: str = "items",
+        versions: Mapping[str, str] | None = None,
     ) -> Iterable[ShardItem]:
-        """Yield an item for each UUID: recalled where it is finished, else made and kept."""
+        """Yield an item for each UUID: recalled where it is finished, else made and kept.
+
+        Args:
+            uuids: the wanted items.
+            work: makes one item, or a rejected one; it does not raise for an item's own fault.
+            what: name of the progress bar.
+            versions: checksum of what each item is made from (its image, its video) where its
+                UUID does not decide that; an item made from something else is not recalled.
+        """
         for uuid in progress(uuids, what):
-            item = self.get(uuid)
+            version = (versions or {}).get(uuid)
+            item = self.get(uuid, version)
             if item is None:
                 item = work(uuid)
-                self.put(item)
+                self.put(item, version)
             yield item
 
     def finish(self, tar: Path, index: Path) -> None:
         """Link the finished tar and index into the ledger, and drop the single files."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._versions_file.unlink(missing_ok=True)
         for source, target in ((tar, self._tar), (index, self._index)):
             _link(source, target)
+        _write_atomically(self._versions_file, json.dumps(self._versions).encode())
         for leftover in [*self._folder.glob("*.data"), *self._folder.glob("*.json")]:
             leftover.unlink()
 

@@ -1,0 +1,42 @@
+"""The TIP-I2V workflow: from Discord exports to the annotated data set, and every table and figure.
+
+Stages, each with its rules in rules/<stage>.smk and its scripts in scripts/<stage>/:
+curate, annotate, generate, split, evaluate, detect, trace, analyse, publish.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+report: "rules/report/workflow.rst"
+
+
+include: "rules/common.smk"
+include: "rules/curate.smk"
+include: "rules/annotate.smk"
+include: "rules/generate.smk"
+include: "rules/split.smk"
+include: "rules/evaluate.smk"
+include: "rules/detect.smk"
+include: "rules/trace.smk"
+include: "rules/analyse.smk"
+include: "rules/publish.smk"
+include: "rules/collect.smk"
+
+
+if config["source"] == "demo":
+
+    include: "rules/demo_sources.smk"
+
+
+rule all:
+    """Make every table, every figure, the data set and the account of where items went."""
+    default_target: True
+    input:
+        annotate_targets(),
+        split_targets(),
+        analyse_targets(),

@@ -1,0 +1,136 @@
+"""Curate: from Discord exports to unique prompts, their videos and image prompts (Section 3).
+
+Needs HTML exports with their media folders; makes results/messages, results/prompts,
+results/videos/<scraped generator> and results/images.
+"""
+
+import re
+
+from snakemake.exceptions import WorkflowError
+
+from scripts.curate.export_files import find_exports
+
+EXPORT_FILES = find_exports(config["curate"]["exports"], made_up=config["source"] == "demo")
+
+
+wildcard_constraints:
+    export="|".join(map(re.escape, EXPORT_FILES)) or "none",
+
+
+def get_export_file(wildcards):
+    """Return the HTML file of an export."""
+    return EXPORT_FILES[wildcards.export]
+
+
+def get_all_messages(wildcards):
+    """Return the messages of every export; there must be one."""
+    if not EXPORT_FILES:
+        raise WorkflowError(
+            f"curate.exports: the folder {config['curate']['exports']} holds no .html file; put "
+            "DiscordChatExporter exports there, or name another folder in the configuration"
+        )
+    return expand("results/messages/{export}.parquet", export=EXPORT_FILES)
+
+
+def get_media_lists(wildcards):
+    """Return the checksums of the media, which only the made-up channel has."""
+    return ["results/sources/exports/media.sha256"] if config["source"] == "demo" else []
+
+
+def get_made_up_key(wildcards):
+    """Return a key for the users of the made-up channel, who need no secrecy; else none."""
+    return "made-up users" if config["source"] == "demo" else ""
+
+
+rule extract_messages:
+    """Recover every Pika generation (prompt, options, video) from one Discord HTML export."""
+    input:
+        export=get_export_file,
+        code=code_of("scripts/curate/extract_messages.py"),
+    output:
+        messages="results/messages/{export}.parquet",
+        rejects="results/rejects/messages/{export}.parquet",
+    log:
+        "logs/extract_messages/{export}.log",
+    benchmark:
+        "benchmarks/extract_messages/{export}.jsonl"
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=500,
+        runtime=120,
+    params:
+        bot_names=lookup("curate/bot_names", within=config),
+    script:
+        "../scripts/curate/extract_messages.py"
+
+
+rule collect_prompts:
+    """Keep each prompt once, with its earliest message and all videos made from it."""
+    input:
+        messages=get_all_messages,
+        code=code_of("scripts/curate/collect_prompts.py"),
+    output:
+        prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
+        rejects="results/rejects/prompts.parquet",
+    log:
+        "logs/collect_prompts.log",
+    benchmark:
+        "benchmarks/collect_prompts.jsonl"
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        kinds=lookup("curate/kinds", within=config),
+        user_key_variable=lookup("curate/user_key_variable", within=config),
+        made_up_key=get_made_up_key,
+    script:
+        "../scripts/curate/collect_prompts.py"
+
+
+rule fetch_videos:
+    """Bring the scraped videos of a shard's prompts together, each proved by decoding it."""
+    input:
+        prompts="results/prompts/{shard}.parquet",
+        media=get_media_lists,
+        code=code_of("scripts/curate/fetch_videos.py"),
+    output:
+        tar="results/videos/pika/{shard}.tar",
+        index="results/videos/pika/{shard}.parquet",
+    log:
+        "logs/fetch_videos/{shard}.log",
+    benchmark:
+        "benchmarks/fetch_videos/{shard}.jsonl"
+    conda:
+        "../envs/video.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=1440,
+    params:
+        exports=EXPORT_FILES,
+    script:
+        "../scripts/curate/fetch_videos.py"
+
+
+rule extract_images:
+    """Take each scraped video's first frame as its image prompt."""
+    input:
+        tar="results/videos/pika/{shard}.tar",
+        index="results/videos/pika/{shard}.parquet",
+        code=code_of("scripts/curate/extract_images.py"),
+    output:
+        tar="results/images/{shard}.tar",
+        index="results/images/{shard}.parquet",
+    log:
+        "logs/extract_images/{shard}.log",
+    benchmark:
+        "benchmarks/extract_images/{shard}.jsonl"
+    conda:
+        "../envs/video.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    script:
+        "../scripts/curate/extract_images.py"

@@ -1,0 +1,153 @@
+"""The configuration: closed, documented, and checked before anything runs.
+
+``python -m scripts.common.configuration`` prints the table of keys of config/README.md.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from scripts.common.errors import UserError
+
+SHEET_NAMES = ("generators", "annotators", "dimensions", "detectors", "tracers", "sources")
+
+
+def read_sheets(folder: Path) -> dict[str, dict[str, dict]]:
+    """Return every sheet of ``config/``: name -> entry -> fields, each checked.
+
+    Raises:
+        UserError: a sheet is missing, or an entry has a key that no entry may have.
+    """
+    schema = _read_yaml(folder / "schemas" / "sheet.schema.yaml")
+    sheets = {}
+    for name in SHEET_NAMES:
+        path = folder / f"{name}.yaml"
+        sheets[name] = _read_yaml(path) or {}
+        for entry, fields in sheets[name].items():
+            _check(fields, schema, where=f"{path.name}: {entry}")
+    return sheets
+
+
+def check_configuration(
+    config: Mapping[str, Any], sheets: Mapping[str, Mapping[str, Any]], folder: Path
+) -> None:
+    """Check the configuration against its schema, and each name in it against its sheet.
+
+    Raises:
+        UserError: one sentence with the key at fault and the nearest right one.
+    """
+    schema = _read_yaml(folder / "schemas" / "config.schema.yaml")
+    _check(config, schema, where="configuration")
+    for key, sheet, name in _sheet_names(config, schema, schema):
+        if name not in sheets[sheet]:
+            raise UserError(
+                f"configuration: {key} names '{name}', which config/{sheet}.yaml does not have"
+                f"{_nearest(name, sheets[sheet])}"
+            )
+
+
+def wanted_entries(
+    config: Mapping[str, Any], sheets: Mapping[str, Mapping[str, Any]], folder: Path
+) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Return the entries that a configuration uses: (sheet, name) -> entry."""
+    schema = _read_yaml(folder / "schemas" / "config.schema.yaml")
+    found = _sheet_names(config, schema, schema)
+    return {(sheet, name): sheets[sheet][name] for _, sheet, name in found}
+
+
+def describe_keys(folder: Path) -> str:
+    """Return a Markdown table of all keys: type, the paper's value, meaning."""
+    schema = _read_yaml(folder / "schemas" / "config.schema.yaml")
+    defaults = _read_yaml(folder / "config.yaml")
+    lines = ["| key | type | the paper's value | meaning |", "|---|---|---|---|"]
+    for key, field in _leaves(schema, schema):
+        value: Any = defaults
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        shown = (
+            ""
+            if value is None
+            else f"`{yaml.safe_dump(value, default_flow_style=True).strip().removesuffix('...').strip()}`"
+        )
+        kind = field.get("type") or "one of " + ", ".join(map(str, field["enum"]))
+        lines.append(f"| `{key}` | {kind} | {shown} | {field['description']} |")
+    return "\n".join(lines) + "\n"
+
+
+def _check(value: Any, schema: Mapping, where: str) -> None:
+    validator = jsonschema.Draft202012Validator(schema)
+    error = jsonschema.exceptions.best_match(
+        validator.iter_errors(value), key=lambda fault: (-len(fault.absolute_path),)
+    )
+    if error is None:
+        return
+    key = ".".join(str(part) for part in error.absolute_path)
+    place = f"{where}: {key}" if key else where
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        wrong = next(name for name in error.instance if name not in known)
+        full = f"{key}.{wrong}" if key else wrong
+        raise UserError(f"{where}: there is no key '{full}'{_nearest(wrong, known)}")
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        full = f"{key}.{missing}" if key else missing
+        raise UserError(f"{where}: the key '{full}' is missing; see config/README.md")
+    raise UserError(f"{place} is {error.instance!r}: {error.message}; see config/README.md")
+
+
+def _nearest(wrong: str, known: Mapping | list) -> str:
+    near = difflib.get_close_matches(str(wrong), list(known), n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; it may be one of: {', '.join(sorted(known))}" if known else ""
+
+
+def _resolve(field: Mapping, root: Mapping) -> Mapping:
+    if "$ref" in field:
+        return root["$defs"][field["$ref"].rpartition("/")[2]]
+    return field
+
+
+def _sheet_names(
+    value: Any, schema: Mapping, root: Mapping, key: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """Yield (key, sheet, name) for every value that names an entry of a sheet."""
+    schema = _resolve(schema, root)
+    if "sheet" in schema:
+        yield key, schema["sheet"], value
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            inner = schema.get("properties", {}).get(name, {})
+            yield from _sheet_names(child, inner, root, f"{key}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for child in value:
+            yield from _sheet_names(child, schema.get("items", {}), root, key)
+
+
+def _leaves(schema: Mapping, root: Mapping, key: str = "") -> Iterator[tuple[str, Mapping]]:
+    for name, field in schema.get("properties", {}).items():
+        field = _resolve(field, root)
+        full = f"{key}.{name}".lstrip(".")
+        if "properties" in field:
+            yield from _leaves(field, root, full)
+        else:
+            yield full, field
+
+
+@cache
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; restore it from the repository") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from None
+
+
+if __name__ == "__main__":
+    print(describe_keys(Path(__file__).resolve().parents[2] / "config"), end="")

@@ -1,0 +1,38 @@
+"""Pictures as arrays: lossless PNG in, PNG out."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from scripts.common.video import UnreadableVideo, VideoProperties
+
+Image.MAX_IMAGE_PIXELS = 2**27  # an 8K frame has 2**25; more is refused as a decompression bomb
+
+
+def encode_png(picture: np.ndarray) -> bytes:
+    """Return a picture (uint8 RGB of shape (height, width, 3)) as PNG; equal pixels, equal bytes."""
+    target = io.BytesIO()
+    Image.fromarray(picture).save(target, "PNG", compress_level=6)
+    return target.getvalue()
+
+
+def decode_picture(data: bytes) -> np.ndarray:
+    """Return a PNG, JPEG or WebP picture as uint8 RGB of shape (height, width, 3).
+
+    Raises:
+        UnreadableVideo: empty_file or undecodable.
+    """
+    if not data:
+        raise UnreadableVideo("empty_file")
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnreadableVideo("undecodable", str(error)) from None
+
+
+def picture_properties(picture: np.ndarray, codec: str = "png") -> VideoProperties:
+    """Return the index's properties of a picture: one frame, no frame rate."""
+    height, width = picture.shape[:2]
+    return VideoProperties(width, height, 0.0, 1, 0.0, codec)

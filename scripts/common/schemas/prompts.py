@@ -1,0 +1,57 @@
+"""Tables of unique prompts."""
+
+import pyarrow as pa
+
+from scripts.common.tables import column, table_schema
+
+REJECT_REASONS = {
+    "same_message": "the message is in another export as well",
+    "text_to_video": "the generation began with a text alone",
+    "image_to_video": "the configuration does not ask for generations from an image",
+    "unknown": "the configuration does not ask for generations of unknown kind",
+    "empty_prompt": "the generation has no text prompt",
+    "duplicate_prompt": "an earlier message has the same prompt",
+}
+
+CANDIDATE = pa.struct(
+    [
+        pa.field("message_id", pa.string(), nullable=False),
+        pa.field("export", pa.string(), nullable=False),
+        pa.field("video", pa.string(), nullable=False),
+        pa.field("video_expires_utc", pa.timestamp("ms", "UTC")),
+    ]
+)
+
+PROMPTS = table_schema(
+    "prompts",
+    "Unique prompts (Section 3), each as its earliest message has it.",
+    [
+        column("uuid", pa.string(), "version-5 UUID of the normalised prompt"),
+        column("prompt", pa.string(), "text prompt, NFC, white space folded"),
+        column("timestamp_utc", pa.timestamp("ms", "UTC"), "time of the earliest message"),
+        column("user_id", pa.string(), "keyed hash of who asked", nullable=True),
+        column("kind", pa.string(), "image_to_video, text_to_video or unknown"),
+        column("negative_prompt", pa.string(), "what the video shall not show", nullable=True),
+        column("motion", pa.int32(), "Pika's strength of motion, 0 to 4", nullable=True),
+        column("guidance_scale", pa.float64(), "Pika's guidance scale", nullable=True),
+        column("aspect_ratio", pa.string(), "width:height as asked for", nullable=True),
+        column("camera", pa.string(), "camera movement as asked for", nullable=True),
+        column("fps", pa.int32(), "frame rate as asked for", "1/s", nullable=True),
+        column("seed", pa.int64(), "seed as asked for", nullable=True),
+        column("messages", pa.int32(), "messages with this prompt"),
+        column(
+            "candidates",
+            pa.list_(pa.field("element", CANDIDATE, nullable=False)),
+            "the videos of these messages, earliest first; the first that decodes is taken",
+        ),
+    ],
+)
+
+PROMPT_REJECTS = table_schema(
+    "prompt_rejects",
+    "Messages with a video that gave no prompt of their own.",
+    [
+        column("message_id", pa.string(), "the message"),
+        column("reason", pa.string(), "why: one of REJECT_REASONS"),
+    ],
+)
