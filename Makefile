@@ -1,0 +1,54 @@
+# make demo   the whole graph on a small made-up channel: tables, figures, report
+# make test   lint, format and tests
+# make check  what would be missing: weights, files, keys (TARGET=..., CONFIG=my.yaml)
+# make lineage TARGET=results/tables/table5.csv   where a file came from
+# make bench  the benchmarks (NAME=parse for one)
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: demo test check lineage bench clean help
+
+BIN := .venv/bin
+SNAKEMAKE := $(BIN)/snakemake
+CORES ?= 2
+UV_VERSION := 0.13.8
+export HF_HUB_OFFLINE ?= $(if $(filter demo test,$(MAKECMDGOALS)),1,0)
+export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/numba-cache
+export MPLCONFIGDIR ?= $(CURDIR)/.venv/matplotlib
+export PYTHONHASHSEED := 0
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+# The same versions as the conda environments in envs/, from the package registry.
+.venv/installed: envs/requirements.txt
+	@echo "Setting up .venv (about 8 GB, once) ..."
+	@test -x $(BIN)/python || python3 -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r envs/requirements.txt
+	@touch $@
+
+demo: .venv/installed
+	@$(BIN)/python -m scripts.common.check --config config/demo.yaml --directory demo
+	@$(SNAKEMAKE) --profile profiles/demo --cores $(CORES) --quiet rules host
+	@$(BIN)/python -m scripts.publish.demo_report --cores $(CORES)
+
+test: .venv/installed
+	@$(SNAKEMAKE) --lint
+	@$(BIN)/snakefmt --check Snakefile rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m pytest
+
+check: .venv/installed
+	@$(BIN)/python -m scripts.common.check $(if $(CONFIG),--config $(CONFIG))
+
+lineage: .venv/installed
+	@$(BIN)/python -m scripts.common.lineage $(TARGET)
+
+bench: .venv/installed
+	@$(BIN)/python -m tests.benchmarks $(NAME)
+
+clean:
+	rm -rf demo

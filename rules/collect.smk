@@ -1,0 +1,25 @@
+"""Stage targets: snakemake dataset, then snakemake tables; unchanged files stop a rerun between."""
+
+
+rule dataset:
+    """The annotated data set (Section 3)."""
+    input:
+        annotate_targets(),
+
+
+rule splits:
+    """TIP-Eval, TIP-ID and TIP-Trace (Section 5.2, Supplements 13 and 15)."""
+    input:
+        split_targets(),
+
+
+rule tables:
+    """Every table."""
+    input:
+        table_targets(),
+
+
+rule figures:
+    """Every figure."""
+    input:
+        figure_targets(),

@@ -1,0 +1,105 @@
+"""Find what is missing before anything runs: a weight, a file, a key, a package.
+
+``make check``; the demo calls it as well, and Snakemake's start refuses a wrong configuration.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from snakemake.utils import update_config
+
+from scripts.common.backends import check_entry, find_backend
+from scripts.common.code import ROOT
+from scripts.common.configuration import check_configuration, read_sheets, wanted_entries
+from scripts.common.errors import UserError
+from scripts.curate.export_files import find_exports
+
+
+def read_configuration(*overrides: Path) -> dict[str, Any]:
+    """Return the paper's configuration with the given files merged over it, as Snakemake does.
+
+    Raises:
+        UserError: a file is missing or no YAML.
+    """
+    config: dict[str, Any] = {}
+    for path in (ROOT / "config" / "config.yaml", *overrides):
+        try:
+            update_config(config, yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {})
+        except FileNotFoundError:
+            raise UserError(f"{path} is missing; name an existing configuration file") from None
+        except yaml.YAMLError as error:
+            raise UserError(f"{path} is not valid YAML: {error}") from None
+    return config
+
+
+def find_faults(config: Mapping[str, Any]) -> list[str]:
+    """Return all that a run of ``config`` would miss, one sentence each with the way out.
+
+    Paths are seen from the working directory.
+
+    Raises:
+        UserError: the configuration itself is at fault.
+    """
+    folder = ROOT / "config"
+    sheets = read_sheets(folder)
+    check_configuration(config, sheets, folder)
+    made_up = config["source"] == "demo"
+    faults = []
+    exports = config["curate"]["exports"]
+    if not find_exports(exports, made_up=made_up):
+        faults.append(
+            f"curate.exports: the folder {exports} holds no .html file; put DiscordChatExporter "
+            "exports there, or name another folder in the configuration"
+        )
+    for (sheet, name), entry in wanted_entries(config, sheets, folder).items():
+        where = f"config/{sheet}.yaml: {name}"
+        if sheet == "sources":
+            faults += [] if made_up else _missing_files(where, entry)
+            continue
+        faults += check_entry(where, entry)
+        if "backend" in entry:
+            try:
+                find_backend(entry)
+            except UserError as error:
+                faults.append(f"{where}: {error}")
+    return faults
+
+
+def _missing_files(where: str, entry: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{where}: {entry[key]} is missing; put it there or correct '{key}' of the entry"
+        for key in ("tar", "index")
+        if not Path(entry[key]).exists()
+    ]
+
+
+def main() -> int:
+    """Print what is missing; return 1 if anything is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=Path, action="append", default=[])
+    parser.add_argument("--directory", type=Path, default=Path())
+    arguments = parser.parse_args()
+    try:
+        config = read_configuration(*arguments.config)
+        arguments.directory.mkdir(parents=True, exist_ok=True)
+        os.chdir(arguments.directory)
+        faults = find_faults(config)
+    except UserError as error:
+        faults = [str(error)]
+    for fault in faults:
+        print(f"missing: {fault}", file=sys.stderr)
+    if faults:
+        plural = "things are" if len(faults) > 1 else "thing is"
+        print(f"{len(faults)} {plural} missing; nothing was run", file=sys.stderr)
+        return 1
+    print("check: every weight, file and key that this configuration wants is there")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

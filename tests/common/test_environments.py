@@ -1,0 +1,62 @@
+"""The conda environments name the versions of requirements.txt, and what their rules import."""
+
+import ast
+import re
+
+import pytest
+import yaml
+
+from scripts.common.code import ROOT, modules_of
+
+PINS = dict(
+    re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+)", (ROOT / "envs/requirements.txt").read_text(), re.M)
+)
+ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
+PACKAGES = {
+    "PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml",
+    "faiss": "faiss-cpu", "open_clip": "open-clip-torch", "tlz": "toolz",
+}  # fmt: skip
+
+
+def pins_of(path):
+    dependencies = yaml.safe_load(path.read_text())["dependencies"]
+    return dict(line.split("==") for line in dependencies[-1]["pip"])
+
+
+def rules_of(environment):
+    """Yield the scripts of the rules that use an environment."""
+    for file in (ROOT / "rules").glob("*.smk"):
+        for rule in re.split(r"^rule ", file.read_text(), flags=re.M)[1:]:
+            script = re.search(r'script:\s*"\.\./(.+?)"', rule)
+            if f"envs/{environment}.yaml" in rule and script:
+                yield script.group(1)
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_versions_are_those_of_the_requirements(path):
+    for name, version in pins_of(path).items():
+        assert PINS[name] == version, f"{path.name}: {name}"
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_rules_import_nothing_that_their_environment_lacks(path):
+    """Imports at the top of a rule's script and of the project's modules that it imports."""
+    import sys
+
+    scripts = list(rules_of(path.stem))
+    assert scripts, f"no rule uses {path.name}"
+    named = set(pins_of(path))
+    for script in scripts:
+        for module in modules_of(script):
+            for node in ast.parse(open(module).read()).body:
+                names = []
+                if isinstance(node, ast.Import):
+                    names = [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom):
+                    names = [node.module]
+                for name in names:
+                    top = name.split(".")[0]
+                    if top in sys.stdlib_module_names or top == "scripts":
+                        continue
+                    package = PACKAGES.get(top, top).lower().replace("_", "-")
+                    assert package in named, f"{path.name} lacks {package}, for {script} ({module})"

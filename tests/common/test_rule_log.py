@@ -1,0 +1,43 @@
+import pytest
+
+from scripts.common.errors import UserError
+from scripts.common.rule_log import Counts, rule_log
+
+
+def test_the_last_line_adds_up(tmp_path, capsys):
+    counts = Counts()
+    counts.keep(266)
+    counts.reject("not_a_bot", 712)
+    counts.reject("no_video", 94)
+    with rule_log(tmp_path / "logs" / "x.log") as log:
+        log.info("parsing")
+        log.finish(counts)
+    last = (tmp_path / "logs" / "x.log").read_text().splitlines()[-1]
+    assert last.endswith("read 1,072 = kept 266 + rejected 806 (not_a_bot 712, no_video 94)")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_shortfall_is_shown_to_the_user(tmp_path, capsys):
+    counts = Counts(kept=2, declared=5)
+    with rule_log(tmp_path / "x.log") as log:
+        log.finish(counts)
+    assert "missing 3" in capsys.readouterr().err
+
+
+def test_counts_add_up_over_parts():
+    total = Counts(kept=1, declared=3) + Counts(kept=2)
+    assert (total.kept, total.read, total.lost) == (3, 5, 2)
+
+
+def test_a_users_error_is_one_sentence_without_a_traceback(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop, rule_log(tmp_path / "x.log"):
+        raise UserError("a.html is no export; export the channel again")
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == "Error: a.html is no export; export the channel again\n"
+    assert "Traceback" not in (tmp_path / "x.log").read_text()
+
+
+def test_any_other_error_leaves_its_traceback_in_the_log(tmp_path):
+    with pytest.raises(ZeroDivisionError), rule_log(tmp_path / "x.log"):
+        raise ZeroDivisionError
+    assert "Traceback" in (tmp_path / "x.log").read_text()

@@ -1,0 +1,86 @@
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from scripts.common.errors import UserError
+from scripts.common.tables import (
+    TableWriter,
+    column,
+    embedding,
+    read_table,
+    table_schema,
+    write_table,
+)
+
+SCORES = table_schema(
+    "scores",
+    "test",
+    [
+        column("uuid", pa.string(), "id"),
+        column("score", pa.float32(), "score"),
+        column("note", pa.string(), "note", nullable=True),
+    ],
+)
+ROWS = [{"uuid": "b", "score": 0.5}, {"uuid": "a", "score": 1.0, "note": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "column_at_fault"),
+    [
+        ([{"uuid": "a", "score": 1.0, "extra": 1}], "extra"),
+        ([{"uuid": "a", "score": None}], "score"),
+        ([{"uuid": "a", "score": "high"}], "score"),
+        (pd.DataFrame({"uuid": ["a"], "note": ["x"]}), "score"),
+        (pa.table({"uuid": [1.5], "score": [1.0], "note": ["x"]}), None),
+    ],
+)
+def test_a_table_that_does_not_fit_names_its_column(tmp_path, rows, column_at_fault):
+    path = tmp_path / "scores.parquet"
+    if column_at_fault is None:
+        write_table(rows, path, SCORES)  # a number can be written as text without loss
+        assert read_table(path, SCORES)["uuid"].to_pylist() == ["1.5"]
+        return
+    with pytest.raises(UserError, match=f"'scores'.*'{column_at_fault}'"):
+        write_table(rows, path, SCORES)
+    assert not path.exists()
+
+
+def test_rows_are_sorted_and_bytes_do_not_depend_on_their_order(tmp_path):
+    write_table(ROWS, tmp_path / "1.parquet", SCORES)
+    write_table(ROWS[::-1], tmp_path / "2.parquet", SCORES)
+    assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
+    assert read_table(tmp_path / "1.parquet", SCORES)["uuid"].to_pylist() == ["a", "b"]
+
+
+def test_reading_another_schema_names_file_and_column(tmp_path):
+    path = tmp_path / "x.parquet"
+    other = table_schema("other", "test", [column("uuid", pa.string(), "id")])
+    write_table([{"uuid": "a"}], path, other)
+    with pytest.raises(UserError, match=r"x\.parquet: column 'score' is missing"):
+        read_table(path, SCORES)
+    with pytest.raises(UserError, match=r"y\.parquet is missing"):
+        read_table(tmp_path / "y.parquet")
+    (tmp_path / "z.parquet").write_bytes(b"not parquet")
+    with pytest.raises(UserError, match=r"z\.parquet cannot be read"):
+        read_table(tmp_path / "z.parquet")
+
+
+def test_embeddings_are_fixed_size_lists_of_float16(tmp_path):
+    schema = table_schema(
+        "e", "test", [column("uuid", pa.string(), "id"), column("embedding", embedding(4), "v")]
+    )
+    values = np.arange(8, dtype=np.float16).reshape(2, 4)
+    rows = [{"uuid": "a", "embedding": values[0]}, {"uuid": "b", "embedding": values[1]}]
+    write_table(rows, tmp_path / "e.parquet", schema)
+    read = read_table(tmp_path / "e.parquet", schema)["embedding"].to_pylist()
+    assert np.array_equal(np.array(read), values)
+    with pytest.raises(UserError, match="embedding"):
+        write_table([{"uuid": "a", "embedding": values[0][:3]}], tmp_path / "f.parquet", schema)
+
+
+def test_a_table_may_be_written_in_pieces(tmp_path):
+    with TableWriter(tmp_path / "p.parquet", SCORES) as writer:
+        for row in ROWS:
+            writer.write([row])
+    assert read_table(tmp_path / "p.parquet", SCORES)["uuid"].to_pylist() == ["b", "a"]

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from scripts.common.video import (
+    UnreadableVideo,
+    encode_video,
+    probe_video,
+    read_frames,
+    uniform_indices,
+)
+
+
+@pytest.fixture(scope="module")
+def clip():
+    values = np.linspace(20, 230, 12).astype(np.uint8)
+    return np.broadcast_to(values[:, None, None, None], (12, 32, 48, 3))
+
+
+def test_what_is_encoded_comes_back(clip):
+    data = encode_video(clip, 8.0, crf=10)
+    properties = probe_video(data)
+    assert (properties.width, properties.height, properties.frames) == (48, 32, 12)
+    assert properties.fps == 8.0 and properties.duration_s == 1.5 and properties.codec == "h264"
+    frames = read_frames(data)
+    assert np.abs(frames.astype(int) - clip).max() <= 6
+
+
+def test_wanted_frames_come_in_the_wanted_order(clip):
+    data = encode_video(clip, 8.0, crf=10)
+    whole = read_frames(data)
+    assert np.array_equal(read_frames(data, [5, 0, 5]), whole[[5, 0, 5]])
+    assert read_frames(data, [3], size=(16, 8)).shape == (1, 8, 16, 3)
+
+
+def test_equal_frames_give_equal_bytes(clip):
+    assert encode_video(clip, 24, crf=30) == encode_video(clip, 24, crf=30)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda data: b"", "empty_file"),
+        (lambda data: b"\x00\x01" * 500, "undecodable"),
+        (lambda data: data[: len(data) // 2], "undecodable"),
+        (lambda data: b"<html>not found</html>" * 50, "undecodable"),
+    ],
+)
+def test_a_bad_file_has_a_reason(clip, spoil, reason):
+    with pytest.raises(UnreadableVideo) as fault:
+        probe_video(spoil(encode_video(clip, 8)))
+    assert fault.value.reason == reason
+
+
+def test_a_missing_file_and_a_missing_frame_have_reasons(clip, tmp_path):
+    with pytest.raises(UnreadableVideo) as fault:
+        probe_video(tmp_path / "none.mp4")
+    assert fault.value.reason == "missing_file"
+    with pytest.raises(UnreadableVideo) as fault:
+        read_frames(encode_video(clip, 8), [99])
+    assert fault.value.reason == "no_frames"
+
+
+def test_uniform_indices_are_those_of_the_recipe():
+    assert uniform_indices(49, 16) == [0, 3, 6, 9, 12, 16, 19, 22, 25, 28, 32, 35, 38, 41, 44, 48]
+    assert uniform_indices(25, 16) == [0, 1, 3, 4, 6, 8, 9, 11, 12, 14, 16, 17, 19, 20, 22, 24]
+    assert uniform_indices(1, 3) == [0, 0, 0]
