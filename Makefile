@@ -32,7 +32,7 @@ help:
 demo: .venv/installed
 	@$(BIN)/python -m scripts.common.check --config config/demo.yaml --directory demo
 	@$(SNAKEMAKE) --profile profiles/demo --cores $(CORES) --quiet rules host
-	@$(BIN)/python -m scripts.publish.demo_report --cores $(CORES)
+	@$(BIN)/python -m scripts.publish.report --profile profiles/demo --directory demo
 
 test: .venv/installed
 	@$(SNAKEMAKE) --lint

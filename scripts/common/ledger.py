@@ -250,14 +250,14 @@ class JobLedger:
             return False
         for name, path in outputs.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            _link(self._folder / name, path)
+            _copy(self._folder / name, path)
         return True
 
     def remember(self, outputs: Mapping[str, Path]) -> None:
         """Keep the outputs of a finished job."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for name, path in outputs.items():
-            _link(path, self._folder / name)
+            _copy(path, self._folder / name)
         _write_atomically(self._folder / "complete", b"")
 
     @property
@@ -274,11 +274,15 @@ def _write_atomically(path: Path, data: bytes) -> None:
     os.replace(name, path)
 
 
-def _link(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, copy: Callable = shutil.copyfile) -> None:
     temporary = target.with_name(f"tmp-{os.getpid()}-{target.name}")
     temporary.unlink(missing_ok=True)
-    try:
-        os.link(source, temporary)
-    except OSError:  # another file system, or one without hard links
-        shutil.copyfile(source, temporary)
+    copy(source, temporary)
     os.replace(temporary, target)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        _copy(source, target, os.link)
+    except OSError:  # another file system, or one without hard links
+        _copy(source, target)

@@ -1,6 +1,7 @@
 """Shards: a deterministic tar of ``<uuid>.<extension>`` members and the index beside it."""
 
 import io
+import os
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -43,7 +44,9 @@ def write_shard(tar: Path, index: Path, items: Iterable[ShardItem], extension: s
     counts = Counts()
     rows = []
     tar.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as archive:
+    # A new file, not the old one emptied: the ledger may hold a link to that, and read from it.
+    part = tar.with_name(f"{tar.name}.part")
+    with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as archive:
         for item in items:
             if item.data is None:
                 counts.reject(item.reason or "no_candidate")
@@ -58,6 +61,7 @@ def write_shard(tar: Path, index: Path, items: Iterable[ShardItem], extension: s
             archive.addfile(member, io.BytesIO(item.data))
             counts.keep()
             rows.append(_index_row(item, offset))
+    os.replace(part, tar)
     write_table(rows, index, ITEM_INDEX)
     return counts
 

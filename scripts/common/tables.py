@@ -92,6 +92,7 @@ def write_table(
         table = table.sort_by([(key, "ascending") for key in keys])
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # a ledger may hold a link to the old file
     pq.write_table(table, path, **_WRITING)
 
 

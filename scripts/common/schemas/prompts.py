@@ -35,7 +35,12 @@ PROMPTS = table_schema(
         column("motion", pa.int32(), "Pika's strength of motion, 0 to 4", nullable=True),
         column("guidance_scale", pa.float64(), "Pika's guidance scale", nullable=True),
         column("aspect_ratio", pa.string(), "width:height as asked for", nullable=True),
-        column("camera", pa.string(), "camera movement as asked for", nullable=True),
+        column(
+            "camera",
+            pa.list_(pa.field("element", pa.string(), nullable=False)),
+            "camera moves as asked for",
+            nullable=True,
+        ),
         column("fps", pa.int32(), "frame rate as asked for", "1/s", nullable=True),
         column("seed", pa.int64(), "seed as asked for", nullable=True),
         column("messages", pa.int32(), "messages with this prompt"),
