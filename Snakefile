@@ -33,6 +33,10 @@ if config["source"] == "demo":
     include: "rules/demo_sources.smk"
 
 
+onstart:
+    refuse_missing_weights(workflow.dag.needrun_jobs())
+
+
 rule all:
     """Make every table, every figure, the data set and the account of where items went."""
     default_target: True

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from scripts.common.backends import check_entry
 from scripts.common.code import modules_of
 from scripts.common.configuration import check_configuration, read_sheets
 from scripts.common.errors import UserError
@@ -82,3 +83,18 @@ def image_indexes():
 def label_of(sheet, name):
     """Return how tables and figures call an entry of a sheet."""
     return SHEETS[sheet][name].get("label", name)
+
+
+def refuse_missing_weights(jobs):
+    """Stop before anything runs if a planned job's model lacks weights, a file or a key.
+
+    Only what the targets need is looked at; ``make check`` looks at the whole configuration.
+    """
+    entries = {}
+    for job in jobs:
+        for value in job.params:
+            if isinstance(value, dict) and "backend" in value:
+                entries[value["label"], value["backend"]] = value
+    faults = [fault for (label, _), entry in entries.items() for fault in check_entry(label, entry)]
+    if faults:
+        raise WorkflowError("Nothing was run, for this is missing:\n" + "\n".join(faults))

@@ -1,0 +1,109 @@
+"""How frames are resized and normalised before a network: as tensors (VBench) or as pictures.
+
+The two ways differ in the last digits that Table 7 shows: VBench resizes tensors without
+antialiasing (explicitly so since 2024-11), AIGCBench resizes pictures with PIL, which antialiases.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+def shorter_side_to(height: int, width: int, size: int) -> tuple[int, int]:
+    """Return (height, width) with the shorter side ``size``; the longer one is rounded down."""
+    if height <= width:
+        return size, int(size * width / height)
+    return int(size * height / width), size
+
+
+def resize_frames(frames: np.ndarray, size: int, mode: str) -> torch.Tensor:
+    """Resize the shorter side of frames to ``size`` without antialiasing, as VBench does.
+
+    Args:
+        frames: uint8 RGB of shape (frames, height, width, 3).
+        size: in pixels.
+        mode: ``bilinear`` or ``bicubic``; the latter leaves 0..255 at sharp edges, as it should.
+
+    Returns:
+        float32 of shape (frames, 3, height, width), 0..255.
+    """
+    pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
+    target = shorter_side_to(*pixels.shape[-2:], size)
+    if tuple(pixels.shape[-2:]) == target:
+        return pixels
+    return functional.interpolate(pixels, size=target, mode=mode, align_corners=False)
+
+
+def centre_crop(pixels: torch.Tensor, size: int) -> torch.Tensor:
+    """Return the square in the middle of (..., height, width)."""
+    top, left = (round((side - size) / 2.0) for side in pixels.shape[-2:])
+    return pixels[..., top : top + size, left : left + size]
+
+
+def normalise(pixels: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
+    """Return (pixels / 255 - mean) / std of (frames, 3, height, width)."""
+    shape = (1, 3, 1, 1)
+    mean, std = torch.tensor(mean).view(shape), torch.tensor(std).view(shape)
+    return (pixels / 255 - mean) / std
+
+
+def clip_tensors(frames: np.ndarray, size: int) -> torch.Tensor:
+    """Prepare frames for CLIP as VBench does: bicubic without antialiasing, centre crop.
+
+    Args:
+        frames: uint8 RGB of shape (frames, height, width, 3).
+        size: side of the network's input in pixels.
+
+    Returns:
+        float32 of shape (frames, 3, size, size).
+    """
+    # In parts: as float32, a whole video at its full size takes hundreds of megabytes.
+    parts = [
+        centre_crop(resize_frames(frames[start : start + 16], size, "bicubic"), size)
+        for start in range(0, len(frames), 16)
+    ]
+    return normalise(torch.cat(parts), CLIP_MEAN, CLIP_STD)
+
+
+def clip_pictures(pictures: Iterable[np.ndarray], size: int) -> torch.Tensor:
+    """Prepare pictures for CLIP as OpenAI's preprocessing does: PIL bicubic, centre crop.
+
+    Args:
+        pictures: uint8 RGB of shape (height, width, 3), of any sizes; taken one at a time.
+        size: side of the network's input in pixels.
+
+    Returns:
+        float32 of shape (pictures, 3, size, size).
+    """
+    squares = []
+    for picture in pictures:
+        height, width = shorter_side_to(*picture.shape[:2], size)
+        resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
+        squares.append(centre_crop(torch.from_numpy(np.array(resized)).permute(2, 0, 1), size))
+    return normalise(torch.stack(squares).float(), CLIP_MEAN, CLIP_STD)
+
+
+def squeeze_to(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize a frame to another picture's size, whatever its own proportions (AIGCBench).
+
+    Bilinear without antialiasing, as OpenCV's default; at most one level off it by rounding.
+
+    Args:
+        frame: uint8 RGB of shape (height, width, 3).
+        height: of the other picture, in pixels.
+        width: of the other picture, in pixels.
+    """
+    if frame.shape[:2] == (height, width):
+        return frame
+    pixels = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float()
+    resized = functional.interpolate(
+        pixels, size=(height, width), mode="bilinear", align_corners=False
+    )
+    return resized[0].round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()

@@ -1,0 +1,71 @@
+"""Dimensions on features of EfficientNet-lite0, whose weights a package carries: offline."""
+
+from collections.abc import Mapping
+
+from scripts.common.efficientnet import EfficientNetLite0
+from scripts.common.roles import EvaluationItem
+from scripts.common.video import uniform_indices
+from scripts.evaluate.similarity import consistency, mean_similarity
+from scripts.evaluate.unscorable import require_frames
+
+
+class SubjectConsistencyEmbedded:
+    """VBench's recurrence with features of EfficientNet-lite0 in place of DINO's."""
+
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None = None,
+        device: str = "cpu",
+        *,
+        sampled_frames: int = 6,
+    ):
+        """Load the network.
+
+        Args:
+            weights: as ``EfficientNetLite0`` takes them.
+            device: as ``EfficientNetLite0`` takes it.
+            sampled_frames: frames that are compared, spread evenly from the first to the last;
+                VBench compares all, which would take 2 s of one core for a video of 72 frames.
+        """
+        self._embedder = EfficientNetLite0(weights, device)
+        self._sampled_frames = sampled_frames
+
+    def score(self, item: EvaluationItem) -> float:
+        """Return the consistency of the sampled frames, in [0, 1].
+
+        Raises:
+            Unscorable: too_few_frames.
+        """
+        require_frames(len(item.frames), 2)
+        return consistency(self._embedder.embed(_sample(item, self._sampled_frames)))
+
+
+class VideoImageAlignmentEmbedded:
+    """AIGCBench's mean similarity to the image prompt, with features of EfficientNet-lite0.
+
+    The network sees each picture squeezed to a square, so that bringing the frames to the image's
+    size first, as AIGCBench does, would change nothing but the interpolation.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None = None,
+        device: str = "cpu",
+        *,
+        sampled_frames: int = 4,
+    ):
+        """Load the network; arguments as ``SubjectConsistencyEmbedded``."""
+        self._embedder = EfficientNetLite0(weights, device)
+        self._sampled_frames = sampled_frames
+
+    def score(self, item: EvaluationItem) -> float:
+        """Return the mean cosine of the sampled frames and the image prompt, in [-1, 1]."""
+        frames = _sample(item, self._sampled_frames)
+        features = self._embedder.embed([item.image, *frames])
+        return mean_similarity(features[1:], features[0])
+
+
+def _sample(item: EvaluationItem, count: int) -> list:
+    """Return ``count`` frames from the first to the last, or all where there are fewer."""
+    total = len(item.frames)
+    return [item.frames[i] for i in uniform_indices(total, min(count, total))]

@@ -1,0 +1,96 @@
+"""Dynamic degree with the optical flow of RAFT (VBench)."""
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch.nn import functional
+from torchvision.models import optical_flow
+
+from scripts.common.devices import pick_device
+from scripts.common.errors import UserError
+from scripts.common.roles import EvaluationItem
+from scripts.evaluate import movement
+from scripts.evaluate.unscorable import Unscorable, require_frames
+from scripts.evaluate.weights import load_into, read_weights, weights_file
+
+ARCHITECTURES = {"raft_large": optical_flow.raft_large, "raft_small": optical_flow.raft_small}
+STRIDE = 8
+SMALLEST_SIDE = 128
+"""Below it the last level of RAFT's correlation pyramid is empty."""
+
+
+class DynamicDegree:
+    """VBench's rule on RAFT's flow; torchvision's weights C_T_V1 are RAFT's own ``raft-things``."""
+
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None,
+        device: str = "cpu",
+        *,
+        architecture: str = "raft_large",
+        updates: int = 20,
+    ):
+        """Load the network.
+
+        Args:
+            weights: ``{path}`` or ``{hub, revision, file}`` of torchvision's RAFT.
+            device: ``cpu``, ``cuda`` or ``auto``.
+            architecture: ``raft_large`` or ``raft_small``.
+            updates: refinements of the flow; the last one counts.
+
+        Raises:
+            UserError: the weights are missing or those of another network.
+        """
+        if architecture not in ARCHITECTURES:
+            raise UserError(
+                f"there is no architecture '{architecture}' of RAFT; 'settings.architecture' may "
+                f"be one of: {', '.join(ARCHITECTURES)}"
+            )
+        path = weights_file(weights)
+        network = ARCHITECTURES[architecture](weights=None, progress=False)
+        load_into(network, read_weights(path), path)
+        self._device = pick_device(device)
+        self._network = network.eval().to(self._device)
+        self._updates = updates
+
+    def score(self, item: EvaluationItem) -> float:
+        """Return 1 if the video moves, else 0.
+
+        Raises:
+            Unscorable: too_few_frames, too_small.
+        """
+        kept = item.frames[:: movement.frame_step(item.fps)]
+        require_frames(len(kept), 2)
+        motions = [
+            movement.strongest_motion(self.flow(before, after))
+            for before, after in itertools.pairwise(kept)
+        ]
+        threshold = movement.moving_threshold(*kept.shape[1:3])
+        return float(movement.is_moving(motions, threshold, movement.needed_pairs(len(kept))))
+
+    def flow(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """Return the displacement in pixels on the padded picture, float32 (2, height, width).
+
+        Args:
+            before: uint8 RGB of shape (height, width, 3).
+            after: the same, later.
+        """
+        pair = torch.from_numpy(np.stack([before, after])).permute(0, 3, 1, 2).to(self._device)
+        pair = pad_to_stride(pair.float() * (2 / 255) - 1)
+        if min(pair.shape[-2:]) < SMALLEST_SIDE:
+            raise Unscorable("too_small", f"sides below {SMALLEST_SIDE} pixels")
+        with torch.inference_mode():
+            flows = self._network(pair[:1], pair[1:], num_flow_updates=self._updates)
+        return flows[-1][0].float().cpu().numpy()
+
+
+def pad_to_stride(pixels: torch.Tensor) -> torch.Tensor:
+    """Repeat the borders of (..., height, width), the same at both ends, to multiples of 8."""
+    rows, columns = (-side % STRIDE for side in pixels.shape[-2:])
+    return functional.pad(
+        pixels,
+        (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2),
+        mode="replicate",
+    )

@@ -1,0 +1,64 @@
+"""Sum up the scores of all videos: one mean per dimension and generator (Table 7, Figure 6)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.evaluate import EVALUATION_SUMMARY, SCORES
+from scripts.common.schemas.items import OK
+from scripts.common.tables import read_frame, write_table
+
+
+def summarise_evaluation(
+    scores: Sequence[Path],
+    summary: Path,
+    *,
+    dimensions: Sequence[str],
+    generators: Sequence[str],
+) -> Counts:
+    """Write the mean score of each generator in each dimension.
+
+    Every video counts the same. (VBench's consistency dimensions, run on one GPU, weigh a video
+    by its number of frames; on several GPUs they do as is done here. The two agree where all
+    videos of a generator have one length.)
+
+    Args:
+        scores: tables of ``SCORES``.
+        summary: where the table goes (``EVALUATION_SUMMARY``).
+        dimensions: in the order of the table's rows...
+        generators: ...and within each of them.
+    """
+    table = read_frame(scores, SCORES)
+    groups = dict(list(table.groupby(["metric", "generator"])))
+    rows = []
+    for dimension in dimensions:
+        for generator in generators:
+            wanted = groups.get((dimension, generator), table.iloc[:0])
+            scored = wanted[wanted["status"] == OK]
+            rows.append(
+                {
+                    "dimension": dimension,
+                    "generator": generator,
+                    "metric": "mean",
+                    "value": scored["value"].mean() if len(scored) else None,
+                    "items": len(scored),
+                    "rejected": len(wanted) - len(scored),
+                    "remarked": int(scored["remark"].notna().sum()),
+                }
+            )
+    # Without sorting: the order is that of the configuration, which tables and figures follow.
+    write_table(rows, summary, EVALUATION_SUMMARY)
+    counts = Counts(kept=int((table["status"] == OK).sum()), declared=len(table))
+    for reason, number in table["reason"].value_counts().items():
+        counts.reject(reason, int(number))
+    return counts
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = summarise_evaluation(
+            list(map(Path, snakemake.input.scores)),
+            Path(snakemake.output.summary),
+            **dict(snakemake.params.items()),
+        )
+        log.finish(counts)

@@ -1,0 +1,86 @@
+"""VBench's two dimensions on CLIP's features: background consistency and aesthetic quality."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from scripts.common.roles import EvaluationItem
+from scripts.evaluate.clip_model import ClipModel
+from scripts.evaluate.frame_transforms import clip_tensors
+from scripts.evaluate.similarity import consistency
+from scripts.evaluate.unscorable import require_frames
+from scripts.evaluate.weights import load_into, read_weights, weights_file
+
+
+class BackgroundConsistency:
+    """VBench's recurrence over the features of CLIP ViT-B/32, every frame."""
+
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None,
+        device: str = "cpu",
+        *,
+        architecture: str | Mapping = "ViT-B-32-quickgelu",
+        batch_size: int = 32,
+    ):
+        """Load the model; arguments and errors as ``ClipModel``."""
+        self._model = ClipModel(weights, device, architecture=architecture, batch_size=batch_size)
+
+    def score(self, item: EvaluationItem) -> float:
+        """Return the consistency of all frames, in [0, 1].
+
+        Raises:
+            Unscorable: too_few_frames.
+        """
+        require_frames(len(item.frames), 2)
+        return consistency(_embed_frames(self._model, item.frames))
+
+
+class AestheticQuality:
+    """The mean over all frames of LAION's linear aesthetic predictor on CLIP ViT-L/14, by 10."""
+
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None,
+        device: str = "cpu",
+        *,
+        architecture: str | Mapping = "ViT-L-14-quickgelu",
+        batch_size: int = 32,
+        clip_path: str = "",
+    ):
+        """Load the model and the predictor.
+
+        Args:
+            weights: CLIP as ``{hub, revision, file}``, and the predictor as ``path``, a linear
+                layer's weight and bias.
+            device: as ``ClipModel``.
+            architecture: as ``ClipModel``.
+            batch_size: as ``ClipModel``.
+            clip_path: local file with CLIP's weights, in place of the hub's.
+
+        Raises:
+            UserError: weights are missing or those of another network.
+        """
+        weights = weights or {}
+        clip = {"path": clip_path} if clip_path else weights
+        self._model = ClipModel(clip, device, architecture=architecture, batch_size=batch_size)
+        path = weights_file({key: weights[key] for key in ("path", "url") if key in weights})
+        tensors = read_weights(path)
+        self._predictor = torch.nn.Linear(_width(tensors), 1)
+        load_into(self._predictor, tensors, path)
+
+    def score(self, item: EvaluationItem) -> float:
+        """Return the mean score of the frames, about 0..1 and not clipped."""
+        features = torch.from_numpy(_embed_frames(self._model, item.frames))
+        with torch.inference_mode():
+            return float(self._predictor(features).mean() / 10)
+
+
+def _embed_frames(model: ClipModel, frames: np.ndarray) -> np.ndarray:
+    return model.embed_pixels(clip_tensors(frames, model.image_size))
+
+
+def _width(tensors: Mapping[str, torch.Tensor]) -> int:
+    weight = tensors.get("weight")
+    return weight.shape[-1] if weight is not None and weight.ndim else 1
