@@ -1,0 +1,109 @@
+"""Tables of the stage trace: decoded frames, features, matches, and what they amount to."""
+
+import pyarrow as pa
+
+from scripts.common.schemas.items import REASONS as ITEM_REASONS
+from scripts.common.schemas.split import DISTRACTOR, REFERENCE, SOURCE_IMAGE
+from scripts.common.tables import column, embedding, table_schema
+
+QUERY = "query"
+ROLES = (QUERY, DISTRACTOR, SOURCE_IMAGE, REFERENCE)
+"""Queries with and without a true match; references that are one and that are none."""
+
+SAME_DOMAIN, CROSS_DOMAIN = "cosface_same_domain", "cosface_cross_domain"
+"""The rows 'Ours' of Table 5: trained on all generators, or on all but the tested one."""
+
+MUAP, MUAP_LOW, MUAP_HIGH = "muAP", "muAP_low", "muAP_high"
+RECALL_AT_1, RECALL_AT_P90 = "recall_at_1", "recall_at_p90"
+METRIC_NAMES = (MUAP, MUAP_LOW, MUAP_HIGH, RECALL_AT_1, RECALL_AT_P90)
+
+REASONS = {
+    name: ITEM_REASONS[name]
+    for name in ("no_video", "missing_file", "empty_file", "undecodable", "no_frames")
+} | {
+    "damaged_tar": "the tar holds other bytes than its index says",
+    "embedding_failed": "the tracer raised an error for the picture",
+    "not_a_number": "the tracer gave no finite numbers for the picture",
+    "no_source_image": "the query's source image is not among the references that were described",
+}
+"""The closed list of reasons of this stage."""
+
+_STATUS = [
+    column("status", pa.string(), "ok or rejected"),
+    column("reason", pa.string(), "why it was rejected", nullable=True),
+]
+
+FRAME_INDEX = table_schema(
+    "frame_index",
+    "One row per frame that TIP-Trace wants of a shard of videos; the files lie in the tar beside.",
+    [
+        column("uuid", pa.string(), "id of the video's prompt"),
+        column("part", pa.string(), "train or query"),
+        column("frame", pa.int32(), "number of the frame, from 0"),
+        *_STATUS,
+        column("offset", pa.int64(), "where the picture begins in the tar", "bytes", nullable=True),
+        column("size_bytes", pa.int64(), "size of the picture", "bytes", nullable=True),
+        column("sha256", pa.string(), "checksum of the picture", nullable=True),
+    ],
+)
+
+_FEATURE_COLUMNS = [
+    column("uuid", pa.string(), "id of the picture: of its prompt, or of an outside item"),
+    column("role", pa.string(), "query, distractor, source_image or reference"),
+    *_STATUS,
+]
+
+FINISHED_FEATURES = table_schema(
+    "finished_features",
+    "Ledger of features; the embedding is the bytes of its float16 numbers (little-endian).",
+    [
+        *_FEATURE_COLUMNS,
+        column("embedding", pa.binary(), "float16 numbers", nullable=True),
+    ],
+)
+
+MATCHES = table_schema(
+    "matches",
+    "The best references of each query by cosine; one row of a query that was not searched for.",
+    [
+        column("query", pa.string(), "id of the query: of its prompt, or of a distractor"),
+        column("role", pa.string(), "query or distractor"),
+        *_STATUS,
+        column("rank", pa.int32(), "1 for the best reference", nullable=True),
+        column("reference", pa.string(), "id of the reference", nullable=True),
+        column("score", pa.float32(), "cosine of query and reference", nullable=True),
+        column("is_match", pa.bool_(), "whether it is the query's source image", nullable=True),
+    ],
+)
+
+METRICS = table_schema(
+    "tracing_metrics",
+    "How well a tracer finds the source images of one generator's frames (Table 5).",
+    [
+        column(
+            "tracer", pa.string(), "entry of config/tracers.yaml, or the trained tracer's setting"
+        ),
+        column("generator", pa.string(), "whose frames are the queries"),
+        column("metric", pa.string(), "muAP, its 95 % interval (_low, _high), or a recall"),
+        column("value", pa.float64(), "share in [0, 1]; none without any true pair", nullable=True),
+        column("queries", pa.int64(), "queries searched for, distractors included"),
+        column("references", pa.int64(), "references searched in, source images included"),
+        column("positives", pa.int64(), "true pairs of query and source image"),
+        column("rejected", pa.int64(), "queries and references that could not be described"),
+    ],
+)
+
+TRAINING_COLUMNS = ("epoch", "iteration", "learning_rate", "loss", "accuracy")
+"""Columns of results/trace/training/{model}.csv: means since the row before."""
+
+
+def features_schema(dimension: int) -> pa.Schema:
+    """Return the schema of a tracer's features, for embeddings of so many numbers."""
+    return table_schema(
+        "features",
+        "One row per picture of a set: a tracer's description of it, or why there is none.",
+        [
+            *_FEATURE_COLUMNS,
+            column("embedding", embedding(dimension), "unit vector", nullable=True),
+        ],
+    )
