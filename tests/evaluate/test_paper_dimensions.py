@@ -1,0 +1,219 @@
+"""The paper's dimensions: the real classes with small random weights, against their own libraries."""
+
+import numpy as np
+import open_clip
+import pytest
+import timm
+import torch
+from torchvision.models import optical_flow
+
+from scripts.common.backends import load_backend
+from scripts.common.errors import UserError
+from scripts.evaluate import frame_transforms as transforms
+from scripts.evaluate import movement
+from scripts.evaluate.raft_flow import DynamicDegree, pad_to_stride
+from scripts.evaluate.unscorable import Unscorable
+from tests.evaluate.moving_pictures import item_of, pan, texture
+
+TINY_CLIP = {
+    "embed_dim": 16,
+    "quick_gelu": True,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 8},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """A tiny CLIP and the file with its weights."""
+    torch.manual_seed(0)
+    network = open_clip.CLIP(**TINY_CLIP).eval()
+    path = tmp_path_factory.mktemp("weights") / "clip.pth"
+    torch.save(network.state_dict(), path)
+    return network, path
+
+
+@pytest.fixture(scope="module")
+def raft(tmp_path_factory):
+    """A small RAFT and the file with its weights."""
+    torch.manual_seed(0)
+    network = optical_flow.raft_small(weights=None).eval()
+    path = tmp_path_factory.mktemp("weights") / "raft.pth"
+    torch.save(network.state_dict(), path)
+    return network, path
+
+
+def entry(backend, path, **settings):
+    return {
+        "backend": f"scripts.evaluate.{backend}",
+        "weights": {"path": str(path)},
+        "settings": settings,
+    }
+
+
+def clip_backend(name, path):
+    return load_backend(entry(name, path, architecture=TINY_CLIP, batch_size=3), device="cpu")
+
+
+def encode(network, pixels):
+    with torch.inference_mode():
+        return network.encode_image(pixels, normalize=True).numpy()
+
+
+def test_subject_consistency_takes_oblong_frames(tmp_path):
+    torch.manual_seed(0)
+    network = timm.create_model("vit_tiny_patch16_224", num_classes=0, dynamic_img_size=True).eval()
+    path = tmp_path / "vit.pth"
+    torch.save(network.state_dict(), path)
+    settings = {"architecture": "vit_tiny_patch16_224", "batch_size": 2}
+    backend = load_backend(entry("dino_features:SubjectConsistency", path, **settings))
+    frames = pan(3, 6)
+
+    features = backend.embed(frames)
+    pixels = transforms.resize_frames(frames, 224, "bilinear")
+    assert pixels.shape[-2:] == (224, 398)
+    pixels = transforms.normalise(
+        pixels[..., :384], transforms.IMAGENET_MEAN, transforms.IMAGENET_STD
+    )
+    with torch.inference_mode():
+        expected = network(pixels[1:2])[0].numpy()
+    assert features.shape == (3, 192)
+    np.testing.assert_allclose(features[1], expected / np.linalg.norm(expected), atol=1e-5)
+    assert np.linalg.norm(features, axis=1) == pytest.approx(1, abs=1e-5)
+
+    assert backend.score(item_of(np.repeat(frames[:1], 3, axis=0))) == pytest.approx(1, abs=1e-5)
+    assert 0 < backend.score(item_of(frames)) < 1
+    with pytest.raises(Unscorable):
+        backend.score(item_of(frames[:1]))
+
+
+def test_background_consistency(clip):
+    network, path = clip
+    backend = clip_backend("vbench_clip:BackgroundConsistency", path)
+    frames = pan(4, 9)
+    features = encode(network, transforms.clip_tensors(frames, 32))
+    steps = [
+        (max(0, features[i] @ features[i - 1]) + max(0, features[i] @ features[0])) / 2
+        for i in range(1, 4)
+    ]
+    assert backend.score(item_of(frames)) == pytest.approx(np.mean(steps), abs=1e-5)
+
+
+def test_aesthetic_quality(clip, tmp_path):
+    network, path = clip
+    head = torch.nn.Linear(16, 1)
+    head_path = tmp_path / "head.pth"
+    torch.save(head.state_dict(), head_path)
+    backend = load_backend(
+        entry(
+            "vbench_clip:AestheticQuality", head_path, architecture=TINY_CLIP, clip_path=str(path)
+        )
+    )
+    frames = pan(3, 9)
+    features = torch.from_numpy(encode(network, transforms.clip_tensors(frames, 32)))
+    expected = head(features).mean().item() / 10
+    assert backend.score(item_of(frames)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_predictor_for_other_features_is_refused(clip, tmp_path):
+    _, path = clip
+    torch.save({"bias": torch.zeros(1)}, tmp_path / "head.pth")
+    settings = {"architecture": TINY_CLIP, "clip_path": str(path)}
+    with pytest.raises(UserError, match=r"head\.pth does not fit"):
+        load_backend(entry("vbench_clip:AestheticQuality", tmp_path / "head.pth", **settings))
+
+
+def test_temporal_consistency_looks_at_sixteen_frames(clip):
+    network, path = clip
+    backend = clip_backend("aigcbench_clip:TemporalConsistency", path)
+    frames = pan(20, 9)
+    features = encode(network, transforms.clip_pictures(frames[:16], 32))
+    expected = np.mean([features[i] @ features[i + 1] for i in range(15)])
+    assert backend.score(item_of(frames)) == pytest.approx(expected, abs=1e-5)
+    frames[16:] = 0
+    assert backend.score(item_of(frames)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_video_text_alignment_cuts_long_prompts_and_says_so(clip):
+    network, path = clip
+    backend = clip_backend("aigcbench_clip:VideoTextAlignment", path)
+    frames = pan(18, 9)
+    tokens = open_clip.tokenize(["a cat walks"])
+    with torch.inference_mode():
+        text = network.encode_text(tokens, normalize=True)[0].numpy()
+    features = encode(network, transforms.clip_pictures(frames[:16], 32))
+    item = item_of(frames, prompt="a cat walks")
+    assert backend.score(item) == pytest.approx((features @ text).mean(), abs=1e-5)
+    assert backend.remark(item) is None
+    assert backend.remark(item_of(frames, prompt="cat " * 75)) is None
+    long = item_of(frames, prompt="cat " * 76)
+    assert backend.remark(long) == "prompt_truncated"
+    assert -1 <= backend.score(long) <= 1
+
+
+def test_video_image_alignment_squeezes_all_frames_to_the_image(clip):
+    network, path = clip
+    backend = clip_backend("aigcbench_clip:VideoImageAlignment", path)
+    frames, image = pan(18, 9), texture(90, 60, seed=1)
+    squeezed = [transforms.squeeze_to(frame, 90, 60) for frame in frames]
+    features = encode(network, transforms.clip_pictures([image, *squeezed], 32))
+    expected = (features[1:] @ features[0]).mean()
+    assert backend.score(item_of(frames, image=image)) == pytest.approx(expected, abs=1e-5)
+    unsqueezed = encode(network, transforms.clip_pictures([image, *frames], 32))
+    assert abs((unsqueezed[1:] @ unsqueezed[0]).mean() - expected) > 1e-4
+
+
+def test_weights_of_another_architecture_are_refused(clip):
+    _, path = clip
+    wider = {**TINY_CLIP, "embed_dim": 24}
+    with pytest.raises(UserError, match=r"clip\.pth does not fit the architecture"):
+        load_backend(entry("vbench_clip:BackgroundConsistency", path, architecture=wider))
+    with pytest.raises(UserError, match="no architecture 'ViT-B-33'"):
+        load_backend(entry("vbench_clip:BackgroundConsistency", path, architecture="ViT-B-33"))
+
+
+def test_dynamic_degree_flow(raft):
+    network, path = raft
+    backend = DynamicDegree({"path": str(path)}, architecture="raft_small", updates=2)
+    frames = pan(2, 4, height=130, width=150)
+    pair = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+    padded = torch.nn.functional.pad(pair, (1, 1, 3, 3), mode="replicate")
+    with torch.inference_mode():
+        scaled = 2 * padded / 255 - 1
+        expected = network(scaled[:1], scaled[1:], num_flow_updates=2)[-1][0].numpy()
+    flow = backend.flow(*frames)
+    assert flow.shape == (2, 136, 152)
+    np.testing.assert_allclose(flow, expected, atol=1e-4)
+
+
+def test_dynamic_degree_rule(raft, monkeypatch):
+    backend = DynamicDegree({"path": str(raft[1])}, architecture="raft_small", updates=1)
+    monkeypatch.setattr(backend, "flow", lambda before, after: np.full((2, 8, 8), speed))
+    frames = np.zeros((24, 144, 256, 3), np.uint8)
+    # A displacement of (2.5, 2.5) is 3.54 pixels; the threshold is 3.375 at 144 pixels.
+    speed = 2.5
+    assert backend.score(item_of(frames)) == 1.0
+    speed = 2.3
+    assert backend.score(item_of(frames)) == 0.0
+    assert movement.needed_pairs(24) == 6
+
+
+def test_dynamic_degree_of_a_small_video_has_a_reason(raft):
+    backend = DynamicDegree({"path": str(raft[1])}, architecture="raft_small", updates=1)
+    with pytest.raises(Unscorable) as caught:
+        backend.score(item_of(pan(4, 1, height=64, width=200)))
+    assert caught.value.reason == "too_small"
+    with pytest.raises(UserError, match="no architecture 'raft_huge'"):
+        DynamicDegree({"path": str(raft[1])}, architecture="raft_huge")
+
+
+def test_padding_is_symmetric():
+    padded = pad_to_stride(torch.arange(13.0).view(1, 1, 1, 13).expand(1, 1, 5, 13))
+    assert padded.shape == (1, 1, 8, 16)
+    assert padded[0, 0, 0].tolist() == [0, *range(13), 12, 12]
+    assert pad_to_stride(torch.zeros(1, 1, 16, 24)).shape == (1, 1, 16, 24)
