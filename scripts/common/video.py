@@ -122,7 +122,10 @@ def encode_video(
         preset: x264's preset.
     """
     target = io.BytesIO()
-    options = {"crf": str(crf), "preset": preset, "threads": "1", "x264-params": "threads=1"}
+    # mbtree=0: x264's AVX-512 code for it reads beyond a row of macroblocks, so that frames whose
+    # width is no multiple of 256 came out with other bytes each time.
+    options = {"crf": str(crf), "preset": preset, "threads": "1"}
+    options["x264-params"] = "threads=1:mbtree=0"
     with av.open(target, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         height, width = frames[0].shape[:2]
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
