@@ -68,10 +68,10 @@ TRACE_IMAGES = table_schema(
     ],
 )
 
-LEAKAGE_COLUMNS = ("rule", "section", "checked", "violations")
+LEAKAGE_COLUMNS = ("rule", "section", "meaning", "checked", "violations")
 """Columns of results/splits/leakage.csv: one row for each rule against leakage."""
 
-COVERAGE_COLUMNS = ("split", "source", "status", "reason", "items")
+COVERAGE_COLUMNS = ("split", "source", "part", "status", "reason", "items")
 """Columns of results/splits/coverage.csv: wanted items that are there, or why they are not."""
 
 REASONS = {

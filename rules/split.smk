@@ -1,0 +1,213 @@
+"""Split: the three data sets of the paper's experiments (Section 5.2, Supplements 13 and 15).
+
+Needs the data set, the chosen prompts, the indexes of all videos and images, and the outside
+sources; makes results/splits/tip_eval, results/splits/tip_id and results/splits/tip_trace, and
+checks that nothing leaks between training and test.
+"""
+
+TIP_ID_LABELS = (
+    {name: "image_generated" for name in GENERATORS}
+    | {name: "real" for name in REAL_SOURCES}
+    | {name: "text_generated" for name in TEXT_SOURCES}
+)
+TRACE_REFERENCES = SHEETS["sources"][config["split"]["tip_trace"]["references"]]
+TRACE_DISTRACTORS = SHEETS["sources"][config["split"]["tip_trace"]["distractors"]]
+
+
+def split_targets():
+    """Return the final files of this stage."""
+    return [
+        "results/splits/tip_eval/prompts.parquet",
+        *expand("results/splits/tip_id/{source}.parquet", source=TIP_ID_LABELS),
+        *expand(
+            "results/splits/tip_trace/{part}.parquet",
+            part=["prompts", "references", "distractors", *GENERATORS],
+        ),
+        "results/splits/leakage.csv",
+        "results/splits/coverage.csv",
+    ]
+
+
+def source_indexes(source):
+    """Return the indexes of a generator or an outside source of videos."""
+    if source in GENERATORS:
+        return video_indexes(source)
+    return [SHEETS["sources"][source]["index"]]
+
+
+def source_tars(source):
+    """Return the tars beside ``source_indexes``, in the same order."""
+    return video_tars(source) if source in GENERATORS else [SHEETS["sources"][source]["tar"]]
+
+
+def get_source_indexes(wildcards):
+    """Return the indexes of the wildcard's source."""
+    return source_indexes(wildcards.source)
+
+
+def get_source_tars(wildcards):
+    """Return the tars of the wildcard's source, which the split names but does not read."""
+    return source_tars(wildcards.source)
+
+
+def get_source_label(wildcards):
+    """Return the class of the wildcard's source."""
+    return TIP_ID_LABELS[wildcards.source]
+
+
+def get_source_prompts(wildcards):
+    """Return the chosen prompts, from which only the split of a generator follows."""
+    return "results/chosen_prompts.parquet" if wildcards.source in GENERATORS else []
+
+
+def get_all_indexes(wildcards):
+    """Return the indexes of all sources of videos."""
+    return [index for source in TIP_ID_LABELS for index in source_indexes(source)]
+
+
+rule split_tip_eval:
+    """Choose the most popular subjects, each with the same number of prompts (Section 5.2)."""
+    input:
+        dataset="results/dataset.parquet",
+        code=code_of("scripts/split/split_tip_eval.py"),
+    output:
+        prompts="results/splits/tip_eval/prompts.parquet",
+    log:
+        "logs/split_tip_eval.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        prompts_per_subject=lookup("split/tip_eval/prompts_per_subject", within=config),
+        seed=lookup("seed", within=config),
+        subjects=lookup("split/tip_eval/subjects", within=config),
+    script:
+        "../scripts/split/split_tip_eval.py"
+
+
+rule split_tip_id:
+    """Split a source's videos by prompt, real source video or item (Supplement 13)."""
+    input:
+        indexes=get_source_indexes,
+        chosen=get_source_prompts,
+        code=code_of("scripts/split/split_tip_id.py"),
+    output:
+        split="results/splits/tip_id/{source}.parquet",
+    log:
+        "logs/split_tip_id/{source}.log",
+    wildcard_constraints:
+        source="|".join(TIP_ID_LABELS),
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        label=get_source_label,
+        seed=lookup("seed", within=config),
+        tars=get_source_tars,
+        test_share=lookup("split/tip_id/test_share", within=config),
+    script:
+        "../scripts/split/split_tip_id.py"
+
+
+rule split_tip_trace:
+    """Hold out prompts for queries, the same for every generator (Supplement 15)."""
+    input:
+        chosen="results/chosen_prompts.parquet",
+        code=code_of("scripts/split/split_tip_trace.py"),
+    output:
+        prompts="results/splits/tip_trace/prompts.parquet",
+    log:
+        "logs/split_tip_trace.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        query_prompts=lookup("split/tip_trace/query_prompts", within=config),
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/split/split_tip_trace.py"
+
+
+rule sample_trace_frames:
+    """Sample training frames and query frames of one generator's videos (Supplement 15)."""
+    input:
+        prompts="results/splits/tip_trace/prompts.parquet",
+        indexes=get_generator_indexes,
+        code=code_of("scripts/split/sample_trace_frames.py"),
+    output:
+        frames="results/splits/tip_trace/{generator}.parquet",
+    log:
+        "logs/sample_trace_frames/{generator}.log",
+    conda:
+        "../envs/video.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        frames_per_video=lookup("split/tip_trace/frames_per_video", within=config),
+        seed=lookup("seed", within=config),
+        tars=get_generator_tars,
+    script:
+        "../scripts/split/sample_trace_frames.py"
+
+
+rule collect_trace_images:
+    """Hide the queries' source images among references from elsewhere (Supplement 15)."""
+    input:
+        prompts="results/splits/tip_trace/prompts.parquet",
+        image_indexes=image_indexes(),
+        reference_index=TRACE_REFERENCES["index"],
+        distractor_index=TRACE_DISTRACTORS["index"],
+        code=code_of("scripts/split/collect_trace_images.py"),
+    output:
+        references="results/splits/tip_trace/references.parquet",
+        distractors="results/splits/tip_trace/distractors.parquet",
+    log:
+        "logs/collect_trace_images.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        distractor_tar=TRACE_DISTRACTORS["tar"],
+        image_tars=image_tars(),
+        max_distractors=lookup("split/tip_trace/max_distractors", within=config),
+        max_references=lookup("split/tip_trace/max_references", within=config),
+        reference_tar=TRACE_REFERENCES["tar"],
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/split/collect_trace_images.py"
+
+
+rule check_splits:
+    """Check every rule against leakage on the finished splits (Supplements 13 and 15)."""
+    input:
+        chosen="results/chosen_prompts.parquet",
+        tip_id=expand("results/splits/tip_id/{source}.parquet", source=TIP_ID_LABELS),
+        prompts="results/splits/tip_trace/prompts.parquet",
+        frames=expand("results/splits/tip_trace/{generator}.parquet", generator=GENERATORS),
+        images=expand("results/splits/tip_trace/{role}.parquet", role=["references", "distractors"]),
+        indexes=get_all_indexes,
+        image_indexes=image_indexes(),
+        code=code_of("scripts/split/check_splits.py"),
+    output:
+        leakage="results/splits/leakage.csv",
+        coverage="results/splits/coverage.csv",
+    log:
+        "logs/check_splits.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=16000,
+        runtime=60,
+    params:
+        indexes={source: source_indexes(source) for source in TIP_ID_LABELS},
+    script:
+        "../scripts/split/check_splits.py"

@@ -1,0 +1,172 @@
+"""Check that nothing leaks from training to test, and what the splits could not cover."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.common.errors import UserError
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.generate import CHOSEN
+from scripts.common.schemas.items import OK
+from scripts.common.schemas.split import (
+    COVERAGE_COLUMNS,
+    IMAGE_GENERATED,
+    LEAKAGE_COLUMNS,
+    TIP_ID,
+    TRACE_FRAMES,
+    TRACE_IMAGES,
+    TRACE_PROMPTS,
+)
+from scripts.common.tables import read_frame
+from scripts.split.indexes import read_items
+from scripts.split.leakage import Finding, check_tip_id, check_tip_trace
+
+
+def check_splits(
+    chosen: Path,
+    tip_id: Sequence[Path | str],
+    prompts: Path,
+    frames: Sequence[Path | str],
+    images: Sequence[Path | str],
+    leakage: Path,
+    coverage: Path,
+    *,
+    indexes: Mapping[str, Sequence[str]],
+    image_indexes: Sequence[Path | str],
+    note: Callable[[str], None] = lambda message: None,
+) -> Counts:
+    """Check every rule against leakage on the files as they are, and count what is missing.
+
+    Args:
+        chosen: the chosen prompts (``CHOSEN``).
+        tip_id: TIP-ID's files (``TIP_ID``), ``<source>.parquet``.
+        prompts: TIP-Trace's prompts (``TRACE_PROMPTS``).
+        frames: TIP-Trace's frames (``TRACE_FRAMES``), ``<generator>.parquet``.
+        images: TIP-Trace's references and distractors (``TRACE_IMAGES``).
+        leakage: output, CSV: a rule in each row, on how many things it was checked, and how many
+            break it.
+        coverage: output, CSV: of each source and part the items that are there, and the missing
+            ones by reason.
+        indexes: each source's indexes (``ITEM_INDEX``).
+        image_indexes: indexes of the image prompts.
+        note: takes what a reader of the log would want to know.
+
+    Returns:
+        Counts of TIP-ID's wanted videos.
+
+    Raises:
+        UserError: a rule is broken; both outputs are written first.
+    """
+    table = read_frame(chosen, CHOSEN, ["uuid", "subset"])
+    subset = set(table.loc[table["subset"], "uuid"])
+    videos = _read_all(tip_id, TIP_ID, ["uuid", "group", "label", "source", "split"])
+    parts = read_frame(prompts, TRACE_PROMPTS)
+    sampled = _read_all(frames, TRACE_FRAMES, ["uuid", "part", "frame"], name="generator")
+    pictures = _read_all(images, TRACE_IMAGES, ["uuid", "role", "sha256"])
+    own = read_items(image_indexes, list(map(str, image_indexes)), set(parts["uuid"]))
+    findings = check_tip_id(videos, subset)
+    findings += check_tip_trace(parts, sampled, pictures, set(own["sha256"].dropna()))
+    _write_csv([_row(finding) for finding in findings], leakage, LEAKAGE_COLUMNS)
+
+    generators = set(videos.loc[videos["label"] == IMAGE_GENERATED, "source"])
+    generators |= {Path(path).stem for path in frames}
+    rows = []
+    for source, paths in indexes.items():
+        wanted = subset if source in generators else None
+        items = read_items(paths, paths, wanted)
+        here = videos[videos["source"] == source]
+        rows += _coverage("tip_id", source, items, here["split"])
+        if source in generators:
+            here = sampled[sampled["generator"] == source].drop_duplicates("uuid")
+            rows += _coverage("tip_trace", source, items, here["part"])
+    _write_csv(rows, coverage, COVERAGE_COLUMNS)
+
+    for finding in findings:
+        if finding.violating:
+            note(f"{finding.rule}: broken by {', '.join(finding.violating[:10])}")
+    broken = [finding for finding in findings if finding.violating]
+    if broken:
+        raise UserError(_sentence(broken))
+    return _counts(row for row in rows if row["split"] == "tip_id")
+
+
+def _read_all(
+    paths: Sequence[Path | str], schema, columns: Sequence[str], name: str | None = None
+) -> pd.DataFrame:
+    tables = []
+    for path in paths:
+        table = read_frame(path, schema, columns)
+        tables.append(table.assign(**{name: Path(path).stem}) if name else table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _coverage(split: str, source: str, items: pd.DataFrame, parts: pd.Series) -> list[dict]:
+    """Return rows of what is listed, by part, and of what its index rejects, by reason."""
+    common = {"split": split, "source": source}
+    rows = [
+        common | {"part": part, "status": OK, "reason": "", "items": int(number)}
+        for part, number in parts.value_counts().sort_index().items()
+    ]
+    missing = items.loc[items["status"] != OK, "reason"].value_counts().sort_index()
+    rows += [
+        common | {"part": "", "status": "rejected", "reason": reason, "items": int(number)}
+        for reason, number in missing.items()
+    ]
+    lost = len(items) - len(parts) - int(missing.sum())
+    if lost:
+        rows.append(common | {"part": "", "status": "lost", "reason": "", "items": lost})
+    return rows
+
+
+def _counts(rows: Iterable[Mapping]) -> Counts:
+    counts = Counts(declared=0)
+    for row in rows:
+        counts.declared += row["items"]
+        if row["status"] == OK:
+            counts.keep(row["items"])
+        elif row["status"] == "rejected":
+            counts.reject(row["reason"], row["items"])
+    return counts
+
+
+def _row(finding: Finding) -> dict:
+    return {
+        "rule": finding.rule,
+        "section": f"Supplement {finding.section}",
+        "meaning": finding.meaning,
+        "checked": finding.checked,
+        "violations": len(finding.violating),
+    }
+
+
+def _sentence(broken: Sequence[Finding]) -> str:
+    first = broken[0]
+    more = f" (and {len(broken) - 1} more of the rules)" if len(broken) > 1 else ""
+    return (
+        f"the splits leak: {len(first.violating):,} of {first.checked:,} break the rule "
+        f"'{first.meaning}', such as {first.violating[0]}{more}; delete results/splits and run "
+        "again, and correct the source's index if that does not help"
+    )
+
+
+def _write_csv(rows: Sequence[Mapping], path: Path, columns: Sequence[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows, columns=list(columns)).to_csv(path, index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = check_splits(
+            Path(snakemake.input.chosen),
+            snakemake.input.tip_id,
+            Path(snakemake.input.prompts),
+            snakemake.input.frames,
+            snakemake.input.images,
+            Path(snakemake.output.leakage),
+            Path(snakemake.output.coverage),
+            indexes=snakemake.params.indexes,
+            image_indexes=snakemake.input.image_indexes,
+            note=log.info,
+        )
+        log.finish(counts)

@@ -1,0 +1,60 @@
+"""The indexes beside tars, read as one table of items."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.common.errors import UserError
+from scripts.common.rule_log import Counts
+from scripts.common.schemas.items import ITEM_INDEX, OK, REJECTED
+from scripts.common.tables import read_frame
+
+COLUMNS = ["uuid", "group", "status", "reason", "frames", "size_bytes", "sha256", "offset"]
+
+
+def read_items(
+    indexes: Sequence[Path | str],
+    tars: Sequence[str],
+    wanted: Collection[str] | None = None,
+) -> pd.DataFrame:
+    """Return items of several indexes, each with the tar in which its file lies.
+
+    Args:
+        indexes: Parquet files (``ITEM_INDEX``), at least one.
+        tars: the tar beside each, as later readers find it.
+        wanted: the UUIDs to return, each in one row: an item that no index knows is rejected as
+            ``no_video``. All items of the indexes by default.
+
+    Returns:
+        ``COLUMNS`` and ``tar``, in the order of UUIDs.
+
+    Raises:
+        UserError: a UUID stands in two rows.
+    """
+    tables = []
+    for index, tar in zip(indexes, tars, strict=True):
+        table = read_frame(index, ITEM_INDEX, COLUMNS)
+        if wanted is not None:
+            table = table[table["uuid"].isin(wanted)]
+        tables.append(table.assign(tar=str(tar)))
+    items = pd.concat(tables, ignore_index=True)
+    twice = items.loc[items["uuid"].duplicated(), "uuid"]
+    if len(twice):
+        raise UserError(
+            f"{indexes[0]}: item {twice.iloc[0]} has two rows in the indexes; name each item once"
+        )
+    if wanted is not None:
+        items = items.set_index("uuid").reindex(sorted(wanted)).reset_index()
+        unknown = items["status"].isna()
+        items.loc[unknown, "status"], items.loc[unknown, "reason"] = REJECTED, "no_video"
+    return items.sort_values("uuid", ignore_index=True)
+
+
+def items_there(items: pd.DataFrame) -> tuple[pd.DataFrame, Counts]:
+    """Return the items that are there, and the counts of the others by reason."""
+    there = items["status"] == OK
+    counts = Counts(kept=int(there.sum()), declared=len(items))
+    for reason, number in items.loc[~there, "reason"].value_counts().items():
+        counts.reject(reason, int(number))
+    return items[there].reset_index(drop=True), counts

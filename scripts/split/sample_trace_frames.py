@@ -1,0 +1,67 @@
+"""Sample the frames of one generator's videos that train a tracer or are queries (Supplement 15)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from scripts.common.identity import derived_seed
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.split import QUERY, TRACE_FRAMES, TRACE_PROMPTS
+from scripts.common.tables import read_frame, write_table
+from scripts.common.video import uniform_indices
+from scripts.split.indexes import items_there, read_items
+
+
+def sample_trace_frames(
+    prompts: Path,
+    indexes: Sequence[Path | str],
+    frames: Path,
+    *,
+    generator: str,
+    tars: Sequence[str],
+    frames_per_video: int,
+    seed: int,
+) -> Counts:
+    """Sample training frames uniformly over each video, and one random frame of each query video.
+
+    Args:
+        prompts: TIP-Trace's prompts (``TRACE_PROMPTS``).
+        indexes: the generator's indexes (``ITEM_INDEX``).
+        frames: output (``TRACE_FRAMES``). A video with fewer than ``frames_per_video`` frames
+            gives each of them once.
+        generator: name of the generator, which is part of a query frame's seed.
+        tars: the tar beside each index.
+        frames_per_video: training frames of a video; the paper's are 10.
+        seed: of the run.
+
+    Returns:
+        Counts of videos.
+    """
+    parts = read_frame(prompts, TRACE_PROMPTS).set_index("uuid")["part"]
+    videos, counts = items_there(read_items(indexes, tars, set(parts.index)))
+    numbers = [
+        [derived_seed(seed, "tip_trace", generator, uuid) % length]
+        if parts[uuid] == QUERY
+        else np.unique(uniform_indices(length, frames_per_video))
+        for uuid, length in zip(videos["uuid"], videos["frames"].astype(int), strict=True)
+    ]
+    repeats = [len(chosen) for chosen in numbers]
+    rows = videos[["uuid", "tar", "offset", "size_bytes"]]
+    rows = rows.loc[rows.index.repeat(repeats)].reset_index(drop=True)
+    rows["part"] = rows["uuid"].map(parts)
+    rows["frame"] = np.concatenate([np.empty(0, np.int64), *numbers]).astype(np.int32)
+    write_table(rows, frames, TRACE_FRAMES, sort_by=["uuid", "frame"])
+    return counts
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = sample_trace_frames(
+            Path(snakemake.input.prompts),
+            snakemake.input.indexes,
+            Path(snakemake.output.frames),
+            generator=snakemake.wildcards.generator,
+            **snakemake.params,
+        )
+        log.finish(counts)

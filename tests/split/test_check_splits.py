@@ -1,0 +1,264 @@
+"""The check of the splits: it passes what the rules make, and catches each planted leak."""
+
+import pandas as pd
+import pytest
+
+from scripts.common.errors import UserError
+from scripts.common.identity import item_uuid
+from scripts.common.schemas.split import TIP_ID, TRACE_FRAMES, TRACE_IMAGES, TRACE_PROMPTS
+from scripts.common.tables import read_frame, write_table
+from scripts.split.check_splits import check_splits
+from scripts.split.collect_trace_images import collect_trace_images
+from scripts.split.sample_trace_frames import sample_trace_frames
+from scripts.split.split_tip_id import split_tip_id
+from scripts.split.split_tip_trace import split_tip_trace
+from tests.split.made_up import prompt_ids, write_chosen, write_index
+
+GENERATORS = ("pika", "morph")
+PROMPTS = prompt_ids(20)
+SEED = 11
+SCHEMAS = {
+    "tip_id/pika": TIP_ID,
+    "tip_id/morph": TIP_ID,
+    "tip_id/vsc22": TIP_ID,
+    "tip_id/vidprom": TIP_ID,
+    "tip_trace/prompts": TRACE_PROMPTS,
+    "tip_trace/morph": TRACE_FRAMES,
+    "tip_trace/references": TRACE_IMAGES,
+    "tip_trace/distractors": TRACE_IMAGES,
+}
+
+
+class Splits:
+    """A folder of finished splits, which a test may spoil before it checks them."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.chosen = write_chosen(folder / "chosen.parquet", PROMPTS, prompt_ids(23)[20:])
+        real = [item_uuid("real", str(place)) for place in range(12)]
+        text = [item_uuid("text", str(place)) for place in range(10)]
+        self.indexes = {
+            "pika": write_index(folder / "in/pika.parquet", PROMPTS),
+            "morph": write_index(folder / "in/morph.parquet", PROMPTS, rejected=PROMPTS[:2]),
+            "vsc22": write_index(
+                folder / "in/vsc22.parquet", real, groups=[f"v{place // 3}" for place in range(12)]
+            ),
+            "vidprom": write_index(folder / "in/vidprom.parquet", text, rejected=text[:1]),
+        }
+        labels = {"vsc22": "real", "vidprom": "text_generated"}
+        for source, index in self.indexes.items():
+            split_tip_id(
+                [index],
+                self.path(f"tip_id/{source}"),
+                source=source,
+                label=labels.get(source, "image_generated"),
+                tars=["a.tar"],
+                test_share=0.3,
+                seed=SEED,
+                chosen=self.chosen,
+            )
+        prompts = self.path("tip_trace/prompts")
+        split_tip_trace(self.chosen, prompts, query_prompts=6, seed=SEED)
+        for generator in GENERATORS:
+            sample_trace_frames(
+                prompts,
+                [self.indexes[generator]],
+                self.path(f"tip_trace/{generator}"),
+                generator=generator,
+                tars=["a.tar"],
+                frames_per_video=3,
+                seed=SEED,
+            )
+        self.images = write_index(folder / "in/images.parquet", PROMPTS, frames=1)
+        outside = [
+            write_index(
+                folder / f"in/{name}.parquet", [item_uuid(name, str(i)) for i in range(5)], frames=1
+            )
+            for name in ("references", "distractors")
+        ]
+        collect_trace_images(
+            prompts,
+            [self.images],
+            *outside,
+            self.path("tip_trace/references"),
+            self.path("tip_trace/distractors"),
+            image_tars=["images.tar"],
+            reference_tar="r.tar",
+            distractor_tar="d.tar",
+            max_references=4,
+            max_distractors=4,
+            seed=SEED,
+        )
+
+    def path(self, name):
+        return self.folder / "splits" / f"{name}.parquet"
+
+    def read(self, name):
+        return read_frame(self.path(name), SCHEMAS[name])
+
+    def write(self, name, rows):
+        write_table(rows, self.path(name), SCHEMAS[name])
+
+    def check(self):
+        self.notes = []
+        return check_splits(
+            self.chosen,
+            [self.path(f"tip_id/{source}") for source in self.indexes],
+            self.path("tip_trace/prompts"),
+            [self.path(f"tip_trace/{generator}") for generator in GENERATORS],
+            [self.path("tip_trace/references"), self.path("tip_trace/distractors")],
+            self.folder / "leakage.csv",
+            self.folder / "coverage.csv",
+            indexes={source: [str(index)] for source, index in self.indexes.items()},
+            image_indexes=[self.images],
+            note=self.notes.append,
+        )
+
+    def broken(self):
+        rows = pd.read_csv(self.folder / "leakage.csv")
+        return set(rows.loc[rows["violations"] > 0, "rule"])
+
+
+@pytest.fixture
+def splits(tmp_path):
+    return Splits(tmp_path)
+
+
+def test_the_rules_hold_and_every_row_was_checked_on_something(splits):
+    counts = splits.check()
+    rows = pd.read_csv(splits.folder / "leakage.csv")
+    assert len(rows) == 12
+    assert (rows["violations"] == 0).all()
+    assert (rows["checked"] > 0).all()
+    assert counts.sentence() == (
+        "read 62 = kept 59 + rejected 3 (undecodable 3)"  # 20 + 20 + 12 + 10 wanted videos
+    )
+
+
+def test_coverage_counts_what_is_missing_by_reason(splits):
+    splits.check()
+    rows = pd.read_csv(splits.folder / "coverage.csv", keep_default_na=False)
+    wanted = rows.groupby(["split", "source"])["items"].sum()
+    assert wanted["tip_id"].to_dict() == {"pika": 20, "morph": 20, "vsc22": 12, "vidprom": 10}
+    assert wanted["tip_trace"].to_dict() == {"pika": 20, "morph": 20}
+    missing = rows[rows["status"] == "rejected"].set_index(["split", "source"])["items"]
+    assert missing.to_dict() == {
+        ("tip_id", "morph"): 2,
+        ("tip_id", "vidprom"): 1,
+        ("tip_trace", "morph"): 2,
+    }
+
+
+def swap_split(splits, source, rows_to_swap):
+    rows = splits.read(f"tip_id/{source}")
+    chosen = rows_to_swap(rows)
+    rows.loc[chosen, "split"] = rows.loc[chosen, "split"].map({"train": "test", "test": "train"})
+    splits.write(f"tip_id/{source}", rows)
+
+
+def prompt_on_both_sides(splits):
+    swap_split(splits, "morph", lambda rows: rows.index == 3)
+
+
+def real_video_on_both_sides(splits):
+    swap_split(splits, "vsc22", lambda rows: rows.index == 0)
+
+
+def text_video_on_both_sides(splits):
+    rows = splits.read("tip_id/vidprom")
+    twin = rows.iloc[[0]].assign(split="test" if rows["split"].iloc[0] == "train" else "train")
+    splits.write("tip_id/vidprom", pd.concat([rows, twin]))
+
+
+def video_listed_twice(splits):
+    rows = splits.read("tip_id/pika")
+    splits.write("tip_id/pika", pd.concat([rows, rows.iloc[[0]]]))
+
+
+def prompt_of_tip_eval_only(splits):
+    rows = splits.read("tip_id/pika")
+    foreign = rows.iloc[[0]].assign(uuid=prompt_ids(23)[22], group=prompt_ids(23)[22])
+    splits.write("tip_id/pika", pd.concat([rows, foreign]))
+
+
+def prompt_in_both_parts(splits):
+    rows = splits.read("tip_trace/prompts")
+    query = rows[rows["part"] == "query"].iloc[[0]]
+    splits.write("tip_trace/prompts", pd.concat([rows, query.assign(part="train")]))
+
+
+def query_frame_that_trains(splits):
+    rows = splits.read("tip_trace/morph")
+    frame = rows[rows["part"] == "query"].iloc[[0]]
+    splits.write("tip_trace/morph", pd.concat([rows, frame.assign(part="train", frame=0)]))
+
+
+def two_frames_of_a_query(splits):
+    rows = splits.read("tip_trace/morph")
+    frame = rows[rows["part"] == "query"].iloc[[0]]
+    splits.write("tip_trace/morph", pd.concat([rows, frame.assign(frame=frame["frame"] + 1)]))
+
+
+def query_without_its_source_image(splits):
+    rows = splits.read("tip_trace/references")
+    asked = splits.read("tip_trace/morph").query("part == 'query'")["uuid"].iloc[0]
+    splits.write("tip_trace/references", rows[rows["uuid"] != asked])
+
+
+def training_image_among_the_references(splits):
+    rows = splits.read("tip_trace/references")
+    prompts = splits.read("tip_trace/prompts")
+    image = prompts.loc[prompts["part"] == "train", "uuid"].iloc[0]
+    extra = rows[rows["role"] == "source_image"].iloc[[0]].assign(uuid=image)
+    splits.write("tip_trace/references", pd.concat([rows, extra]))
+
+
+def prompt_image_as_outside_reference(splits):
+    rows = splits.read("tip_trace/references")
+    checksum = rows.loc[rows["role"] == "source_image", "sha256"].iloc[0]
+    foreign = rows["role"] == "reference"
+    rows.loc[foreign.idxmax(), "sha256"] = checksum
+    splits.write("tip_trace/references", rows)
+
+
+def distractor_with_a_match(splits):
+    rows = splits.read("tip_trace/distractors")
+    references = splits.read("tip_trace/references")
+    match = references.loc[references["role"] == "reference", "sha256"].iloc[0]
+    rows.loc[0, "sha256"] = match
+    splits.write("tip_trace/distractors", rows)
+
+
+@pytest.mark.parametrize(
+    ("plant", "rules"),
+    [
+        (prompt_on_both_sides, {"tip_id.prompts_apart"}),
+        (real_video_on_both_sides, {"tip_id.real_videos_apart"}),
+        (text_video_on_both_sides, {"tip_id.text_videos_apart", "tip_id.videos_once"}),
+        (video_listed_twice, {"tip_id.videos_once"}),
+        (prompt_of_tip_eval_only, {"tip_id.prompts_of_subset"}),
+        (prompt_in_both_parts, {"tip_trace.prompts_apart", "tip_trace.sources_of_queries_only"}),
+        (query_frame_that_trains, {"tip_trace.frames_apart"}),
+        (two_frames_of_a_query, {"tip_trace.one_frame_per_query"}),
+        (query_without_its_source_image, {"tip_trace.sources_are_searched"}),
+        (training_image_among_the_references, {"tip_trace.sources_of_queries_only"}),
+        (prompt_image_as_outside_reference, {"tip_trace.references_are_foreign"}),
+        (distractor_with_a_match, {"tip_trace.distractors_have_no_match"}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_planted_leak_is_caught_and_named(splits, plant, rules):
+    plant(splits)
+    with pytest.raises(UserError, match=r"^the splits leak: 1 of") as caught:
+        splits.check()
+    assert splits.broken() == rules
+    assert "\n" not in str(caught.value)
+    assert {note.partition(":")[0] for note in splits.notes} == rules
+
+
+def test_a_video_that_a_split_lost_is_shown(splits):
+    splits.write("tip_id/pika", splits.read("tip_id/pika").iloc[1:])
+    counts = splits.check()
+    assert counts.lost == 1
+    rows = pd.read_csv(splits.folder / "coverage.csv", keep_default_na=False)
+    assert list(rows.loc[rows["status"] == "lost", "source"]) == ["pika"]
