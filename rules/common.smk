@@ -85,6 +85,16 @@ def label_of(sheet, name):
     return SHEETS[sheet][name].get("label", name)
 
 
+def entries_of(value):
+    """Return the sheets' entries of which a rule's parameter is the deciding part."""
+    return {
+        f"config/{sheet}.yaml: {name}": entry
+        for sheet, entries in SHEETS.items()
+        for name, entry in entries.items()
+        if all(entry.get(key) == value.get(key) for key in ("backend", "weights", "settings"))
+    }
+
+
 def refuse_missing_weights(jobs):
     """Stop before anything runs if a planned job's model lacks weights, a file or a key.
 
@@ -94,7 +104,7 @@ def refuse_missing_weights(jobs):
     for job in jobs:
         for value in job.params:
             if isinstance(value, dict) and "backend" in value:
-                entries[value["label"], value["backend"]] = value
-    faults = [fault for (label, _), entry in entries.items() for fault in check_entry(label, entry)]
+                entries |= entries_of(value)
+    faults = [fault for name, entry in entries.items() for fault in check_entry(name, entry)]
     if faults:
         raise WorkflowError("Nothing was run, for this is missing:\n" + "\n".join(faults))
