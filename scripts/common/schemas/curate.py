@@ -1,0 +1,61 @@
+"""Tables of what was recovered from Discord exports."""
+
+import pyarrow as pa
+
+from scripts.common.tables import column, table_schema
+
+MESSAGE_REJECT_REASONS = {
+    "system_notice": "a notice of Discord's, such as somebody joining",
+    "not_a_bot": "a person wrote it",
+    "other_bot": "a bot wrote it that the configuration does not name",
+    "no_author": "the file lost the part that names its author",
+    "no_video": "the bot attached no video: a request in progress, refused or failed",
+    "no_prompt": "the bot attached a video, but the text is in no known form",
+    "cut_off": "the file ends inside the message",
+}
+"""The closed list of reasons of MESSAGE_REJECTS."""
+
+MESSAGES = table_schema(
+    "messages",
+    "One row per generation with a video, in the order of the export (Section 3).",
+    [
+        column("message_id", pa.string(), "Discord's id of the message (a snowflake)"),
+        column("timestamp_utc", pa.timestamp("ms", "UTC"), "when it was sent, from its id"),
+        column(
+            "requester", pa.string(), "user name of who asked; must not be published", nullable=True
+        ),
+        column("command", pa.string(), "slash command that it answers", nullable=True),
+        column("prompt", pa.string(), "prompt as typed, white space folded; may be empty"),
+        column("negative_prompt", pa.string(), "what the video shall not show", nullable=True),
+        column("motion", pa.int32(), "Pika's strength of motion, 0 to 4", nullable=True),
+        column("guidance_scale", pa.float64(), "Pika's guidance scale, 8 to 24", nullable=True),
+        column("aspect_ratio", pa.string(), "width:height as asked for", nullable=True),
+        column(
+            "camera",
+            pa.list_(pa.field("element", pa.string(), nullable=False)),
+            "camera moves as asked for, such as 'zoom in' and 'pan left'",
+            nullable=True,
+        ),
+        column("fps", pa.int32(), "frame rate as asked for", "1/s", nullable=True),
+        column("seed", pa.int64(), "seed as asked for", nullable=True),
+        column("other_parameters", pa.string(), "options that Pika does not know", nullable=True),
+        column("kind", pa.string(), "image_to_video, text_to_video or unknown"),
+        column("video", pa.string(), "address, or percent-encoded path beside the export"),
+        column("video_name", pa.string(), "the video's file name on Discord"),
+        column(
+            "video_expires_utc",
+            pa.timestamp("ms", "UTC"),
+            "when the signed address dies",
+            nullable=True,
+        ),
+    ],
+)
+
+MESSAGE_REJECTS = table_schema(
+    "message_rejects",
+    "Every other message of an export, in its order.",
+    [
+        column("message_id", pa.string(), "Discord's id of the message (a snowflake)"),
+        column("reason", pa.string(), "why: one of MESSAGE_REJECT_REASONS"),
+    ],
+)
