@@ -3,13 +3,17 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING, Union
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scripts.common.errors import UserError
 
+if TYPE_CHECKING:  # pandas costs a light job half of its start
+    import pandas as pd
+
+Rows = Union[pa.Table, "pd.DataFrame", list[dict]]
 ROW_GROUP = 65_536
 
 
@@ -42,7 +46,7 @@ def schema_name(schema: pa.Schema) -> str:
     return (schema.metadata or {}).get(b"name", b"table").decode()
 
 
-def fit(data: pa.Table | pd.DataFrame | list[dict], schema: pa.Schema) -> pa.Table:
+def fit(data: Rows, schema: pa.Schema) -> pa.Table:
     """Return ``data`` as a table of exactly ``schema``.
 
     Raises:
@@ -55,10 +59,10 @@ def fit(data: pa.Table | pd.DataFrame | list[dict], schema: pa.Schema) -> pa.Tab
         if unknown:
             raise UserError(f"table '{name}': column '{unknown[0]}' is not in its schema")
         data = {field.name: [row.get(field.name) for row in data] for field in schema}
-    elif isinstance(data, pd.DataFrame):
-        data = {label: data[label] for label in data.columns}
-    else:
+    elif isinstance(data, pa.Table):
         data = dict(zip(data.column_names, data.columns, strict=True))
+    else:
+        data = {label: data[label] for label in data.columns}
     missing = [label for label in schema.names if label not in data]
     if missing:
         raise UserError(f"table '{name}': column '{missing[0]}' is missing")
@@ -69,7 +73,7 @@ def fit(data: pa.Table | pd.DataFrame | list[dict], schema: pa.Schema) -> pa.Tab
 
 
 def write_table(
-    data: pa.Table | pd.DataFrame | list[dict],
+    data: Rows,
     path: Path,
     schema: pa.Schema,
     *,
@@ -111,7 +115,7 @@ class TableWriter:
             path, schema, **{key: v for key, v in _WRITING.items() if key != "row_group_size"}
         )
 
-    def write(self, data: pa.Table | pd.DataFrame | list[dict]) -> None:
+    def write(self, data: Rows) -> None:
         """Append rows as one row group."""
         table = fit(data, self._schema)
         if table.num_rows:
@@ -154,7 +158,7 @@ def read_frame(
     paths: Path | str | Iterable[Path | str],
     schema: pa.Schema | None = None,
     columns: Sequence[str] | None = None,
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Read as ``read_table`` does, and return a pandas data frame."""
     return read_table(paths, schema, columns).to_pandas()
 
