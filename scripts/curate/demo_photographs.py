@@ -17,7 +17,6 @@ PHOTOGRAPHS = {
     "cell": ("skimage", "data/cell.png"),
     "coffee": ("skimage", "data/coffee.png"),
     "coins": ("skimage", "data/coins.png"),
-    "colours": ("skimage", "data/color.png"),
     "grass": ("skimage", "data/grass.png"),
     "gravel": ("skimage", "data/gravel.png"),
     "horse": ("skimage", "data/horse.png"),
@@ -32,15 +31,14 @@ PHOTOGRAPHS = {
     "china": ("sklearn", "datasets/images/china.jpg"),
     "flower": ("sklearn", "datasets/images/flower.jpg"),
     "hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
-    "stairs": ("pywt", "data/ascent.npz"),
 }
 """Name -> (package, path in it).
 
-Those of scikit-image, matplotlib and PyWavelets are CC0 or in the public domain; scikit-learn's
-china (danielbuechele) and flower (vultilion) are CC BY 2.0.
+Those of scikit-image and matplotlib are CC0 or in the public domain; scikit-learn's china
+(danielbuechele) and flower (vultilion) are CC BY 2.0.
 """
 
-_DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn", "pywt": "PyWavelets"}
+_DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn"}
 
 
 @cache
@@ -53,9 +51,6 @@ def photograph(name: str) -> Image.Image:
         UserError: the package is not installed, or does not carry the file.
     """
     path = _package_file(*PHOTOGRAPHS[name])
-    if path.suffix == ".npz":
-        with np.load(path) as arrays:
-            return Image.fromarray(arrays["data"].astype(np.uint8)).convert("RGB")
     with Image.open(path) as picture:
         return picture.convert("RGB")
 

@@ -111,8 +111,8 @@ SUBJECTS = (
         ("astronauts", "the astronauts"),
         (
             View("astronaut", (0.44, 0.33), 0.62),
-            View("astronaut_in_space", (0.48, 0.42), 0.72, " in space"),
-            View("astronaut_on_moon", (0.48, 0.42), 0.72, " on the moon"),
+            View("astronaut_in_space", (0.48, 0.33), 0.75, " in space"),
+            View("astronaut_on_moon", (0.48, 0.33), 0.75, " on the moon"),
         ),
         ("wave", "smile", "blink", "talk", "look", "float", "turn", "dance", "walk", *CAMERA),
     ),
