@@ -1,6 +1,6 @@
 """Animate the chosen prompts' images with one image-to-video generator (Section 3)."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from scripts.common.fingerprints import fingerprint, hash_code
 from scripts.common.identity import derived_seed, shard_of
 from scripts.common.ledger import LEDGER, FileLedger
 from scripts.common.pictures import decode_picture
-from scripts.common.progress import progress
 from scripts.common.roles import Generator
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.generate import CHOSEN
@@ -46,7 +45,7 @@ def generate_videos(
 
     Every wanted prompt gets a row of the index: with its video, or ``no_image``, ``undecodable``
     or ``generation_failed``. The seed of a video depends on the run's seed, the generator's name
-    and the prompt alone. A row's ``group`` is the checksum of the image that was animated.
+    and the prompt alone.
 
     Args:
         chosen: the chosen prompts (``CHOSEN``).
@@ -76,17 +75,12 @@ def generate_videos(
         code=hash_code(code, "generate"),
     )
     ledger = FileLedger(ledger_root / "generate" / work / f"{generator}-{shard}")
-    maker = _VideoMaker(generator, entry, seed, images, note)
-
-    def items() -> Iterator[ShardItem]:
-        for uuid in progress(sorted(prompts), f"{generator} {shard}"):
-            item = ledger.get(uuid)
-            if item is None or item.group != maker.image_checksum(uuid):
-                item = maker.make(uuid, prompts[uuid])
-                ledger.put(item)
-            yield item
-
-    counts = write_shard(tar, index, items(), "mp4")
+    maker = _VideoMaker(generator, entry, seed, prompts, images, note)
+    # The prompt follows from the UUID; its image does not, and may have changed.
+    checksums = {uuid: row["sha256"] for uuid, row in images.rows.items() if uuid in images}
+    what = f"{generator} {shard}"
+    items = ledger.complete(sorted(prompts), maker.make, what=what, versions=checksums)
+    counts = write_shard(tar, index, items, "mp4")
     counts.declared = len(prompts)
     ledger.finish(tar, index)
     note(f"{generator} {shard}: made {maker.made:,} videos, recalled {counts.kept - maker.made:,}")
@@ -101,44 +95,37 @@ class _VideoMaker:
         name: str,
         entry: Mapping[str, Any],
         seed: int,
+        prompts: Mapping[str, str],
         images: Shards,
         note: Callable[[str], None],
     ):
-        self._name, self._entry, self._seed, self._images = name, entry, seed, images
-        self._note = note
+        self._name, self._entry, self._seed = name, entry, seed
+        self._prompts, self._images, self._note = prompts, images, note
         self._backend: Generator | None = None
-        self._checksums = {
-            uuid: row["sha256"] for uuid, row in images.rows.items() if uuid in images
-        }
         self._failures: list[str] = []
         self.made = 0
 
-    def image_checksum(self, uuid: str) -> str | None:
-        """Return the SHA-256 of a prompt's image, or None where there is none."""
-        return self._checksums.get(uuid)
-
-    def make(self, uuid: str, prompt: str) -> ShardItem:
+    def make(self, uuid: str) -> ShardItem:
         """Return the video of a prompt, or why there is none."""
-        checksum = self.image_checksum(uuid)
-        if checksum is None:
+        if uuid not in self._images:
             return ShardItem(uuid, reason="no_image")
         try:
             image = decode_picture(self._images.read(uuid))
         except UnreadableVideo as fault:
-            return ShardItem(uuid, reason=fault.reason, group=checksum)
+            return ShardItem(uuid, reason=fault.reason)
         if self._backend is None:
             self._backend = load_backend(self._entry, device="auto")
         try:
             seed = derived_seed(self._seed, self._name, uuid)
-            frames, fps = self._backend.generate(image, prompt, seed=seed)
+            frames, fps = self._backend.generate(image, self._prompts[uuid], seed=seed)
             data = encode_video(_checked(frames), fps, crf=CRF)
             properties = probe_video(data)
         except Exception as error:  # whatever a model raises on one item, the others are done
             self._failed(uuid, error)
-            return ShardItem(uuid, reason="generation_failed", group=checksum)
+            return ShardItem(uuid, reason="generation_failed")
         self._failures.clear()
         self.made += 1
-        return ShardItem(uuid, data, properties, group=checksum)
+        return ShardItem(uuid, data, properties)
 
     def _failed(self, uuid: str, error: Exception) -> None:
         self._failures.append(f"{type(error).__name__}: {error}".splitlines()[0])

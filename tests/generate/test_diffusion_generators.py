@@ -12,7 +12,7 @@ from scripts.generate.stable_video import StableVideo
 from tests.generate import tiny_pipelines
 from tests.generate.made_up import picture
 
-COMMON = {"precision": "float32", "device": "cpu", "steps": 1}
+COMMON = {"precision": "float32", "device": "cpu", "steps": 2}
 MODELS = {
     "stable_video": (
         StableVideo,
