@@ -5,7 +5,25 @@ results/figures, each file with its provenance beside it.
 """
 
 TABLES = ["3", "4", "5", "7"]
-FORMS = {".csv": "CSV", ".html": "page", ".md": "Markdown", ".pdf": "PDF", ".png": "picture"}
+TITLES = {
+    "table3": "Table 3",
+    "table4": "Table 4",
+    "table5": "Table 5",
+    "table7": "Table 7",
+    "paper_comparison": "The paper's numbers",
+    "figure4": "Figure 4",
+    "figure5": "Figure 5",
+    "figure6": "Figure 6",
+    "funnel": "Account of items",
+}
+FORMS = {
+    ".csv": "CSV",
+    ".html": "page",
+    ".md": "Markdown",
+    ".pdf": "vector (PDF)",
+    ".png": "PNG",
+    ".tex": "LaTeX",
+}
 
 
 def table_targets():
@@ -29,12 +47,12 @@ def analyse_targets():
 
 def reported(path):
     """Mark a table or figure for the report, with the caption of its name in rules/report/."""
-    name, suffix = os.path.splitext(os.path.basename(path))
+    file = Path(path)
     return report(
         path,
-        caption=f"report/{name}.rst",
-        category=os.path.basename(os.path.dirname(path)).capitalize(),
-        labels={"result": name, "form": FORMS.get(suffix, "LaTeX")},
+        caption=f"report/{file.stem}.rst",
+        category=file.parent.name.capitalize(),
+        labels={"result": TITLES[file.stem], "form": FORMS[file.suffix]},
     )
 
 
@@ -48,6 +66,7 @@ def shown_entry(sheet, name):
         "embedded": entry.get("embedded", False),
         "weights": entry.get("weights", {}),
         "settings": entry.get("settings", {}),
+        "training": entry.get("training", {}),
     }
 
 

@@ -7,11 +7,6 @@ STAGES = ["curate", "annotate", "generate", "split", "evaluate", "detect", "trac
 TIP_ID_SOURCES = GENERATORS + REAL_SOURCES + TEXT_SOURCES
 
 
-def annotation_tables(name):
-    """Return the tables of one annotation, one for each shard."""
-    return expand("results/annotations/{name}/{shard}.parquet", name=name, shard=SHARDS)
-
-
 def outside_pictures():
     """Return the index of the outside pictures of each role in TIP-Trace."""
     names = {key: config["split"]["tip_trace"][f"{key}s"] for key in ("reference", "distractor")}
@@ -21,6 +16,18 @@ def outside_pictures():
 def source_index_files():
     """Return the indexes of every source of videos in TIP-ID, by source."""
     return {source: source_indexes(source) for source in TIP_ID_SOURCES}
+
+
+def tracing_features():
+    """Return every table of features that Table 5 stands on, each once."""
+    return list(
+        dict.fromkeys(
+            features_of(tracer, generator, pictures)
+            for tracer in TRACING_ROWS
+            for generator in GENERATORS
+            for pictures in [generator, *PICTURE_SETS]
+        )
+    )
 
 
 rule account_curate:
@@ -50,12 +57,12 @@ rule account_annotate:
     """Follow every prompt with an image through the annotators and into the data set."""
     input:
         image_indexes=image_indexes(),
-        text_embedding=annotation_tables("text_embedding"),
-        image_embedding=annotation_tables("image_embedding"),
-        text_nsfw=annotation_tables("text_nsfw"),
-        image_nsfw=annotation_tables("image_nsfw"),
-        subject=annotation_tables("subject"),
-        direction=annotation_tables("direction"),
+        text_embedding=annotations("text_embedding"),
+        image_embedding=annotations("image_embedding"),
+        text_nsfw=annotations("text_nsfw"),
+        image_nsfw=annotations("image_nsfw"),
+        subject=annotations("subject"),
+        direction=annotations("direction"),
         dataset="results/dataset.parquet",
         dataset_rejects="results/rejects/dataset.parquet",
         code=code_of("scripts/analyse/account_annotate.py"),
@@ -168,6 +175,34 @@ rule account_detect:
         mem_mb=8000,
     script:
         "../scripts/analyse/account_detect.py"
+
+
+rule account_trace:
+    """Follow every frame and picture of TIP-Trace through every tracer."""
+    input:
+        trace_frames=expand("results/splits/tip_trace/{generator}.parquet", generator=GENERATORS),
+        trace_images=expand("results/splits/tip_trace/{role}.parquet", role=PICTURE_SETS),
+        indexes=frame_indexes(GENERATORS),
+        features=tracing_features(),
+        matches=expand(
+            "results/trace/matches/{tracer}/{generator}.parquet",
+            tracer=TRACING_ROWS,
+            generator=GENERATORS,
+        ),
+        code=code_of("scripts/analyse/account_trace.py"),
+    output:
+        account="results/analysis/account/trace.parquet",
+    log:
+        "logs/account_trace.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=8000,
+    params:
+        frame_indexes={name: frame_indexes([name]) for name in GENERATORS},
+        models={row: {name: model_of(row, name) for name in GENERATORS} for row in TRACING_ROWS},
+    script:
+        "../scripts/analyse/account_trace.py"
 
 
 rule account:

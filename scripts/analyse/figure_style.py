@@ -1,5 +1,6 @@
 """What all figures share: type, lines, the banner at the foot, and files without dates."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,11 +61,15 @@ def save_figure(figure: Figure, paths: Iterable[Path], banner: str) -> None:
         figure.text(
             0.5, -0.01, banner, ha="center", va="top", fontsize=7.5, color="#8A5A00", wrap=True
         )
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(
-            path, bbox_inches="tight", pad_inches=0.12, metadata=WITHOUT_DATES[path.suffix]
-        )
+    with warnings.catch_warnings():
+        # Prompts are in every script of the world, and the font is not: a box stands for the
+        # letters that it lacks, and nobody needs to be told on the terminal.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(
+                path, bbox_inches="tight", pad_inches=0.12, metadata=WITHOUT_DATES[path.suffix]
+            )
 
 
 def shorten(name: str, letters: int) -> str:

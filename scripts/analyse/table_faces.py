@@ -29,7 +29,7 @@ TEX_ESCAPES = {
 }
 
 STYLE = """\
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; color: #1b1b1b; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1.5rem; color: #1b1b1b; }
 table { border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid; }
 caption { text-align: left; padding-bottom: .8rem; }
 th, td { padding: .28rem .7rem; text-align: right; font-variant-numeric: tabular-nums; }
