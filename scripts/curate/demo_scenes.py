@@ -93,9 +93,14 @@ def moonscape() -> Image.Image:
     return _with_planet(picture, (560, 110), 62, ((10, 30, 90), (60, 130, 210), (240, 250, 255)))
 
 
+def galaxies() -> Image.Image:
+    """The Hubble deep field, its faint galaxies lifted out of the dark."""
+    return photograph("hubble").point(lambda value: round(255 * (value / 255) ** 0.7))
+
+
 def stars() -> Image.Image:
     """A part of the Hubble deep field, as wide as a scene."""
-    return photograph("hubble").crop((140, 20, 860, 500))
+    return galaxies().crop((140, 20, 860, 500))
 
 
 def moonrise() -> Image.Image:
@@ -284,6 +289,7 @@ def gold_coins() -> Image.Image:
 
 
 SCENES: dict[str, Callable[[], Image.Image]] = {
+    "galaxies": galaxies,
     "sunset": sunset,
     "meadow": meadow,
     "moonscape": moonscape,

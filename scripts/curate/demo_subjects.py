@@ -146,8 +146,8 @@ SUBJECTS = (
         ("a galaxy", "the galaxy", "a distant galaxy"),
         ("galaxies", "distant galaxies"),
         (
-            View("hubble", (0.3, 0.3), 0.5, area=(0.0, 0.0, 1.0, 0.6)),
-            View("hubble", (0.7, 0.25), 0.5, area=(0.0, 0.0, 1.0, 0.6)),
+            View("galaxies", (0.3, 0.3), 0.5, area=(0.0, 0.0, 1.0, 0.6)),
+            View("galaxies", (0.7, 0.25), 0.5, area=(0.0, 0.0, 1.0, 0.6)),
         ),
         ("rotate", "twinkle", "drift", "expand", "morph", "zoom_in", "zoom_out", "rotate_back"),
     ),

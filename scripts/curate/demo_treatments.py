@@ -74,7 +74,7 @@ def neon(picture: Image.Image) -> Image.Image:
 
 def comic(picture: Image.Image) -> Image.Image:
     """Few flat colours and black outlines."""
-    flat = ImageOps.posterize(vivid(picture).filter(ImageFilter.MedianFilter(5)), 3)
+    flat = ImageOps.posterize(vivid(picture).filter(ImageFilter.MedianFilter(3)), 3)
     edges = picture.convert("L").filter(ImageFilter.GaussianBlur(1)).filter(ImageFilter.FIND_EDGES)
     lines = edges.point(lambda value: 0 if value > 34 else 255)
     lines = ImageOps.expand(ImageOps.crop(lines, 2), 2, fill=255)
