@@ -3,32 +3,6 @@
 An account of a stage is made again when the stage's files are; it reads them and decides nothing.
 """
 
-STAGES = ["curate", "annotate", "generate", "split", "evaluate", "detect", "trace"]
-TIP_ID_SOURCES = GENERATORS + REAL_SOURCES + TEXT_SOURCES
-
-
-def outside_pictures():
-    """Return the index of the outside pictures of each role in TIP-Trace."""
-    names = {key: config["split"]["tip_trace"][f"{key}s"] for key in ("reference", "distractor")}
-    return {role: SHEETS["sources"][name]["index"] for role, name in names.items()}
-
-
-def source_index_files():
-    """Return the indexes of every source of videos in TIP-ID, by source."""
-    return {source: source_indexes(source) for source in TIP_ID_SOURCES}
-
-
-def tracing_features():
-    """Return every table of features that Table 5 stands on, each once."""
-    return list(
-        dict.fromkeys(
-            features_of(tracer, generator, pictures)
-            for tracer in TRACING_ROWS
-            for generator in GENERATORS
-            for pictures in [generator, *PICTURE_SETS]
-        )
-    )
-
 
 rule account_curate:
     """Follow every message, prompt, video and image (Section 3)."""

@@ -1,12 +1,6 @@
 """Analyse, continued: the figures. They only draw; what they draw is computed elsewhere."""
 
 
-def popularity_annotators():
-    """Return the annotators that named the subjects and directions."""
-    names = config["annotate"]["annotators"]
-    return shown_entries("annotators", [names["subject"], names["direction"]])
-
-
 rule plot_figure4:
     """Figure 4: the subjects and directions that users ask for most (Section 5.1)."""
     input:

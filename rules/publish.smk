@@ -15,9 +15,3 @@ def publish_targets():
         "results/tables/funnel.csv",
         *[png.removesuffix("png") + form for png in figure_targets() for form in ("pdf", "png")],
     ]
-
-
-rule publish:
-    """Everything that the report shows."""
-    input:
-        publish_targets(),

@@ -25,7 +25,9 @@ ACCOUNT = table_schema(
     [
         column("stage", pa.string(), "stage of the step"),
         column("step", pa.string(), "rule of the step"),
-        column("part", pa.string(), "generator, dimension or tracer; empty where there is one part"),
+        column(
+            "part", pa.string(), "generator, dimension or tracer; empty where there is one part"
+        ),
         column("unit", pa.string(), "what is counted: messages, prompts, videos ..."),
         column("read", pa.int64(), "items that came in"),
         column("kept", pa.int64(), "items that came out"),
