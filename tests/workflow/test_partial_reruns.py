@@ -37,7 +37,7 @@ def test_all_files_touched(demo):
 
 
 def test_a_colour_of_a_figure(demo):
-    with demo.edited("config/config.yaml", 'figure4: {subject_colour: "#4C72B0"', 'figure4: {subject_colour: "#112233"'):
+    with demo.edited("config/config.yaml", 'figure4: {subject_colour: "#0072B2"', 'figure4: {subject_colour: "#112233"'):
         assert demo.plan() == {Job("plot_figure4")}
         assert demo.snakemake().returncode == 0
         assert demo.plan() == set()
