@@ -205,7 +205,7 @@ rule check_splits:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=16000,
+        mem_mb=8000,
         runtime=60,
     params:
         indexes={source: source_indexes(source) for source in TIP_ID_LABELS},
