@@ -13,8 +13,8 @@ from scripts.common.tables import read_frame, write_table
 def count_popularity(dataset: Path, popularity: Path) -> Counts:
     """Count the data set's subjects and directions (Supplement 10).
 
-    'Gather all extracted verbs; rank them by frequency': a verb that a prompt names twice counts
-    twice. Prompts without a subject or verb are left out of the shares.
+    'Gather all extracted verbs; and rank them by frequency': each verb of a prompt counts. Prompts
+    without a subject or verb are left out of the shares.
 
     Args:
         dataset: the data set; columns ``Subject`` (merged, may be empty) and ``Direction`` (verbs

@@ -51,7 +51,8 @@ def plot_figure4(
         for axis, (kind, title, colour) in zip(axes, panels, strict=True):
             total = (rows["kind"] == kind).sum()
             draw_bars(axis, shown[shown["kind"] == kind], colour, top)
-            axis.set_title(f"{title}: the {min(top, total)} most frequent of {total:,}")
+            number = f"all {total}" if total <= top else f"the {top} most frequent of {total:,}"
+            axis.set_title(f"{title}: {number}")
         save_figure(figure, figures, banner)
     counts = Counts(kept=len(shown), declared=len(rows))
     counts.reject("beyond_the_top", len(rows) - len(shown))

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from scripts.common.code import ROOT
 from scripts.common.errors import UserError
 
 INDENT = "  "
@@ -71,8 +70,9 @@ class Records:
             if record.get("endtime"):
                 origin.finished = datetime.fromtimestamp(record["endtime"], UTC)
             for name in record.get("input") or []:
-                if _is_code(name):
-                    origin.code.append(str(Path(name).relative_to(ROOT)))
+                module = _module(name)
+                if module:
+                    origin.code.append(module)
                 else:
                     origin.parents.append(self.trace(name))
         return self._origins[path]
@@ -159,9 +159,13 @@ def _own_script(origin: Origin) -> str:
     return (own or origin.code)[0]
 
 
-def _is_code(name: str) -> bool:
+def _module(name: str) -> str | None:
+    """Return a module's place in the workflow that ran, which may lie elsewhere by now."""
     path = Path(name)
-    return path.suffix == ".py" and path.is_absolute() and path.is_relative_to(ROOT)
+    if path.suffix != ".py" or not path.is_absolute() or "scripts" not in path.parts:
+        return None
+    last = len(path.parts) - path.parts[::-1].index("scripts") - 1
+    return str(Path(*path.parts[last:]))
 
 
 def place_of_run(target: str, directory: Path | None) -> tuple[Path, str]:
