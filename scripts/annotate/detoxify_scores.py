@@ -46,7 +46,11 @@ class Detoxify:
             AutoModelForSequenceClassification.from_pretrained, weights, use_safetensors=True
         )
         self._network = network.eval().to(self._device)
-        labels = network.config.label2id
+        # RoBERTa counts positions from 2.
+        positions = network.config.max_position_embeddings - 2
+        self._max_tokens = min(positions, self._tokenizer.model_max_length)
+        names = network.config.id2label
+        labels = {names[number]: number for number in sorted(names)}
         self._keys = list(keys or labels)
         for key in (*self._keys, released):
             if key not in labels:
@@ -64,7 +68,11 @@ class Detoxify:
         for start in range(0, len(texts), self._batch_size):
             batch = list(texts[start : start + self._batch_size])
             tokens = self._tokenizer(
-                batch, return_tensors="pt", truncation=True, max_length=512, padding=True
+                batch,
+                return_tensors="pt",
+                truncation=True,
+                max_length=self._max_tokens,
+                padding=True,
             )
             with torch.inference_mode():
                 logits = self._network(**tokens.to(self._device)).logits.float()

@@ -153,8 +153,8 @@ class Endpoint:
             return Rejection("service_failed")
 
     def _check_alive(self, found: Sequence[object]) -> None:
-        failed = [item for item in found if item == Rejection("service_failed")]
-        if found and len(failed) == len(found):
+        dead = Rejection("service_failed")
+        if found and all(isinstance(item, Rejection) and item == dead for item in found):
             raise UserError(
                 f"the endpoint failed on all {len(found)} items of a batch for model "
                 f"'{self.model}', retries included; run again later: what is finished is kept"

@@ -33,7 +33,7 @@ class SentenceTransformer:
             Model, weights, device=str(pick_device(device)), model_kwargs={"use_safetensors": True}
         )
         self._batch_size = batch_size
-        self.dimension = self._model.get_sentence_embedding_dimension()
+        self.dimension = self._model.get_embedding_dimension()
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Return float32 of shape (texts, dimension), rows of length 1; long texts are cut."""
