@@ -30,7 +30,7 @@ include: "rules/collect.smk"
 
 if config["source"] == "demo":
 
-    include: "rules/demo_sources.smk"
+    include: "rules/demo.smk"
 
 
 onstart:

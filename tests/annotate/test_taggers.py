@@ -5,7 +5,7 @@ import pytest
 from scripts.annotate.spacy_direction import SpacyDirection
 from scripts.annotate.spacy_subject import SpacySubject
 from scripts.common.errors import UserError
-from scripts.curate.demo_prompts import image_ideas
+from scripts.demo.prompts import image_ideas
 
 EXAMPLES = {
     # prompt: (subject, verbs)

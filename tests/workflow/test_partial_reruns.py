@@ -37,7 +37,11 @@ def test_all_files_touched(demo):
 
 
 def test_a_colour_of_a_figure(demo):
-    with demo.edited("config/config.yaml", 'figure4: {subject_colour: "#0072B2"', 'figure4: {subject_colour: "#112233"'):
+    with demo.edited(
+        "config/config.yaml",
+        'figure4: {subject_colour: "#0072B2"',
+        'figure4: {subject_colour: "#112233"',
+    ):
         assert demo.plan() == {Job("plot_figure4")}
         assert demo.snakemake().returncode == 0
         assert demo.plan() == set()
@@ -89,11 +93,23 @@ def test_a_generator_added(demo):
     }  # fmt: skip
     assert not rules(plan) & untouched
     for rule in ("generate_videos", "score_dimension", "score_frames"):
-        owners = {job["generator" if rule != "score_frames" else "source"] for job in of_rule(plan, rule)}
+        owners = {
+            job["generator" if rule != "score_frames" else "source"] for job in of_rule(plan, rule)
+        }
         assert owners == {"tilt"}, rule
-    same_domain = {job["generator"] for job in of_rule(plan, "train_videomae") if job["setting"] == "same_domain"}
+    same_domain = {
+        job["generator"]
+        for job in of_rule(plan, "train_videomae")
+        if job["setting"] == "same_domain"
+    }
     assert same_domain == {"tilt"}
-    assert {"build_table3", "build_table4", "build_table5", "build_table7", "plot_figure6"} <= rules(plan)
+    assert {
+        "build_table3",
+        "build_table4",
+        "build_table5",
+        "build_table7",
+        "plot_figure6",
+    } <= rules(plan)
 
 
 DIMENSION_SETTING = ("dynamic_degree_embedded:", "dynamic_degree_embedded:")

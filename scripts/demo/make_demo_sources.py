@@ -14,11 +14,11 @@ from scripts.common.schemas.sources import OUTSIDE_PROMPTS
 from scripts.common.shards import ShardItem, write_shard
 from scripts.common.tables import write_table
 from scripts.common.video import VideoProperties, encode_video
-from scripts.curate.demo_footage import PLACES, SEGMENT_S, cut, handheld
-from scripts.curate.demo_motions import FPS, FRAMES
-from scripts.curate.demo_outside_prompts import GRAMMARS, outside_prompts
-from scripts.curate.demo_textures import drift_video, texture, zoom_video
-from scripts.curate.demo_treatments import TREATMENTS, treat
+from scripts.demo.footage import PLACES, SEGMENT_S, cut, handheld
+from scripts.demo.motions import FPS, FRAMES
+from scripts.demo.outside_prompts import GRAMMARS, outside_prompts
+from scripts.demo.textures import drift_video, texture, zoom_video
+from scripts.demo.treatments import TREATMENTS, treat
 
 VIDEO_SIZES = ((256, 144), (256, 144), (240, 160), (192, 192))
 IMAGE_SIZES = ((192, 144), (144, 192), (160, 160), (224, 126))

@@ -10,9 +10,9 @@ from PIL import Image, ImageOps
 
 from scripts.common.errors import UserError
 from scripts.common.identity import derived_seed, normalise_prompt
-from scripts.curate.demo_motions import canvas_size
-from scripts.curate.demo_scenes import scene
-from scripts.curate.demo_subjects import (
+from scripts.demo.motions import canvas_size
+from scripts.demo.scenes import scene
+from scripts.demo.subjects import (
     ACTIONS,
     FOREIGN,
     QUALITIES,
@@ -21,7 +21,7 @@ from scripts.curate.demo_subjects import (
     Subject,
     View,
 )
-from scripts.curate.demo_treatments import treat
+from scripts.demo.treatments import treat
 
 SIZES = {
     "16:9": (256, 144),

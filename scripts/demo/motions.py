@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from scripts.curate import demo_warps as warps
-from scripts.curate.demo_warps import Array, Step
+from scripts.demo import warps
+from scripts.demo.warps import Array, Step
 
 MARGIN = 1.16
 """How far the picture reaches beyond the frame, in units of half a frame."""

@@ -11,11 +11,11 @@ from scripts.common.schemas.sources import OUTSIDE_PROMPTS
 from scripts.common.shards import Shard
 from scripts.common.tables import read_table
 from scripts.common.video import probe_video
-from scripts.curate.demo_footage import PLACES, cut, handheld
-from scripts.curate.demo_outside_prompts import GRAMMARS, outside_prompts
-from scripts.curate.demo_subjects import SUBJECTS
-from scripts.curate.demo_textures import drift_video, zoom_video
-from scripts.curate.make_demo_sources import make_demo_sources
+from scripts.demo.footage import PLACES, cut, handheld
+from scripts.demo.outside_prompts import GRAMMARS, outside_prompts
+from scripts.demo.subjects import SUBJECTS
+from scripts.demo.textures import drift_video, zoom_video
+from scripts.demo.make_demo_sources import make_demo_sources
 
 SIZES = {
     "real_videos": 2,

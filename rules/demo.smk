@@ -9,7 +9,7 @@ DEMO = config["curate"]["demo"]
 rule make_demo_channel:
     """Make up a channel of image-to-video generations, exported as DiscordChatExporter does it."""
     input:
-        code=code_of("scripts/curate/make_demo_channel.py"),
+        code=code_of("scripts/demo/make_demo_channel.py"),
     output:
         animate="results/sources/exports/demo-animate.html",
         create="results/sources/exports/demo-create.html",
@@ -29,13 +29,13 @@ rule make_demo_channel:
         generations=DEMO["generations"],
         seed=config["seed"],
     script:
-        "../scripts/curate/make_demo_channel.py"
+        "../scripts/demo/make_demo_channel.py"
 
 
 rule make_demo_sources:
     """Make up real videos, text-generated videos, images and prompts of other data sets."""
     input:
-        code=code_of("scripts/curate/make_demo_sources.py"),
+        code=code_of("scripts/demo/make_demo_sources.py"),
     output:
         real_videos=multiext("results/sources/real_videos", ".tar", ".parquet"),
         text_videos_zoom=multiext("results/sources/text_videos_zoom", ".tar", ".parquet"),
@@ -64,4 +64,4 @@ rule make_demo_sources:
         outside_prompts_each=DEMO["outside_prompts_each"],
         seed=config["seed"],
     script:
-        "../scripts/curate/make_demo_sources.py"
+        "../scripts/demo/make_demo_sources.py"

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from scripts.curate.demo_motions import FRAMES
+from scripts.demo.motions import FRAMES
 
 PALETTES = (
     ((20, 10, 60), (120, 30, 140), (250, 120, 90), (255, 240, 180)),

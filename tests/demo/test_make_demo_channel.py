@@ -20,18 +20,18 @@ from scripts.common.errors import UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.tables import read_table
 from scripts.common.video import UnreadableVideo, probe_video, read_frames
-from scripts.curate import demo_export_html as export_html
-from scripts.curate.demo_channel import PIKA, SPAN, USERS
-from scripts.curate.demo_generations import FAULTS, plan_generations
-from scripts.curate.demo_motions import MARGIN, MOTIONS, animate, canvas_size
-from scripts.curate.demo_photographs import PHOTOGRAPHS, photograph
-from scripts.curate.demo_prompts import SIZES, image_ideas
-from scripts.curate.demo_scenes import SCENES
-from scripts.curate.demo_subjects import ACTIONS, SUBJECTS
-from scripts.curate.demo_times import snowflake, timestamp_of
-from scripts.curate.demo_treatments import TREATMENTS, treat
+from scripts.demo import export_html
+from scripts.demo.channel import PIKA, SPAN, USERS
+from scripts.demo.generations import FAULTS, plan_generations
+from scripts.demo.motions import MARGIN, MOTIONS, animate, canvas_size
+from scripts.demo.photographs import PHOTOGRAPHS, photograph
+from scripts.demo.prompts import SIZES, image_ideas
+from scripts.demo.scenes import SCENES
+from scripts.demo.subjects import ACTIONS, SUBJECTS
+from scripts.demo.times import snowflake, timestamp_of
+from scripts.demo.treatments import TREATMENTS, treat
 from scripts.curate.extract_messages import extract_messages
-from scripts.curate.make_demo_channel import make_demo_channel
+from scripts.demo.make_demo_channel import make_demo_channel
 
 GENERATIONS, SEED = 40, 7
 EXPORTS = ("demo-animate.html", "demo-create.html", "demo-create [part 2].html")
@@ -64,7 +64,7 @@ def test_another_process_makes_the_same_bytes(channel, tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "stale-00000.mp4").write_bytes(b"old")
     code = (
-        "from pathlib import Path; from scripts.curate.make_demo_channel import make_demo_channel;"
+        "from pathlib import Path; from scripts.demo.make_demo_channel import make_demo_channel;"
         f"make_demo_channel(Path({str(tmp_path)!r}), generations={GENERATIONS}, seed={SEED})"
     )
     environment = os.environ | {"PYTHONHASHSEED": "123"}

@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from scripts.curate.demo_photographs import photograph
-from scripts.curate.demo_scenes import tinted
+from scripts.demo.photographs import photograph
+from scripts.demo.scenes import tinted
 
 SEGMENT_S = 3
 """Length of a segment: real videos are cut to that of the generated ones (Supplement 13)."""

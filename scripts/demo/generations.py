@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from scripts.common.identity import derived_seed
-from scripts.curate.demo_export_html import Author
-from scripts.curate.demo_prompts import Idea, Span, image_ideas, text_ideas
+from scripts.demo.export_html import Author
+from scripts.demo.prompts import Idea, Span, image_ideas, text_ideas
 
 FAULTS = ("missing_file", "undecodable", "truncated", "empty_file", "expired_link")
 """What is broken in a few generations: no file; random bytes; half a file; no bytes; a dead link."""

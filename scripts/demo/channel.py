@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from scripts.common.identity import derived_seed, normalise_prompt
-from scripts.curate.demo_export_html import (
+from scripts.demo.export_html import (
     Attachment,
     Author,
     Message,
@@ -17,9 +17,9 @@ from scripts.curate.demo_export_html import (
     media_path,
     mention,
 )
-from scripts.curate.demo_generations import Generation
-from scripts.curate.demo_prompts import EMOJI
-from scripts.curate.demo_times import snowflake, timestamp_of
+from scripts.demo.generations import Generation
+from scripts.demo.prompts import EMOJI
+from scripts.demo.times import snowflake, timestamp_of
 
 SPAN = (datetime(2023, 7, 1, tzinfo=UTC), datetime(2024, 10, 31, tzinfo=UTC))
 """First and last day of the paper's collection (Section 3)."""

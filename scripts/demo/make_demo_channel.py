@@ -12,13 +12,13 @@ from scripts.common.identity import derived_seed
 from scripts.common.progress import progress
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.video import encode_video
-from scripts.curate.demo_channel import USERS, Channel, write_channel
-from scripts.curate.demo_export_html import Message, render_export
-from scripts.curate.demo_generations import Generation, plan_generations
-from scripts.curate.demo_motions import FPS, animate
-from scripts.curate.demo_prompts import SIZES, canvas
-from scripts.curate.demo_textures import drift_video, zoom_video
-from scripts.curate.demo_times import Locale
+from scripts.demo.channel import USERS, Channel, write_channel
+from scripts.demo.export_html import Message, render_export
+from scripts.demo.generations import Generation, plan_generations
+from scripts.demo.motions import FPS, animate
+from scripts.demo.prompts import SIZES, canvas
+from scripts.demo.textures import drift_video, zoom_video
+from scripts.demo.times import Locale
 
 GUILD = "TIP-I2V demo (made up)"
 TOPIC = "A made-up demo channel: the workflow invented every message, name and video in it."

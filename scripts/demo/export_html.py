@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from scripts.curate.demo_times import Locale, timestamp_of
+from scripts.demo.times import Locale, timestamp_of
 
 GROUP_SPAN_MS = 7 * 60 * 1000
 """Messages of one author that lie closer together share a group."""

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from scripts.curate.demo_photographs import cutout, elevation, photograph
+from scripts.demo.photographs import cutout, elevation, photograph
 
 SCENE_SIZE = (720, 480)
 """Width and height of a composed scene in pixels."""
