@@ -6,39 +6,8 @@ Hugging Face datasets loads (Section 3, Supplement 10). What makes an annotation
 config/annotators.yaml, chosen in annotate.annotators.
 """
 
-from scripts.common.backends import weights_of
 
-ANNOTATORS = config["annotate"]["annotators"]
-DEVICE = "auto" if config["annotate"]["gpu"] else "cpu"
-PACKED = f"results/dataset/data/Full-{{shard}}-of-{len(SHARDS):05d}.parquet"
-
-
-def annotate_targets():
-    """Return the final files of this stage."""
-    return ["results/dataset.parquet", "results/dataset/README.md", *expand(PACKED, shard=SHARDS)]
-
-
-def annotator_entry(name):
-    """Return what decides an annotator's rows; a new label, say, decides none."""
-    entry = SHEETS["annotators"][name]
-    decisive = {key: entry[key] for key in ("backend", "weights", "settings") if key in entry}
-    return {"name": name} | decisive
-
-
-def annotator_code(script, annotation):
-    """Return the modules that a script and the backend of its annotation import."""
-    return code_of(script, SHEETS["annotators"][ANNOTATORS[annotation]]["backend"])
-
-
-def annotator_in_words(annotation):
-    """Return what makes an annotation, for the data set's card."""
-    entry = SHEETS["annotators"][ANNOTATORS[annotation]]
-    return f"{entry['label']} ({weights_of(entry)})"
-
-
-def annotations(annotation):
-    """Return the tables of an annotation, one for each shard."""
-    return expand("results/annotations/{name}/{shard}.parquet", name=annotation, shard=SHARDS)
+include: "inputs/annotate.smk"
 
 
 rule embed_texts:
@@ -61,7 +30,7 @@ rule embed_texts:
         runtime=240,
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        device=DEVICE,
+        device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["text_embedding"]),
     script:
         "../scripts/annotate/embed_texts.py"
@@ -87,7 +56,7 @@ rule embed_images:
         runtime=240,
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        device=DEVICE,
+        device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["image_embedding"]),
     script:
         "../scripts/annotate/embed_images.py"
@@ -113,7 +82,7 @@ rule score_texts:
         runtime=120,
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        device=DEVICE,
+        device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["text_nsfw"]),
     script:
         "../scripts/annotate/score_texts.py"
@@ -139,7 +108,7 @@ rule score_images:
         runtime=240,
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        device=DEVICE,
+        device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["image_nsfw"]),
     script:
         "../scripts/annotate/score_images.py"
@@ -217,7 +186,7 @@ rule merge_subjects:
         runtime=480,
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        device=DEVICE,
+        device=ANNOTATE_DEVICE,
         entry=annotator_entry(config["annotate"]["subjects"]["embedder"]),
         epsilon=lookup("annotate/subjects/epsilon", within=config),
         min_cluster_size=lookup("annotate/subjects/min_cluster_size", within=config),
@@ -260,7 +229,7 @@ rule pack_dataset:
         index="results/images/{shard}.parquet",
         code=code_of("scripts/annotate/pack_dataset.py"),
     output:
-        packed=PACKED,
+        packed=PACKED_SHARD,
     log:
         "logs/pack_dataset/{shard}.log",
     conda:
@@ -278,7 +247,7 @@ rule pack_dataset:
 rule describe_dataset:
     """Write the data set's card, with which Hugging Face datasets finds its files."""
     input:
-        packed=expand(PACKED, shard=SHARDS),
+        packed=expand(PACKED_SHARD, shard=SHARDS),
         code=code_of("scripts/annotate/describe_dataset.py"),
     output:
         card="results/dataset/README.md",
