@@ -25,7 +25,7 @@ rule embed_texts:
     conda:
         "../envs/models.yaml"
     resources:
-        gpu=config["annotate"]["gpu"],
+        gpu=annotator_gpus(ANNOTATORS["text_embedding"]),
         mem_mb=4000,
         runtime=240,
     params:
@@ -51,7 +51,7 @@ rule embed_images:
     conda:
         "../envs/models.yaml"
     resources:
-        gpu=config["annotate"]["gpu"],
+        gpu=annotator_gpus(ANNOTATORS["image_embedding"]),
         mem_mb=4000,
         runtime=240,
     params:
@@ -77,7 +77,7 @@ rule score_texts:
     conda:
         "../envs/models.yaml"
     resources:
-        gpu=config["annotate"]["gpu"],
+        gpu=annotator_gpus(ANNOTATORS["text_nsfw"]),
         mem_mb=4000,
         runtime=120,
     params:
@@ -103,7 +103,7 @@ rule score_images:
     conda:
         "../envs/models.yaml"
     resources:
-        gpu=config["annotate"]["gpu"],
+        gpu=annotator_gpus(ANNOTATORS["image_nsfw"]),
         mem_mb=4000,
         runtime=240,
     params:
@@ -181,7 +181,7 @@ rule merge_subjects:
     conda:
         "../envs/models.yaml"
     resources:
-        gpu=config["annotate"]["gpu"],
+        gpu=annotator_gpus(config["annotate"]["subjects"]["embedder"]),
         mem_mb=8000,
         runtime=480,
     params:

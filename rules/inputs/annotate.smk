@@ -28,6 +28,12 @@ def annotator_code(script, annotation):
     return code_of(script, SHEETS["annotators"][ANNOTATORS[annotation]]["backend"])
 
 
+def annotator_gpus(name):
+    """Return the GPUs that an annotator asks for: none where it works behind an endpoint."""
+    remote = "api" in SHEETS["annotators"][name].get("weights", {})
+    return 0 if remote else config["annotate"]["gpu"]
+
+
 def annotator_in_words(annotation):
     """Return what makes an annotation, for the data set's card."""
     entry = SHEETS["annotators"][ANNOTATORS[annotation]]
