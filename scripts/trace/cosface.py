@@ -32,7 +32,6 @@ class Recipe:
         scale: factor on the cosines.
         average: decay of the moving average of the weights, which is what is kept.
         drop_path: stochastic depth of the network.
-        augmentation: ``none`` or ``light`` (zoom, shift, mirror, brightness, contrast).
         precision: ``float32`` or ``bfloat16`` (autocast).
         log_every: iterations per row of the training table.
         checkpoint_every: iterations between states from which a killed job resumes.
@@ -51,7 +50,6 @@ class Recipe:
     scale: float = 64.0
     average: float = 0.9999
     drop_path: float = 0.0
-    augmentation: str = "none"
     precision: str = "float32"
     log_every: int = 100
     checkpoint_every: int = 500

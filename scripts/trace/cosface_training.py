@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader, Dataset
 from scripts.common.identity import derived_seed
 from scripts.common.progress import progress
 from scripts.common.schemas.trace import TRAINING_COLUMNS
-from scripts.trace.augmentation import augment_lightly
 from scripts.trace.class_batches import ClassBatches
 from scripts.trace.cosface import CosFace, MovingAverage, Recipe
 from scripts.trace.preprocessing import Preprocessing
@@ -91,9 +90,6 @@ def train(
             group["lr"] = rate
         pixels = preprocessing.normalise(pixels.to(device, non_blocking=True))
         labels = labels.to(device, non_blocking=True)
-        if recipe.augmentation == "light":
-            random = torch.Generator().manual_seed(derived_seed(seed, "augment", step))
-            pixels = augment_lightly(pixels, random)
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             embeddings = network(pixels)
         loss, accuracy = head(embeddings, labels)

@@ -19,13 +19,21 @@ from scripts.trace.torch_tracer import TorchTracer
 
 ARCHITECTURES = {
     "vit_base_patch16_224": {"patch": 16, "width": 768, "depth": 12, "heads": 12},
-    "vit_tiny_patch16_64": {"patch": 16, "width": 96, "depth": 3, "heads": 3, "pooling": "mean"},
+    # For a demo on a CPU: a few hundred steps from random weights cannot teach a class token where
+    # things are, so its embedding is all patches' tokens.
+    "vit_tiny_patch16_64": {
+        "patch": 16,
+        "width": 64,
+        "depth": 3,
+        "heads": 2,
+        "pooling": "patches",
+    },
 }
-"""Networks by name; the first is ViT-Base (and DeiT-Base), the second is for a demo on a CPU."""
+"""Networks by name; the first is ViT-Base (and DeiT-Base)."""
 
 
 class VisionTransformer(nn.Module):
-    """Maps pictures (batch, 3, side, side) to the normalised class token (batch, width)."""
+    """Maps pictures (batch, 3, side, side) to embeddings (batch, dimension)."""
 
     def __init__(
         self,
@@ -46,7 +54,8 @@ class VisionTransformer(nn.Module):
             width: numbers per token.
             depth: number of blocks.
             heads: of the attention.
-            pooling: ``token`` (the class token, as the paper's) or ``mean`` (of the patches).
+            pooling: ``token``: the class token, as the paper's; ``patches``: the tokens of all
+                patches, one after the other.
             drop_path: share of the residuals of the last block that training leaves out; it rises
                 to this from 0 at the first (stochastic depth).
         """
@@ -71,7 +80,7 @@ class VisionTransformer(nn.Module):
         patches = self.patch_embed["proj"](pixels).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
         tokens = self.norm(self.blocks(tokens + self.pos_embed))
-        return tokens[:, 0] if self._pooling == "token" else tokens[:, 1:].mean(dim=1)
+        return tokens[:, 0] if self._pooling == "token" else tokens[:, 1:].flatten(1)
 
 
 def build_vision_transformer(
@@ -122,7 +131,7 @@ class VisionTransformerTracer(TorchTracer):
             weights: as ``build_vision_transformer``.
             device: ``cpu``, ``cuda`` or ``auto``.
             model: a name in ``ARCHITECTURES``.
-            dimension: its width.
+            dimension: numbers that describe a picture.
             image_size: side to which pictures are squeezed.
             interpolation: of the resizing.
             normalisation: of the channels.

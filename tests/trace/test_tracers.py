@@ -113,7 +113,11 @@ def test_a_foreign_checkpoint_through_a_key_map(tmp_path, images):
     state["module.base_encoder.head.0.weight"] = torch.zeros(4, 24)
     state["module.momentum_encoder.cls_token"] = torch.zeros(1, 1, 24)
     # Training scripts keep their command line beside the weights.
-    extra = {"epoch": 3, "args": argparse.Namespace(lr=0.1, output=tmp_path), "optimizer": {"lr": 0.1}}
+    extra = {
+        "epoch": 3,
+        "args": argparse.Namespace(lr=0.1, output=tmp_path),
+        "optimizer": {"lr": 0.1},
+    }
     torch.save({"state_dict": state, **extra}, tmp_path / "foreign.pth.tar")
     save_file(network.state_dict(), tmp_path / "model.safetensors")
     mapped = tracer_of_timm(
@@ -267,7 +271,7 @@ def test_cropping_takes_the_middle():
     from scripts.trace.preprocessing import Preprocessing
 
     image = np.zeros((40, 120, 3), np.uint8)
-    image[:, 40:80] = 255
+    image[:, 36:84] = 255
     cropped = Preprocessing(20, "crop", 20).to_square(image)
     assert cropped.shape == (20, 20, 3)
     assert cropped.min() == 255
