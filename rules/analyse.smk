@@ -17,6 +17,7 @@ TITLES = {
     "figure5": "Figure 5",
     "figure6": "Figure 6",
     "funnel": "Account of items",
+    "gallery": "Gallery",
 }
 FORMS = {
     ".csv": "CSV",
@@ -39,7 +40,9 @@ def table_targets():
 
 def figure_targets():
     """Return every figure."""
-    return expand("results/figures/{name}.png", name=["figure4", "figure5", "figure6", "funnel"])
+    return expand(
+        "results/figures/{name}.png", name=["figure4", "figure5", "figure6", "funnel", "gallery"]
+    )
 
 
 def analyse_targets():

@@ -65,3 +65,28 @@ rule plot_figure6:
         style=lookup("analyse/figures/figure6", within=config),
     script:
         "../scripts/analyse/plot_figure6.py"
+
+
+rule plot_gallery:
+    """The gallery: what each generator makes of the same prompts of TIP-Eval."""
+    input:
+        prompts="results/splits/tip_eval/prompts.parquet",
+        tars=[tar for name in GENERATORS for tar in video_tars(name)],
+        indexes=[index for name in GENERATORS for index in video_indexes(name)],
+        code=code_of("scripts/analyse/plot_gallery.py"),
+    output:
+        png=reported("results/figures/gallery.png"),
+        pdf=reported("results/figures/gallery.pdf"),
+        provenance="results/figures/gallery.provenance.json",
+    log:
+        "logs/plot_gallery.log",
+    conda:
+        "../envs/plots.yaml"
+    params:
+        banner=config["banner"],
+        generators=shown_entries("generators", GENERATORS),
+        seed=config["seed"],
+        style=lookup("analyse/figures/gallery", within=config),
+        videos=generator_files(),
+    script:
+        "../scripts/analyse/plot_gallery.py"

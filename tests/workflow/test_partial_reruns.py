@@ -63,7 +63,9 @@ def test_a_module_of_one_stage(demo):
     edit = ('"""', '"""Edited. ')
     with demo.edited("scripts/analyse/figure_style.py", *edit):
         plan = demo.plan()
-    assert rules(plan) == {"plot_figure4", "plot_figure5", "plot_figure6", "plot_funnel"}
+    assert rules(plan) == {
+        "plot_figure4", "plot_figure5", "plot_figure6", "plot_funnel", "plot_gallery"
+    }  # fmt: skip
     with demo.edited("scripts/trace/search.py", *edit):
         plan = demo.plan()
     assert rules(plan) == {
@@ -128,7 +130,7 @@ def jobs_of_a_new_generator(name):
         for rule in (
             "check_splits", "summarise_evaluation", "measure_detection", "measure_tracing",
             "build_table3", "build_table4", "build_table5", "build_table7",
-            "build_paper_comparison", "plot_figure6", "plot_funnel", "account",
+            "build_paper_comparison", "plot_figure6", "plot_funnel", "plot_gallery", "account",
             "account_generate", "account_split", "account_evaluate", "account_detect",
             "account_trace",
         )
