@@ -128,7 +128,7 @@ def training_input(
     Returns:
         float32 of shape (frames, 3, size, size).
     """
-    clip = normalise(frames)
+    clip = channels_first(frames)
     low, high = settings.short_side
     width, height = scaled_size(clip.shape[3], clip.shape[2], int(rng.integers(low, high + 1)))
     clip = functional.interpolate(clip, (height, width), mode="bilinear", align_corners=False)
@@ -137,7 +137,7 @@ def training_input(
     clip = clip[:, :, top : top + settings.size, left : left + settings.size]
     if rng.random() < settings.flip_probability:
         clip = clip.flip(3)
-    return clip.contiguous()
+    return normalise(clip)
 
 
 def evaluation_input(frames: np.ndarray, settings: ClipSettings) -> torch.Tensor:
@@ -153,14 +153,21 @@ def evaluation_input(frames: np.ndarray, settings: ClipSettings) -> torch.Tensor
         float32 of shape (frames, 3, size, size).
     """
     size = (settings.size, settings.size)
-    return functional.interpolate(
-        normalise(frames), size, mode="bilinear", align_corners=False
-    ).contiguous()
+    return normalise(
+        functional.interpolate(channels_first(frames), size, mode="bilinear", align_corners=False)
+    )
 
 
-def normalise(frames: np.ndarray) -> torch.Tensor:
-    """Return uint8 RGB (frames, height, width, 3) as float32 (frames, 3, height, width)."""
-    clip = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
-    mean = torch.tensor(MEAN)[:, None, None]
-    deviation = torch.tensor(STANDARD_DEVIATION)[:, None, None]
+def channels_first(frames: np.ndarray) -> torch.Tensor:
+    """Return uint8 (frames, height, width, 3) as float32 (frames, 3, height, width), 0 to 255."""
+    return torch.from_numpy(frames).permute(0, 3, 1, 2).float().contiguous()
+
+
+def normalise(clip: torch.Tensor) -> torch.Tensor:
+    """Return a clip of values from 0 to 255, normalised by channel.
+
+    It comes last, on the few pixels that are left: scaling and cropping give the same either way.
+    """
+    mean = 255 * torch.tensor(MEAN)[:, None, None]
+    deviation = 255 * torch.tensor(STANDARD_DEVIATION)[:, None, None]
     return (clip - mean) / deviation

@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scripts.common.backends import load_backend
 from scripts.common.fingerprints import fingerprint, hash_code
 from scripts.common.ledger import LEDGER, RowLedger
@@ -62,7 +64,7 @@ def score_frames(
     return counts
 
 
-def _middle_frame(source: Source, video: Video):
+def _middle_frame(source: Source, video: Video) -> np.ndarray | UnreadableVideo:
     try:
         return read_frames(source.read(video), [video.frames // 2])[0]
     except UnreadableVideo as error:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, average_precision_score
 
@@ -50,6 +50,7 @@ def test_class_measures_by_hand():
     assert swapped.mean_average_precision == pytest.approx((0.5 + 0.5 + 1) / 3)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=30))
 def test_binary_measures_are_scikit_learns(pairs):
     real, fake = map(list, zip(*pairs, strict=True))
@@ -59,6 +60,7 @@ def test_binary_measures_are_scikit_learns(pairs):
     assert measures.mean_average_precision == pytest.approx(average_precision_score(truth, scores))
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 12), st.integers(0, 2**32 - 1))
 def test_class_measures_are_scikit_learns(size, seed):
     outputs = np.random.default_rng(seed).dirichlet((1, 1, 1), 3 * size)
