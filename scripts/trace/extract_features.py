@@ -1,6 +1,7 @@
 """Describe every picture of a set by a tracer."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def extract_features(
         frame_indexes: the ``FRAME_INDEX`` beside each tar.
         batch_size: pictures per call of the tracer.
         device: ``cpu``, ``cuda`` or ``auto``.
-        threads: of the tracer on the CPU.
+        threads: that read pictures, and of the tracer on the CPU.
         ledger_root: where finished rows outlive the job.
         code: the modules that decide what is written.
 
@@ -66,7 +67,7 @@ def extract_features(
     with ledger:
         rows = ledger.complete(
             list(by_uuid),
-            lambda uuids: _describe([by_uuid[uuid] for uuid in uuids], tracer()),
+            lambda uuids: _describe([by_uuid[uuid] for uuid in uuids], tracer, threads),
             batch_size=batch_size,
             what=f"features {name}",
             versions={file.uuid: file.sha256 for file in files},
@@ -115,20 +116,24 @@ def _fingerprint(entry: Mapping[str, Any], code: Sequence[Path | str]) -> str:
     )
 
 
-def _describe(files: Sequence[PictureFile], tracer: Tracer) -> list[dict]:
+def _describe(
+    files: Sequence[PictureFile], tracer: Callable[[], Tracer], threads: int
+) -> list[dict]:
     rows = [
         {"uuid": file.uuid, "role": file.role, "status": REJECTED, "reason": None}
         | {"embedding": None}
         for file in files
     ]
+    with ThreadPoolExecutor(threads) as pool:
+        read = list(pool.map(_read, files))
     pictures = []
-    for row, file in zip(rows, files, strict=True):
-        try:
-            pictures.append((row, file.read()))
-        except UnreadableVideo as error:
-            row["reason"] = error.reason
+    for row, picture in zip(rows, read, strict=True):
+        if isinstance(picture, str):
+            row["reason"] = picture
+        else:
+            pictures.append((row, picture))
     if pictures:
-        vectors = _embed([picture for _, picture in pictures], tracer)
+        vectors = _embed([picture for _, picture in pictures], tracer())
         for (row, _), vector in zip(pictures, vectors, strict=True):
             if vector is None:
                 row["reason"] = "embedding_failed"
@@ -137,6 +142,14 @@ def _describe(files: Sequence[PictureFile], tracer: Tracer) -> list[dict]:
             else:
                 row |= {"status": OK, "embedding": vector.astype("<f2").tobytes()}
     return rows
+
+
+def _read(file: PictureFile) -> np.ndarray | str:
+    """Return a picture, or the reason why there is none."""
+    try:
+        return file.read()
+    except UnreadableVideo as error:
+        return error.reason
 
 
 def _embed(images: Sequence[np.ndarray], tracer: Tracer) -> list[np.ndarray | None]:
