@@ -4,105 +4,16 @@ Needs the splits of TIP-ID and the videos behind them; makes results/detect/metr
 which Tables 3 and 4 are set, the scores of every detector, and the trained classifiers.
 """
 
-SETTINGS = ["same_domain", "cross_domain"] if len(GENERATORS) > 1 else ["same_domain"]
-VIDEOMAE = SHEETS["detectors"][config["detect"]["videomae"]]
 
-
-def detect_targets():
-    """Return the final files of the stage."""
-    return ["results/detect/metrics.parquet"]
-
-
-def source_files(source):
-    """Return where the videos of a generator, or of an outside source, lie."""
-    if source in GENERATORS:
-        tars, indexes = video_tars(source), video_indexes(source)
-    else:
-        entry = SHEETS["sources"][source]
-        tars, indexes = [entry["tar"]], [entry["index"]]
-    return {"split": f"results/splits/tip_id/{source}.parquet", "tars": tars, "indexes": indexes}
-
-
-def decisive_fields(entry):
-    """Return what decides an entry's numbers; a new label reruns nothing here."""
-    return {key: entry[key] for key in ("backend", "settings", "weights") if key in entry}
-
-
-def get_detector_entry(wildcards):
-    """Return the wildcard's entry of config/detectors.yaml."""
-    return decisive_fields(SHEETS["detectors"][wildcards.detector])
-
-
-def get_videomae_entry(wildcards):
-    """Return the trained classifier's entry of config/detectors.yaml."""
-    return decisive_fields(VIDEOMAE)
-
-
-def get_detector_code(wildcards):
-    """Return the modules of the wildcard's detector."""
-    backend = SHEETS["detectors"][wildcards.detector]["backend"]
-    return code_of("scripts/detect/score_frames.py", backend)
-
-
-def get_source_split(wildcards):
-    """Return the table of TIP-ID of the wildcard's source."""
-    return source_files(wildcards.source)["split"]
-
-
-def get_source_tars(wildcards):
-    """Return the video tars of the wildcard's source."""
-    return source_files(wildcards.source)["tars"]
-
-
-def get_source_indexes(wildcards):
-    """Return the indexes beside ``get_source_tars``."""
-    return source_files(wildcards.source)["indexes"]
-
-
-def get_training_sources(wildcards):
-    """Return the sources of a training: the generator or all others, and the other two classes."""
-    seen = [wildcards.generator]
-    if wildcards.setting == "cross_domain":
-        seen = [name for name in GENERATORS if name != wildcards.generator]
-    return {name: source_files(name) for name in seen + REAL_SOURCES + TEXT_SOURCES}
-
-
-def get_test_sources(wildcards):
-    """Return the sources of a test: the generator, and the other two classes."""
-    names = [wildcards.generator] + REAL_SOURCES + TEXT_SOURCES
-    return {name: source_files(name) for name in names}
-
-
-def files_of(sources):
-    """Return every file of some sources, as one list."""
-    return [
-        path
-        for files in sources.values()
-        for path in [files["split"], *files["tars"], *files["indexes"]]
-    ]
-
-
-def get_training_files(wildcards):
-    """Return the files behind ``get_training_sources``."""
-    return files_of(get_training_sources(wildcards))
-
-
-def get_test_files(wildcards):
-    """Return the files behind ``get_test_sources``."""
-    return files_of(get_test_sources(wildcards))
-
-
-def get_training_threads(wildcards):
-    """Return one thread for the training, and one for each process that decodes."""
-    return 1 + VIDEOMAE["settings"]["running"]["workers"]
+include: "inputs/detect.smk"
 
 
 rule score_frames:
     """Score the middle frame of a source's test videos with a detector of single pictures."""
     input:
-        split=get_source_split,
-        tars=get_source_tars,
-        indexes=get_source_indexes,
+        split=get_scored_split,
+        tars=get_scored_tars,
+        indexes=get_scored_indexes,
         code=get_detector_code,
     output:
         scores="results/detect/scores/{detector}/{source}.parquet",
@@ -120,6 +31,7 @@ rule score_frames:
         runtime=240,
     params:
         batch_size=lookup("detect/batch_size", within=config),
+        device=DETECT_DEVICE,
         entry=get_detector_entry,
     script:
         "../scripts/detect/score_frames.py"
@@ -145,6 +57,7 @@ rule train_videomae:
         mem_mb=32000,
         runtime=1440,
     params:
+        device=DETECT_DEVICE,
         entry=get_videomae_entry,
         seed=config["seed"],
         sources=get_training_sources,
@@ -172,6 +85,7 @@ rule classify_videos:
         runtime=480,
     params:
         batch_size=lookup("detect/batch_size", within=config),
+        device=DETECT_DEVICE,
         entry=get_videomae_entry,
         sources=get_test_sources,
     script:

@@ -23,6 +23,7 @@ def classify_videos(
     *,
     entry: Mapping[str, Any],
     batch_size: int,
+    device: str = "auto",
     threads: int = 1,
     what: str = "videos",
     code: Sequence[Path | str] = (),
@@ -36,12 +37,13 @@ def classify_videos(
         scores: ``CLASS_SCORES``, one row for each test video, sorted by source and uuid.
         entry: the classifier's entry in config/detectors.yaml.
         batch_size: clips per call of the model.
+        device: cpu, cuda or auto.
         threads: of the CPU.
         what: name of the progress bar.
         code: modules on which the outputs depend.
         ledger_root: where finished outputs are kept.
     """
-    classifier = cache(lambda: load_backend(entry, threads=threads))
+    classifier = cache(lambda: load_backend(entry, device=device, threads=threads))
     model = cache(lambda: classifier().read_model(weights))
     name = fingerprint(
         weights=sha256_of(Path(weights)),
@@ -78,6 +80,7 @@ if __name__ == "__main__":
             Path(snakemake.output.scores),
             entry=snakemake.params.entry,
             batch_size=snakemake.params.batch_size,
+            device=snakemake.params.device,
             threads=snakemake.threads,
             what=f"classify {snakemake.wildcards.setting} {snakemake.wildcards.generator}",
             code=snakemake.input.code,

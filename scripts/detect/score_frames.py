@@ -24,6 +24,7 @@ def score_frames(
     *,
     entry: Mapping[str, Any],
     batch_size: int,
+    device: str = "auto",
     what: str = "frames",
     code: Sequence[Path | str] = (),
     ledger_root: Path = LEDGER,
@@ -38,12 +39,13 @@ def score_frames(
         scores: ``FRAME_SCORES``, one row for each test video.
         entry: the detector's entry in config/detectors.yaml.
         batch_size: frames per call of the detector.
+        device: cpu, cuda or auto.
         what: name of the progress bar.
         code: modules on which the scores depend.
         ledger_root: where finished scores are kept.
     """
     source = Source(files, TEST)
-    detector = cache(lambda: load_backend(entry, device="auto"))
+    detector = cache(lambda: load_backend(entry, device=device))
 
     def score(videos: Sequence[Video]) -> list[dict[str, float] | UnreadableVideo]:
         frames = [_middle_frame(source, video) for video in videos]
@@ -78,6 +80,7 @@ if __name__ == "__main__":
             Path(snakemake.output.scores),
             entry=snakemake.params.entry,
             batch_size=snakemake.params.batch_size,
+            device=snakemake.params.device,
             what=f"{snakemake.wildcards.detector} {snakemake.wildcards.source}",
             code=snakemake.input.code,
         )

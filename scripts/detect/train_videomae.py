@@ -34,6 +34,7 @@ def train_videomae(
     entry: Mapping[str, Any],
     name: str,
     seed: int,
+    device: str = "auto",
     threads: int = 1,
     code: Sequence[Path | str] = (),
     ledger_root: Path = LEDGER,
@@ -50,6 +51,7 @@ def train_videomae(
         entry: the classifier's entry in config/detectors.yaml.
         name: of the training in the ledger, such as ``same_domain-pika``.
         seed: of the run.
+        device: cpu, cuda or auto.
         threads: of the CPU.
         code: modules on which the weights depend.
         ledger_root: where states and finished trainings are kept.
@@ -79,7 +81,7 @@ def train_videomae(
         return counts
     for path in outputs.values():  # they may be the same files as those of an earlier training
         path.unlink(missing_ok=True)
-    classifier = load_backend(entry, threads=threads)
+    classifier = load_backend(entry, device=device, threads=threads)
     state = ledger.checkpoint
     done = classifier.train(
         videos, library, weights, state=state, seed=derived_seed(seed, "videomae", name)
@@ -130,6 +132,7 @@ if __name__ == "__main__":
             entry=snakemake.params.entry,
             name=f"{snakemake.wildcards.setting}-{snakemake.wildcards.generator}",
             seed=snakemake.params.seed,
+            device=snakemake.params.device,
             threads=snakemake.threads,
             code=snakemake.input.code,
         )
