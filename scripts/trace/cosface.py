@@ -133,8 +133,10 @@ class CosFace(nn.Module):
                 functional.normalize(embeddings.float(), dim=1),
                 functional.normalize(self.weight, dim=1),
             )
-            right = functional.one_hot(labels, len(self.weight)).to(cosines.dtype)
-            loss = functional.cross_entropy(self._scale * (cosines - self._margin * right), labels)
+            right = labels.unsqueeze(1)
+            margins = torch.full_like(right, -self._margin, dtype=cosines.dtype)
+            logits = self._scale * cosines.scatter_add(1, right, margins)
+            loss = functional.cross_entropy(logits, labels)
         accuracy = (cosines.detach().argmax(dim=1) == labels).float().mean()
         return loss, accuracy
 
