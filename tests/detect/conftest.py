@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from made_up_sources import LABELS, make_source
 
 from scripts.detect.tip_id import SourceFiles
+from tests.detect.made_up_sources import LABELS, make_source
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from made_up_sources import make_source
 
 from scripts.common.schemas.detect import FRAME_SCORES, REASONS
 from scripts.common.tables import read_table
@@ -10,6 +9,7 @@ from scripts.common.video import read_frames
 from scripts.detect.score_frames import score_frames
 from scripts.detect.spectrum import Spectrum
 from scripts.detect.tip_id import Source
+from tests.detect.made_up_sources import make_source
 
 ENTRY = {"backend": "scripts.detect.spectrum:Spectrum", "settings": {"bands": 6}}
 

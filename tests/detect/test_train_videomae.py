@@ -8,7 +8,6 @@ import signal
 import numpy as np
 import pytest
 import torch
-from made_up_sources import LABELS, make_source, tiny_entry
 from transformers import (
     VideoMAEConfig,
     VideoMAEForPreTraining,
@@ -28,6 +27,7 @@ from scripts.detect.train_videomae import train_videomae
 from scripts.detect.training import rate_factor
 from scripts.detect.training_clips import FrameStore, TrainingClips
 from scripts.detect.videomae import VideoMae, read_model
+from tests.detect.made_up_sources import LABELS, make_source, tiny_entry
 
 
 def train(sources, folder, ledger, entry=None, names=tuple(LABELS), name="cross_domain-pika"):
