@@ -103,10 +103,10 @@ def read_frames(
 def uniform_indices(frames: int, count: int) -> list[int]:
     """Return ``count`` frame numbers spread evenly over ``frames``, first and last included.
 
-    floor(linspace(0, frames - 1, count)), the uniform temporal subsampling of VideoMAE's recipe;
-    frames repeat where there are fewer than ``count``.
+    floor(linspace(0, frames - 1, count)), the uniform temporal subsampling of VideoMAE's recipe, in
+    whole numbers (rounding differs between machines); frames repeat where there are too few.
     """
-    return np.linspace(0, frames - 1, count).astype(int).tolist()
+    return [number * (frames - 1) // max(1, count - 1) for number in range(count)]
 
 
 def encode_video(

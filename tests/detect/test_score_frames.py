@@ -51,7 +51,7 @@ def test_another_video_under_the_same_id_is_scored_anew(tmp_path, monkeypatch):
         "score",
         lambda self, images: scored.extend(images) or np.full(len(images), 0.25, np.float32),
     )
-    monkeypatch.setattr("made_up_sources.COLOURS", {"image_generated": (9, 99, 9)})
+    monkeypatch.setattr("tests.detect.made_up_sources.COLOURS", {"image_generated": (9, 99, 9)})
     files = make_source(tmp_path, "svd", train=1, test=2)
     score_frames(files, tmp_path / "b.parquet", **arguments)
     assert len(scored) == 2
