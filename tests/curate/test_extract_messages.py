@@ -12,9 +12,9 @@ import pytest
 from scripts.common.errors import UserError
 from scripts.common.schemas.curate import MESSAGE_REJECT_REASONS, MESSAGE_REJECTS, MESSAGES
 from scripts.common.tables import read_table
-from scripts.curate import extract_messages as module
-from scripts.curate.discord_export import snowflake_ms
+from scripts.curate import discord_export
 from scripts.curate.extract_messages import extract_messages
+from scripts.curate.message_parts import snowflake_ms
 from tests.curate.small_export import (
     DRESSES,
     FIRST_ID,
@@ -156,7 +156,7 @@ def test_the_expiry_of_a_signed_link_is_kept(tmp_path):
 def test_a_file_cut_anywhere_invents_nothing_and_hides_nothing(tmp_path):
     document = export(*CHANNEL).encode()
     whole, whole_rejects, _ = extract(tmp_path, document)
-    for end in range(document.index(b'"chatlog">'), len(document), 41):
+    for end in range(document.index(b'"chatlog">'), len(document), 83):
         rows, rejects, counts = extract(tmp_path, document[:end])
         assert rows == whole[: len(rows)]
         assert counts.seen <= 10
@@ -193,7 +193,8 @@ def test_the_parts_of_a_message_that_lost_its_author(tmp_path):
 
 
 def test_pieces_of_a_long_table_come_in_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "BATCH_ROWS", 3)
+    monkeypatch.setattr(discord_export, "BLOCK_BYTES", 2000)
+    monkeypatch.setattr(discord_export, "TABLE_BYTES", 2000)
     rows, rejects, _ = extract(tmp_path, export(*CHANNEL))
     assert [int(row["message_id"]) - FIRST_ID for row in rows] == [3, 4, 8, 10]
     assert [int(number) - FIRST_ID for number in rejects] == [1, 2, 5, 6, 7, 9]
