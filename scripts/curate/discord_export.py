@@ -24,7 +24,7 @@ from scripts.common.errors import UserError
 from scripts.curate.message_parts import Author, decode, find_author, read_author
 
 BLOCK_BYTES = 1 << 19
-TABLE_BYTES = 16 << 20
+TABLE_BYTES = 12 << 20
 LONGEST_MESSAGE_BYTES = 16 << 20
 
 _HOW_TO_EXPORT = (

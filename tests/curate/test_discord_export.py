@@ -126,11 +126,36 @@ def test_every_dress_of_the_layout_gives_the_same_messages(tmp_path, dress):
     assert commands[:3] + commands[4:] == [None] * 6  # the reply of bob is no command
 
 
-def test_windows_line_ends_and_a_reversed_order_are_read(tmp_path):
-    document = export(*reversed(conversation())).replace("\n", "\r\n")
-    messages, source = read(tmp_path, document)
-    assert [message.message_id - FIRST_ID for message in messages] == [7, 6, 4, 5, 3, 1, 2]
+def test_windows_line_ends_are_read(tmp_path):
+    messages, source = read(tmp_path, export(*conversation()).replace("\n", "\r\n"))
+    assert [message.message_id - FIRST_ID for message in messages] == [1, 2, 3, 4, 5, 6, 7]
     assert source.declared_messages == 7
+
+
+def test_the_newest_may_come_first(tmp_path):
+    """In this order of 2.47 a group's newest message, which stands first, names the author."""
+    groups = [
+        [Said(FIRST_ID + 7, "bob", content="thanks", above=replied("a dog"))],
+        [generation(6, in_bold("a dog")), generation(5, with_fields("a cat"), author=None)],
+        [Said(FIRST_ID + 4, notice="joined."), Said(FIRST_ID + 3, notice="pinned a message.")],
+        [Said(FIRST_ID + 2, "ann", content="you?"), Said(FIRST_ID + 1, content="hello")],
+    ]
+    messages, source = read(tmp_path, export(*groups))
+    assert [message.message_id - FIRST_ID for message in messages] == [7, 6, 5, 4, 3, 2, 1]
+    assert [message.author and message.author.name for message in messages] == [
+        "bob", "Pika", "Pika", None, None, "ann", "ann",
+    ]  # fmt: skip
+    assert source.declared_messages == 7
+
+
+def test_every_byte_is_reported_as_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(discord_export, "BLOCK_BYTES", 1000)
+    path = tmp_path / "export.html"
+    path.write_text(export(*conversation()))
+    reported = []
+    list(DiscordExport(path, on_read=reported.append).messages())
+    assert sum(reported) == path.stat().st_size
+    assert len(reported) > 2
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 1000])
@@ -249,9 +274,10 @@ def test_a_file_cut_anywhere_gives_what_stands_before_the_cut(tmp_path):
     for said in (said for group in conversation() for said in group):
         written = container(said).encode()
         ends.append(document.index(written) + len(written))
-    # Every place in the first message and the last lines, and every fifth between them.
-    places = set(range(document.index(b"</style>"), len(document), 5)) | set(ends)
-    places |= set(range(ends[0] - 600, ends[0] + 100)) | set(range(ends[-1], len(document)))
+    # Every place around the end of a message and in the last lines, and every ninth elsewhere.
+    places = set(range(document.index(b"</style>"), len(document), 9))
+    places |= {end + step for end in ends for step in range(-30, 10)}
+    places |= set(range(ends[-1], len(document)))
     for end in sorted(places):
         messages, source = read(tmp_path, document[:end])
         ids = [message.message_id for message in messages]
@@ -266,10 +292,19 @@ def test_a_file_cut_anywhere_gives_what_stands_before_the_cut(tmp_path):
         assert source.declared_messages == (7 if is_counted else None)
 
 
-def test_the_closing_line_may_be_written_in_any_language(tmp_path):
-    for written in ["1,072", "1.072", "1&#160;072", "1\u202f072", "1’072", "1072"]:
-        _, source = read(tmp_path, export(*conversation(), declared=written))
-        assert source.declared_messages == 1072, written
+@pytest.mark.parametrize(
+    "written",
+    ["1072", "1,072", "1.072", "1&#160;072", "1\u00a0072", "1\u202f072", "1’072", "1&#39;072",
+     "1&#x66C;072", "1٬072", "١٬٠٧٢", "१,०७२", "1٬072\u200f"],
+)  # fmt: skip
+def test_the_count_may_be_written_as_in_any_country(tmp_path, written):
+    _, source = read(tmp_path, export(*conversation(), declared=written))
+    assert source.declared_messages == 1072
+
+
+def test_millions_in_the_indian_way(tmp_path):
+    _, source = read(tmp_path, export(*conversation(), declared="12,34,567"))
+    assert source.declared_messages == 1_234_567
 
 
 def test_bytes_that_are_not_utf8_cost_one_character_each(tmp_path):

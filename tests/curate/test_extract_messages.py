@@ -15,11 +15,13 @@ from scripts.common.tables import read_table
 from scripts.curate import discord_export
 from scripts.curate.extract_messages import extract_messages
 from scripts.curate.message_parts import snowflake_ms
+from scripts.curate.usual_generation import match_usual
 from tests.curate.small_export import (
     DRESSES,
     FIRST_ID,
     SHARED,
     Said,
+    emoji,
     export,
     generation,
     in_bold,
@@ -198,6 +200,22 @@ def test_pieces_of_a_long_table_come_in_order(tmp_path, monkeypatch):
     rows, rejects, _ = extract(tmp_path, export(*CHANNEL))
     assert [int(row["message_id"]) - FIRST_ID for row in rows] == [3, 4, 8, 10]
     assert [int(number) - FIRST_ID for number in rejects] == [1, 2, 5, 6, 7, 9]
+
+
+PLAIN = "a cat runs -motion 2"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [with_fields(PLAIN), with_fields(PLAIN, one_line=True), in_bold(PLAIN),
+     with_fields(f"{emoji('😄')} <em>a</em> cat", image=False) + ")",
+     with_fields(PLAIN).replace("Prompt:", "<strong>Prompt:</strong>").replace(
+         "Image:", "<strong>Image:</strong>").replace("Author:", "<strong>Author:</strong>")],
+)  # fmt: skip
+def test_messages_as_they_usually_look_take_the_short_cut(content):
+    """Else reading would be right, and slow."""
+    text = export([generation(1, content, is_edited=True)])
+    assert match_usual(text[text.index("chatlog__content") :].encode()) is not None
 
 
 def test_the_same_export_gives_the_same_bytes(tmp_path):
