@@ -17,6 +17,8 @@ export HF_HUB_OFFLINE ?= $(if $(filter demo test,$(MAKECMDGOALS)),1,0)
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/numba-cache
 export MPLCONFIGDIR ?= $(CURDIR)/.venv/matplotlib
 export PYTHONHASHSEED := 0
+# Every job imports torch: compiled modules halve that.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -26,11 +28,15 @@ help:
 	@echo "Setting up .venv (about 8 GB, once) ..."
 	@test -x $(BIN)/python || python3 -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r envs/requirements.txt
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r envs/requirements.txt
 	@touch $@
 
 demo: .venv/installed
 	@$(BIN)/python -m scripts.common.check --config config/demo.yaml --directory demo
+	@if ls demo/.snakemake/locks/* > /dev/null 2>&1 && ! pgrep -f "snakemake --profile profiles/demo" > /dev/null; then \
+		echo "An earlier run was killed; going on where it stood."; \
+		$(SNAKEMAKE) --profile profiles/demo --unlock > /dev/null 2>&1; \
+	fi
 	@$(SNAKEMAKE) --profile profiles/demo --cores $(CORES) --quiet rules host
 	@$(BIN)/python -m scripts.publish.report --profile profiles/demo --directory demo
 

@@ -9,7 +9,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-configfile: "config/config.yaml"
+configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 report: "rules/report/workflow.rst"
@@ -30,7 +30,7 @@ include: "rules/collect.smk"
 
 if config["source"] == "demo":
 
-    include: "rules/demo_sources.smk"
+    include: "rules/demo.smk"
 
 
 onstart:

@@ -23,3 +23,9 @@ rule figures:
     """Every figure."""
     input:
         figure_targets(),
+
+
+rule publish:
+    """Everything that the report shows."""
+    input:
+        publish_targets(),

@@ -60,6 +60,11 @@ def video_indexes(generator):
     return [tar.removesuffix(".tar") + ".parquet" for tar in video_tars(generator)]
 
 
+def generator_files():
+    """Return generator -> its tars and indexes, in the tables' order."""
+    return {name: {"tars": video_tars(name), "indexes": video_indexes(name)} for name in GENERATORS}
+
+
 def get_generator_tars(wildcards):
     """Return all video tars of the wildcard's generator."""
     return video_tars(wildcards.generator)

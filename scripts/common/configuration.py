@@ -72,7 +72,7 @@ def describe_keys(folder: Path) -> str:
         shown = (
             ""
             if value is None
-            else f"`{yaml.safe_dump(value, default_flow_style=True).strip().removesuffix('...').strip()}`"
+            else f"`{yaml.safe_dump(value, default_flow_style=True, width=10_000).strip().removesuffix('...').strip()}`"
         )
         kind = field.get("type") or "one of " + ", ".join(map(str, field["enum"]))
         lines.append(f"| `{key}` | {kind} | {shown} | {field['description']} |")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 
 class UnreadableVideo(Exception):
@@ -55,8 +56,9 @@ def iterate_frames(source: bytes | Path) -> Iterator[np.ndarray]:
         UnreadableVideo: as ``probe_video``, when the fault is met.
     """
     with _open(source) as container:
+        converter = VideoReformatter()
         for frame in _decode(container):
-            yield frame.to_ndarray(format="rgb24")
+            yield converter.reformat(frame, format="rgb24").to_ndarray()
 
 
 def read_frames(
@@ -80,13 +82,14 @@ def read_frames(
     """
     wanted = None if indices is None else {int(index) for index in indices}
     found: dict[int, np.ndarray] = {}
+    # One converter for all frames: setting one up costs more than converting a small frame.
+    converter = VideoReformatter()
+    target = {} if size is None else {"width": size[0], "height": size[1], "interpolation": "AREA"}
     with _open(source) as container:
         for number, frame in enumerate(_decode(container)):
             if wanted is not None and number not in wanted:
                 continue
-            if size is not None:
-                frame = frame.reformat(width=size[0], height=size[1], interpolation="AREA")
-            found[number] = frame.to_ndarray(format="rgb24")
+            found[number] = converter.reformat(frame, format="rgb24", **target).to_ndarray()
             if wanted is not None and len(found) == len(wanted):
                 break
     if not found:

@@ -24,7 +24,7 @@ class DynamicDegreeEmbedded:
         weights: Mapping[str, str] | None = None,
         device: str = "cpu",
         *,
-        short_side: int = 64,
+        short_side: int = 48,
         warps: int = 2,
         radius: int = 4,
     ):

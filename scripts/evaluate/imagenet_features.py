@@ -17,7 +17,7 @@ class SubjectConsistencyEmbedded:
         weights: Mapping[str, str] | None = None,
         device: str = "cpu",
         *,
-        sampled_frames: int = 6,
+        sampled_frames: int = 5,
     ):
         """Load the network.
 
@@ -52,7 +52,7 @@ class VideoImageAlignmentEmbedded:
         weights: Mapping[str, str] | None = None,
         device: str = "cpu",
         *,
-        sampled_frames: int = 4,
+        sampled_frames: int = 3,
     ):
         """Load the network; arguments as ``SubjectConsistencyEmbedded``."""
         self._embedder = EfficientNetLite0(weights, device)

@@ -10,7 +10,7 @@ from typing import Any
 from scripts.common.backends import load_backend
 from scripts.common.code import modules_of
 from scripts.common.errors import UserError
-from scripts.common.fingerprints import fingerprint, hash_code
+from scripts.common.fingerprints import fingerprint, hash_code, sha256_of
 from scripts.common.identity import derived_seed, shard_of
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.pictures import decode_picture
@@ -85,7 +85,12 @@ def score_dimension(
         max_decoded_mb=max_decoded_mb,
         device=device,
     )
-    name = fingerprint(entry=entry, seed=seed, code=hash_code(_scoring_code(code)))
+    name = fingerprint(
+        entry=entry,
+        weights=_local_weights(entry),
+        seed=seed,
+        code=hash_code(_scoring_code(code)),
+    )
     folder = ledger_root / "evaluate" / name / f"{generator}-{shard}"
     there, missing = {}, []
     for uuid in sorted(scorer.prompts):
@@ -197,6 +202,12 @@ class _Scorer:
         ]
         remarks = [row["remark"] for row in table if row["remark"]]
         return notes + [f"{remarks.count(each):,} of {each}" for each in sorted(set(remarks))]
+
+
+def _local_weights(entry: Mapping[str, Any]) -> str | None:
+    """Return the checksum of a local weights file, which has no revision that would name it."""
+    path = (entry.get("weights") or {}).get("path")
+    return sha256_of(Path(path)) if path and Path(path).is_file() else None
 
 
 def _scoring_code(code: Sequence[Path | str]) -> list[Path | str]:

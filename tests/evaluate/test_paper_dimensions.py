@@ -10,7 +10,6 @@ from torchvision.models import optical_flow
 from scripts.common.backends import load_backend
 from scripts.common.errors import UserError
 from scripts.evaluate import frame_transforms as transforms
-from scripts.evaluate import movement
 from scripts.evaluate.raft_flow import DynamicDegree, pad_to_stride
 from scripts.evaluate.unscorable import Unscorable
 from tests.evaluate.moving_pictures import item_of, pan, texture
@@ -191,16 +190,26 @@ def test_dynamic_degree_flow(raft):
     np.testing.assert_allclose(flow, expected, atol=1e-4)
 
 
-def test_dynamic_degree_rule(raft, monkeypatch):
+@pytest.mark.parametrize(
+    ("fps", "pairs"),
+    [(24.0, 23), (8.0, 71)],  # of 72 frames, every third or every one is kept
+)
+def test_dynamic_degree_rule(raft, monkeypatch, fps, pairs):
     backend = DynamicDegree({"path": str(raft[1])}, architecture="raft_small", updates=1)
-    monkeypatch.setattr(backend, "flow", lambda before, after: np.full((2, 8, 8), speed))
-    frames = np.zeros((24, 144, 256, 3), np.uint8)
+    compared = []
+
+    def flow(before, after):
+        compared.append((int(before[0, 0, 0]), int(after[0, 0, 0])))
+        return np.full((2, 8, 8), speed)
+
+    monkeypatch.setattr(backend, "flow", flow)
+    frames = np.arange(72, dtype=np.uint8).reshape(-1, 1, 1, 1).repeat(144, 1).repeat(256, 2)
     # A displacement of (2.5, 2.5) is 3.54 pixels; the threshold is 3.375 at 144 pixels.
     speed = 2.5
-    assert backend.score(item_of(frames)) == 1.0
+    assert backend.score(item_of(frames, fps)) == 1.0
+    assert len(compared) == pairs and compared[1] == (72 // (pairs + 1), 2 * 72 // (pairs + 1))
     speed = 2.3
-    assert backend.score(item_of(frames)) == 0.0
-    assert movement.needed_pairs(24) == 6
+    assert backend.score(item_of(frames, fps)) == 0.0
 
 
 def test_dynamic_degree_of_a_small_video_has_a_reason(raft):

@@ -216,6 +216,16 @@ def test_what_changed_is_scored_again_and_nothing_else(shard, counting):
     assert counting.asked == []
 
 
+def test_other_weights_at_the_same_path_score_again(shard, counting, tmp_path):
+    path = tmp_path / "weights.pth"
+    entry = ENTRY | {"weights": {"path": str(path)}}
+    for content, expected in [(b"one", 6), (b"one", 0), (b"two", 6)]:
+        path.write_bytes(content)
+        counting.asked.clear()
+        shard.score(entry)
+        assert len(counting.asked) == expected
+
+
 def test_an_edit_of_the_backend_scores_again(shard, counting, tmp_path):
     stage_folder = tmp_path / "evaluate"
     stage_folder.mkdir()

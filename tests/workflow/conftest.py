@@ -1,98 +1,21 @@
 """The demo, run once in a copy of the workflow, for all tests that need it."""
 
-import contextlib
 import os
-import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from scripts.common.code import ROOT
-
-
-@dataclass(frozen=True)
-class Job:
-    """One planned job: its rule and the wildcards in the order of their names."""
-
-    rule: str
-    wildcards: tuple[tuple[str, str], ...] = ()
-
-    def __getitem__(self, wildcard: str) -> str:
-        return dict(self.wildcards)[wildcard]
-
-
-@dataclass(frozen=True)
-class Workflow:
-    """A copy of the workflow and the folder in which it ran."""
-
-    root: Path
-
-    @property
-    def results(self) -> Path:
-        """Where the demo's results lie."""
-        return self.root / "demo" / "results"
-
-    def snakemake(self, *arguments: str, show: bool = False) -> subprocess.CompletedProcess:
-        """Run Snakemake in the copy with the demo's profile."""
-        command = [sys.executable, "-m", "snakemake", "--profile", "profiles/demo", *arguments]
-        environment = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0"}
-        return subprocess.run(
-            command,
-            cwd=self.root,
-            env=environment,
-            text=True,
-            stdout=None if show else subprocess.PIPE,
-            stderr=None if show else subprocess.STDOUT,
-        )
-
-    def plan(self, *arguments: str) -> set[Job]:
-        """Return the jobs that Snakemake would run now, without the collecting ones."""
-        answer = self.snakemake("--dry-run", *arguments)
-        assert answer.returncode == 0, answer.stdout[-3000:]
-        jobs = re.findall(r"^rule (\w+):\n((?: {4}.*\n)*)", answer.stdout, re.M)
-        planned = set()
-        for rule, body in jobs:
-            if rule in {"all", "dataset", "splits", "tables", "figures"}:
-                continue
-            found = re.search(r"^ {4}wildcards: (.*)$", body, re.M)
-            pairs = [pair.split("=", 1) for pair in found.group(1).split(", ")] if found else []
-            planned.add(Job(rule, tuple(sorted((name, value) for name, value in pairs))))
-        assert planned or "Nothing to be done" in answer.stdout, answer.stdout[-3000:]
-        return planned
-
-    @contextlib.contextmanager
-    def edited(self, path: str, old: str, new: str) -> Iterator[None]:
-        """Replace ``old`` by ``new`` in a file of the copy for as long as the block lasts."""
-        file = self.root / path
-        before = file.read_text()
-        assert before.count(old) >= 1, f"{path} has no {old!r}"
-        file.write_text(before.replace(old, new, 1))
-        try:
-            yield
-        finally:
-            file.write_text(before)
-
-
-def copy_workflow(target: Path) -> Path:
-    """Copy what git tracks, or would track, as it stands in the working tree."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, names.split("\0")):
-        source = ROOT / name
-        if source.is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target / name)
-    return target
+from tests.workflow.demo_copy import Workflow, copy_workflow
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory, request) -> Workflow:
-    """A copy of the workflow in which the whole demo ran; minutes, shared by all tests."""
+    """A copy of the workflow in which the whole demo ran; minutes, shared by all tests.
+
+    While working on these tests, TIP_I2V_DEMO may name such a copy, to be used as it is.
+    """
+    if finished := os.environ.get("TIP_I2V_DEMO"):
+        return Workflow(Path(finished))
     workflow = Workflow(copy_workflow(tmp_path_factory.mktemp("workflow")))
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():

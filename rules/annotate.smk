@@ -1,0 +1,166 @@
+"""Annotate: embeddings, safety scores, subjects and directions of every prompt with an image.
+
+Needs results/prompts and results/images; makes results/annotations/{annotation}/{shard}.parquet
+(Section 3, Supplement 10). What makes an annotation is an entry of config/annotators.yaml, chosen
+in annotate.annotators.
+"""
+
+
+include: "inputs/annotate.smk"
+
+
+rule embed_texts:
+    """Embed the text prompts (Section 3)."""
+    input:
+        prompts="results/prompts/{shard}.parquet",
+        index="results/images/{shard}.parquet",
+        code=annotator_code("scripts/annotate/embed_texts.py", "text_embedding"),
+    output:
+        annotations="results/annotations/text_embedding/{shard}.parquet",
+    log:
+        "logs/embed_texts/{shard}.log",
+    benchmark:
+        "benchmarks/embed_texts/{shard}.jsonl"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        gpu=annotator_gpus(ANNOTATORS["text_embedding"]),
+        mem_mb=4000,
+        runtime=240,
+    params:
+        batch_size=lookup("annotate/batch_size", within=config),
+        device=ANNOTATE_DEVICE,
+        entry=annotator_entry(ANNOTATORS["text_embedding"]),
+    script:
+        "../scripts/annotate/embed_texts.py"
+
+
+rule embed_images:
+    """Embed the image prompts (Section 3)."""
+    input:
+        tar="results/images/{shard}.tar",
+        index="results/images/{shard}.parquet",
+        code=annotator_code("scripts/annotate/embed_images.py", "image_embedding"),
+    output:
+        annotations="results/annotations/image_embedding/{shard}.parquet",
+    log:
+        "logs/embed_images/{shard}.log",
+    benchmark:
+        "benchmarks/embed_images/{shard}.jsonl"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        gpu=annotator_gpus(ANNOTATORS["image_embedding"]),
+        mem_mb=4000,
+        runtime=240,
+    params:
+        batch_size=lookup("annotate/batch_size", within=config),
+        device=ANNOTATE_DEVICE,
+        entry=annotator_entry(ANNOTATORS["image_embedding"]),
+    script:
+        "../scripts/annotate/embed_images.py"
+
+
+rule score_texts:
+    """Score how unsafe the text prompts are (Section 3)."""
+    input:
+        prompts="results/prompts/{shard}.parquet",
+        index="results/images/{shard}.parquet",
+        code=annotator_code("scripts/annotate/score_texts.py", "text_nsfw"),
+    output:
+        annotations="results/annotations/text_nsfw/{shard}.parquet",
+    log:
+        "logs/score_texts/{shard}.log",
+    benchmark:
+        "benchmarks/score_texts/{shard}.jsonl"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        gpu=annotator_gpus(ANNOTATORS["text_nsfw"]),
+        mem_mb=4000,
+        runtime=120,
+    params:
+        batch_size=lookup("annotate/batch_size", within=config),
+        device=ANNOTATE_DEVICE,
+        entry=annotator_entry(ANNOTATORS["text_nsfw"]),
+    script:
+        "../scripts/annotate/score_texts.py"
+
+
+rule score_images:
+    """Score how unsafe the image prompts are (Section 3)."""
+    input:
+        tar="results/images/{shard}.tar",
+        index="results/images/{shard}.parquet",
+        code=annotator_code("scripts/annotate/score_images.py", "image_nsfw"),
+    output:
+        annotations="results/annotations/image_nsfw/{shard}.parquet",
+    log:
+        "logs/score_images/{shard}.log",
+    benchmark:
+        "benchmarks/score_images/{shard}.jsonl"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        gpu=annotator_gpus(ANNOTATORS["image_nsfw"]),
+        mem_mb=4000,
+        runtime=240,
+    params:
+        batch_size=lookup("annotate/batch_size", within=config),
+        device=ANNOTATE_DEVICE,
+        entry=annotator_entry(ANNOTATORS["image_nsfw"]),
+    script:
+        "../scripts/annotate/score_images.py"
+
+
+rule tag_subjects:
+    """Name what each prompt wants to see animated (Section 3)."""
+    input:
+        prompts="results/prompts/{shard}.parquet",
+        index="results/images/{shard}.parquet",
+        code=annotator_code("scripts/annotate/tag_subjects.py", "subject"),
+    output:
+        annotations="results/annotations/subject/{shard}.parquet",
+    log:
+        "logs/tag_subjects/{shard}.log",
+    benchmark:
+        "benchmarks/tag_subjects/{shard}.jsonl"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=1440,
+    params:
+        batch_size=lookup("annotate/batch_size", within=config),
+        device="cpu",
+        entry=annotator_entry(ANNOTATORS["subject"]),
+    script:
+        "../scripts/annotate/tag_subjects.py"
+
+
+rule tag_directions:
+    """Extract the verbs of each prompt: what it wants to happen (Supplement 10)."""
+    input:
+        prompts="results/prompts/{shard}.parquet",
+        index="results/images/{shard}.parquet",
+        code=annotator_code("scripts/annotate/tag_directions.py", "direction"),
+    output:
+        annotations="results/annotations/direction/{shard}.parquet",
+    log:
+        "logs/tag_directions/{shard}.log",
+    benchmark:
+        "benchmarks/tag_directions/{shard}.jsonl"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=1440,
+    params:
+        batch_size=lookup("annotate/batch_size", within=config),
+        device="cpu",
+        entry=annotator_entry(ANNOTATORS["direction"]),
+    script:
+        "../scripts/annotate/tag_directions.py"
+
+
+include: "annotate_dataset.smk"

@@ -1,0 +1,107 @@
+"""Annotate, continued: the data set that prompts, images and annotations make.
+
+Makes results/subjects.parquet, results/dataset.parquet in the released columns, and
+results/dataset with small pictures, which Hugging Face datasets loads.
+"""
+
+
+rule merge_subjects:
+    """Merge the variants of each subject (Supplement 10)."""
+    input:
+        annotations=annotations("subject"),
+        code=code_of(
+            "scripts/annotate/merge_subjects.py",
+            SHEETS["annotators"][config["annotate"]["subjects"]["embedder"]]["backend"],
+        ),
+    output:
+        subjects="results/subjects.parquet",
+    log:
+        "logs/merge_subjects.log",
+    benchmark:
+        "benchmarks/merge_subjects.jsonl"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        gpu=annotator_gpus(config["annotate"]["subjects"]["embedder"]),
+        mem_mb=8000,
+        runtime=480,
+    params:
+        batch_size=lookup("annotate/batch_size", within=config),
+        device=ANNOTATE_DEVICE,
+        entry=annotator_entry(config["annotate"]["subjects"]["embedder"]),
+        epsilon=lookup("annotate/subjects/epsilon", within=config),
+        min_cluster_size=lookup("annotate/subjects/min_cluster_size", within=config),
+    script:
+        "../scripts/annotate/merge_subjects.py"
+
+
+rule build_dataset:
+    """Join prompts, images and annotations into the released columns (Figure 2)."""
+    input:
+        prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
+        indexes=image_indexes(),
+        text_embedding=annotations("text_embedding"),
+        image_embedding=annotations("image_embedding"),
+        text_nsfw=annotations("text_nsfw"),
+        image_nsfw=annotations("image_nsfw"),
+        subject=annotations("subject"),
+        direction=annotations("direction"),
+        subjects="results/subjects.parquet",
+        code=code_of("scripts/annotate/build_dataset.py"),
+    output:
+        dataset="results/dataset.parquet",
+        rejects="results/rejects/dataset.parquet",
+    log:
+        "logs/build_dataset.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    script:
+        "../scripts/annotate/build_dataset.py"
+
+
+rule pack_dataset:
+    """Pack a shard of the data set with small pictures, as Hugging Face datasets reads it."""
+    input:
+        dataset="results/dataset.parquet",
+        tar="results/images/{shard}.tar",
+        index="results/images/{shard}.parquet",
+        code=code_of("scripts/annotate/pack_dataset.py"),
+    output:
+        packed=PACKED_SHARD,
+    log:
+        "logs/pack_dataset/{shard}.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        preview_quality=lookup("annotate/preview_quality", within=config),
+        preview_side=lookup("annotate/preview_side", within=config),
+    script:
+        "../scripts/annotate/pack_dataset.py"
+
+
+rule describe_dataset:
+    """Write the data set's card, with which Hugging Face datasets finds its files."""
+    input:
+        packed=expand(PACKED_SHARD, shard=SHARDS),
+        code=code_of("scripts/annotate/describe_dataset.py"),
+    output:
+        card="results/dataset/README.md",
+    log:
+        "logs/describe_dataset.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        annotators={name: annotator_in_words(name) for name in ANNOTATORS},
+        banner=config["banner"],
+        licence="cc-by-nc-4.0",
+    script:
+        "../scripts/annotate/describe_dataset.py"

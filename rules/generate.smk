@@ -1,0 +1,62 @@
+"""Generate: every image-to-video model animates the same prompts (Section 3, Supplement 9).
+
+Needs results/dataset.parquet, results/images and TIP-Eval's prompts; makes
+results/chosen_prompts.parquet and results/videos/<generator> of the generators that are not
+scraped. A generator is one entry of config/generators.yaml and its name in generate.generators.
+"""
+
+
+include: "inputs/generate.smk"
+
+
+rule choose_prompts:
+    """Choose the prompts that every generator animates: a uniform subset, and TIP-Eval."""
+    input:
+        dataset="results/dataset.parquet",
+        tip_eval="results/splits/tip_eval/prompts.parquet",
+        code=code_of("scripts/generate/choose_prompts.py"),
+    output:
+        chosen="results/chosen_prompts.parquet",
+    log:
+        "logs/choose_prompts.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        image_shards=lookup("curate/shards", within=config),
+        prompts=lookup("generate/prompts", within=config),
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/generate/choose_prompts.py"
+
+
+rule generate_videos:
+    """Animate the chosen prompts' images with one image-to-video generator."""
+    input:
+        chosen="results/chosen_prompts.parquet",
+        images=get_images_of_shard,
+        image_indexes=get_image_indexes_of_shard,
+        code=get_generator_code,
+    output:
+        tar="results/videos/{generator}/{shard}.tar",
+        index="results/videos/{generator}/{shard}.parquet",
+    log:
+        "logs/generate_videos/{generator}/{shard}.log",
+    benchmark:
+        "benchmarks/generate_videos/{generator}/{shard}.jsonl"
+    wildcard_constraints:
+        generator="|".join(GENERATED) or "none",
+    conda:
+        get_generator_environment
+    resources:
+        gpu=config["generate"]["gpu"],
+        mem_mb=4000 if not config["generate"]["gpu"] else 32000,
+        runtime=240 if not config["generate"]["gpu"] else 2880,
+    params:
+        entry=get_generator_entry,
+        seed=lookup("seed", within=config),
+        shards=lookup("generate/shards", within=config),
+    script:
+        "../scripts/generate/generate_videos.py"

@@ -1,0 +1,125 @@
+"""Analyse: where its rules find their inputs, settings and code."""
+
+TABLES = ["3", "4", "5", "7"]
+STAGES = ["curate", "annotate", "generate", "split", "evaluate", "detect", "trace"]
+TIP_ID_SOURCES = GENERATORS + REAL_SOURCES + TEXT_SOURCES
+TITLES = {
+    "table3": "Table 3",
+    "table4": "Table 4",
+    "table5": "Table 5",
+    "table7": "Table 7",
+    "paper_comparison": "The paper's numbers",
+    "figure4": "Figure 4",
+    "figure5": "Figure 5",
+    "figure6": "Figure 6",
+    "funnel": "Account of items",
+    "gallery": "Gallery",
+}
+FORMS = {
+    ".csv": "CSV",
+    ".html": "page",
+    ".md": "Markdown",
+    ".pdf": "vector (PDF)",
+    ".png": "PNG",
+    ".tex": "LaTeX",
+}
+
+
+def table_targets():
+    """Return every table, in the form that programs read, and the paper's numbers beside them."""
+    return [
+        *expand("results/tables/table{number}.csv", number=TABLES),
+        "results/tables/paper_comparison.csv",
+        "results/tables/funnel.csv",
+    ]
+
+
+def figure_targets():
+    """Return every figure."""
+    return expand(
+        "results/figures/{name}.png", name=["figure4", "figure5", "figure6", "funnel", "gallery"]
+    )
+
+
+def analyse_targets():
+    """Return the last files of the stage."""
+    return table_targets() + figure_targets()
+
+
+def reported(path):
+    """Mark a table or figure for the report, with the caption of its name in rules/report/."""
+    file = Path(path)
+    return report(
+        path,
+        caption=f"report/{file.stem}.rst",
+        category=file.parent.name.capitalize(),
+        labels={"result": TITLES[file.stem], "form": FORMS[file.suffix]},
+    )
+
+
+def shown_entry(sheet, name):
+    """Return what tables, figures and their provenance say of an entry of a sheet."""
+    entry = SHEETS[sheet][name]
+    return {
+        "entry": name,
+        "label": label_of(sheet, name),
+        "group": entry.get("group", ""),
+        "embedded": entry.get("embedded", False),
+        "weights": entry.get("weights", {}),
+        "settings": entry.get("settings", {}),
+        "training": entry.get("training", {}),
+    }
+
+
+def shown_entries(sheet, names):
+    """Return ``shown_entry`` of each name, in order."""
+    return [shown_entry(sheet, name) for name in names]
+
+
+def paper_names(sheet, names):
+    """Return entry -> its row or column in the paper, for the entries that have one."""
+    entries = {name: SHEETS[sheet][name] for name in names}
+    return {name: entry["paper"] for name, entry in entries.items() if "paper" in entry}
+
+
+def paper_rows():
+    """Return entry -> the row that it has in one of the paper's tables."""
+    return (
+        paper_names("detectors", DETECTORS)
+        | paper_names("tracers", TRACERS)
+        | paper_names("dimensions", DIMENSIONS)
+    )
+
+
+def paper_table_files():
+    """Return the paper's numbers, which lie with the configuration."""
+    return [str(Path(workflow.basedir, f"config/paper/table{number}.csv")) for number in TABLES]
+
+
+def popularity_annotators():
+    """Return the annotators that named the subjects and directions."""
+    names = config["annotate"]["annotators"]
+    return shown_entries("annotators", [names["subject"], names["direction"]])
+
+
+def outside_pictures():
+    """Return the index of the outside pictures of each role in TIP-Trace."""
+    names = {key: config["split"]["tip_trace"][f"{key}s"] for key in ("reference", "distractor")}
+    return {role: SHEETS["sources"][name]["index"] for role, name in names.items()}
+
+
+def source_index_files():
+    """Return the indexes of every source of videos in TIP-ID, by source."""
+    return {source: source_indexes(source) for source in TIP_ID_SOURCES}
+
+
+def tracing_features():
+    """Return every table of features that Table 5 stands on, each once."""
+    return list(
+        dict.fromkeys(
+            features_of(tracer, generator, pictures)
+            for tracer in TRACING_ROWS
+            for generator in GENERATORS
+            for pictures in [generator, *PICTURE_SETS]
+        )
+    )

@@ -1,0 +1,99 @@
+"""Trace: where its rules find their inputs, settings and code."""
+
+SAME_DOMAIN, CROSS_DOMAIN = "cosface_same_domain", "cosface_cross_domain"
+COSFACE = SHEETS["tracers"][config["trace"]["cosface"]]
+# The rows of Table 5; cross domain learns from the other generators, so it needs some.
+TRACING_ROWS = [*TRACERS, SAME_DOMAIN, *([CROSS_DOMAIN] if len(GENERATORS) > 1 else [])]
+TRAINED_MODELS = [SAME_DOMAIN, *expand(f"{CROSS_DOMAIN}_{{name}}", name=GENERATORS)]
+PICTURE_SETS = ["references", "distractors"]
+TRACE_THREADS = 16 if config["trace"]["gpu"] else 1
+COSFACE_THREADS = 1 + COSFACE["training"].get("workers", 0)  # each worker reads pictures
+
+
+def trace_targets():
+    """Return the final files of the stage."""
+    return ["results/trace/metrics.parquet"]
+
+
+def model_of(tracer, generator):
+    """Return the model that a row of Table 5 uses for a generator: across domains its own."""
+    return f"{tracer}_{generator}" if tracer == CROSS_DOMAIN else tracer
+
+
+def features_of(tracer, generator, pictures):
+    """Return the features of a set of pictures with which a row traces a generator's frames."""
+    return f"results/trace/features/{model_of(tracer, generator)}/{pictures}.parquet"
+
+
+def frame_tars(generators):
+    """Return the tars of some generators' decoded frames."""
+    return [
+        f"results/trace/frames/{generator}/{shard}.tar"
+        for generator in generators
+        for shard in shards_of(generator)
+    ]
+
+
+def frame_indexes(generators):
+    """Return the indexes beside ``frame_tars``, in the same order."""
+    return [tar.removesuffix(".tar") + ".parquet" for tar in frame_tars(generators)]
+
+
+def get_frame_shards(wildcards):
+    """Return the number of shards of the generator's videos."""
+    return len(shards_of(wildcards.generator))
+
+
+def get_training_frames(wildcards):
+    """Return the decoded frames that a trained tracer learns from."""
+    generators = [name for name in GENERATORS if wildcards.model != f"{CROSS_DOMAIN}_{name}"]
+    return {"frames": frame_tars(generators), "frame_indexes": frame_indexes(generators)}
+
+
+def get_cosface_entry(wildcards):
+    """Return what decides the trained tracer: network, weights to begin from, recipe."""
+    kept = ("backend", "settings", "training", "weights")
+    return {key: COSFACE[key] for key in kept if key in COSFACE}
+
+
+def get_pictures(wildcards):
+    """Return the pictures of a set: a list and the tars behind it, or a generator's frames."""
+    if wildcards.set in GENERATORS:
+        names = [wildcards.set]
+        return {"frames": frame_tars(names), "frame_indexes": frame_indexes(names)}
+    tars = {
+        "references": [*image_tars(), TRACE_REFERENCES["tar"]],
+        "distractors": [TRACE_DISTRACTORS["tar"]],
+    }
+    return {
+        "images": f"results/splits/tip_trace/{wildcards.set}.parquet",
+        "tars": tars[wildcards.set],
+    }
+
+
+def get_checkpoint(wildcards):
+    """Return the weights of a trained tracer."""
+    if wildcards.model in TRAINED_MODELS:
+        return [f"results/trace/checkpoints/{wildcards.model}.safetensors"]
+    return []
+
+
+def get_model_entry(wildcards):
+    """Return what decides a model's features; a trained one has its own weights."""
+    trained = wildcards.model in TRAINED_MODELS
+    entry = COSFACE if trained else SHEETS["tracers"][wildcards.model]
+    kept = {key: entry[key] for key in ("backend", "settings", "weights") if key in entry}
+    return kept | ({"weights": {"path": get_checkpoint(wildcards)[0]}} if trained else {})
+
+
+def get_model_code(wildcards):
+    """Return the modules of the script and of the model's backend."""
+    return code_of("scripts/trace/extract_features.py", get_model_entry(wildcards)["backend"])
+
+
+def get_features(wildcards):
+    """Return the features of the generator's query frames, the distractors and the references."""
+    sets = {"queries": wildcards.generator} | {name: name for name in PICTURE_SETS}
+    return {
+        key: features_of(wildcards.tracer, wildcards.generator, name) for key, name in sets.items()
+    }

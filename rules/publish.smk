@@ -1,0 +1,17 @@
+"""Publish: all that the report shows.
+
+The report itself is no rule, since it describes the jobs of a finished run: ``make demo`` makes it
+with scripts/publish/report.py, by hand it is ``snakemake --report results/report.zip``.
+"""
+
+
+def publish_targets():
+    """Return every table and figure, in every form in which the report offers it."""
+    return [
+        *expand(
+            "results/tables/table{number}.{form}", number=TABLES, form=["csv", "html", "md", "tex"]
+        ),
+        "results/tables/paper_comparison.csv",
+        "results/tables/funnel.csv",
+        *[png.removesuffix("png") + form for png in figure_targets() for form in ("pdf", "png")],
+    ]

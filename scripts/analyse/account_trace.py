@@ -1,0 +1,101 @@
+"""The account of trace: frames that were decoded, described and searched for (Section 5.4)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.analyse.steps import Step, follow, kept_ids, reasons_of, write_account
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.split import TRACE_FRAMES, TRACE_IMAGES
+from scripts.common.schemas.trace import FRAME_INDEX, MATCHES, QUERY
+from scripts.common.tables import read_frame
+
+STAGE = "trace"
+REFERENCES, DISTRACTORS = "references", "distractors"
+
+
+def account_trace(
+    trace_frames: Mapping[str, Path],
+    frame_indexes: Mapping[str, Sequence[Path]],
+    trace_images: Mapping[str, Path],
+    features: Mapping[tuple[str, str], Path],
+    matches: Mapping[tuple[str, str], Path],
+    account: Path,
+    *,
+    models: Mapping[str, Mapping[str, str]],
+) -> Counts:
+    """Follow every frame and picture of TIP-Trace through every tracer.
+
+    Args:
+        trace_frames: generator -> its frames (``TRACE_FRAMES``).
+        frame_indexes: generator -> indexes of its decoded frames (``FRAME_INDEX``).
+        trace_images: references, distractors -> ``TRACE_IMAGES``.
+        features: (model, set) -> features; a set is a generator's queries, or pictures.
+        matches: (tracer, generator) -> ``MATCHES``.
+        account: table of ``ACCOUNT``.
+        models: tracer -> generator -> the model that described its queries.
+
+    Returns:
+        Counts of steps.
+
+    Raises:
+        UserError: a sum is off; the step is named.
+    """
+    steps = []
+    pictures = {
+        name: pd.Index(read_frame(path, TRACE_IMAGES, ["uuid"])["uuid"])
+        for name, path in trace_images.items()
+    }
+    for generator, path in trace_frames.items():
+        step, queries = account_of_frames(generator, path, frame_indexes[generator])
+        steps.append(step)
+        pictures[generator] = queries
+    described = {}
+    for (model, name), path in features.items():
+        outcomes = reasons_of(read_frame(path, columns=["uuid", "status", "reason"]))
+        if name != REFERENCES:  # a million ids for each model, which nobody asks for again
+            described[model, name] = kept_ids(outcomes)
+        part = f"{model} {name}"
+        steps.append(follow(STAGE, "extract_features", "images", pictures[name], outcomes, part))
+    for (tracer, generator), path in matches.items():
+        model = models[tracer][generator]
+        wanted = described[model, generator].append(described[model, DISTRACTORS])
+        rows = read_frame(path, MATCHES, ["query", "status", "reason"]).drop_duplicates("query")
+        outcomes = reasons_of(rows, key="query")
+        part = f"{tracer} {generator}"
+        steps.append(follow(STAGE, "match_queries", "queries", wanted, outcomes, part))
+    return write_account(steps, account)
+
+
+def account_of_frames(
+    generator: str, wanted: Path, indexes: Sequence[Path]
+) -> tuple[Step, pd.Index]:
+    """Return the step from wanted to decoded frames, and the prompts whose query is there."""
+    columns = ["uuid", "part", "frame"]
+    asked = read_frame(wanted, TRACE_FRAMES, columns)
+    decoded = read_frame(indexes, FRAME_INDEX, [*columns, "status", "reason"])
+    for table in (asked, decoded):
+        table["key"] = table["uuid"] + "/" + table["part"] + "/" + table["frame"].astype(str)
+    outcomes = reasons_of(decoded, key="key")
+    step = follow(STAGE, "decode_frames", "frames", asked["key"], outcomes, generator)
+    there = decoded[(decoded["status"] == "ok") & (decoded["part"] == QUERY)]
+    return step, pd.Index(there["uuid"])
+
+
+def _by_folder_and_name(paths: Sequence[str]) -> dict[tuple[str, str], Path]:
+    return {(path.parent.name, path.stem): path for path in map(Path, paths)}
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = account_trace(
+            trace_frames={Path(path).stem: path for path in snakemake.input.trace_frames},
+            frame_indexes=snakemake.params.frame_indexes,
+            trace_images={Path(path).stem: path for path in snakemake.input.trace_images},
+            features=_by_folder_and_name(snakemake.input.features),
+            matches=_by_folder_and_name(snakemake.input.matches),
+            account=Path(snakemake.output.account),
+            models=snakemake.params.models,
+        )
+        log.finish(counts)

@@ -1,0 +1,82 @@
+"""Table 4: how well the trained VideoMAE tells real, text- and image-generated videos apart."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts.analyse.detection_table import detection_sections
+from scripts.analyse.paper_table import (
+    PaperTable,
+    column_labels,
+    percent_one_decimal,
+    stand_in_notes,
+)
+from scripts.analyse.table_faces import write_paper_table
+from scripts.common.provenance import record_job
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.detect import CLASSES, CROSS_DOMAIN, SAME_DOMAIN, TABLE_4
+
+SETTINGS = {SAME_DOMAIN: "Same Domain", CROSS_DOMAIN: "Cross Domain"}
+
+
+def build_table4(
+    metrics: Path,
+    faces: Sequence[Path],
+    *,
+    generators: Sequence[Mapping[str, Any]],
+    videomae: Mapping[str, Any],
+    banner: str,
+) -> Counts:
+    """Lay out Table 4 (Section 5.3): accuracy and mAP of the trained detector in two settings.
+
+    Args:
+        metrics: table of detection ``METRICS``.
+        faces: the files to write (.csv, .md, .tex, .html).
+        generators: columns, in order: ``entry``, ``label``, ``embedded``.
+        videomae: the trained detector: ``entry``, ``label``, ``embedded``.
+        banner: a line put on every face.
+
+    Returns:
+        Counts of numbers.
+
+    Raises:
+        UserError: a number was never measured.
+    """
+    sections = detection_sections(
+        metrics,
+        table=TABLE_4,
+        classes=len(CLASSES),
+        rows=[
+            {**videomae, "setting": setting, "label": label} for setting, label in SETTINGS.items()
+        ],
+        generators=[generator["entry"] for generator in generators],
+    )
+    table = PaperTable(
+        number="4",
+        caption=f"How well the trained detector ({videomae['label']}) classifies videos as real, "
+        "generated from a text, or generated from an image; trained and tested on the same "
+        "generator (Same Domain), or trained on the others (Cross Domain).",
+        keys=("metric", "setting"),
+        columns=column_labels(generators),
+        sections=sections,
+        shown=percent_one_decimal,
+        notes=(
+            "Items: test videos per generator, a third of each class.",
+            *stand_in_notes(generators),
+        ),
+    )
+    write_paper_table(table, faces, banner)
+    return table.counts()
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = build_table4(
+            metrics=Path(snakemake.input.metrics),
+            faces=[Path(path) for path in snakemake.output[:4]],
+            generators=snakemake.params.generators,
+            videomae=snakemake.params.videomae,
+            banner=snakemake.params.banner,
+        )
+        record_job(snakemake)
+        log.finish(counts)

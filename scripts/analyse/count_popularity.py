@@ -1,0 +1,47 @@
+"""How often each subject and each direction is asked for (Section 5.1)."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.analyse.popularity import rank_names
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.analyse import DIRECTION, POPULARITY, SUBJECT
+from scripts.common.tables import read_frame, write_table
+
+
+def count_popularity(dataset: Path, popularity: Path) -> Counts:
+    """Count the data set's subjects and directions (Supplement 10).
+
+    'Gather all extracted verbs; and rank them by frequency': each verb of a prompt counts. Prompts
+    without a subject or verb are left out of the shares.
+
+    Args:
+        dataset: the data set; columns ``Subject`` (merged, may be empty) and ``Direction`` (verbs
+            in base form, separated by commas, may be empty).
+        popularity: table of ``POPULARITY``.
+
+    Returns:
+        Counts of prompts, kept if they name a subject or a direction.
+    """
+    rows = read_frame(dataset, columns=["Subject", "Direction"]).fillna("")
+    verbs = rows["Direction"].str.split(",").explode()
+    parts = [
+        rank_names(names).assign(kind=kind)
+        for kind, names in ((SUBJECT, rows["Subject"]), (DIRECTION, verbs))
+    ]
+    write_table(pd.concat(parts)[POPULARITY.names], popularity, POPULARITY)
+    counts = Counts(declared=len(rows))
+    named = (rows["Subject"].str.strip() != "") | (rows["Direction"].str.strip(" ,") != "")
+    counts.keep(int(named.sum()))
+    counts.reject("neither_subject_nor_direction", int((~named).sum()))
+    return counts
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = count_popularity(
+            dataset=Path(snakemake.input.dataset),
+            popularity=Path(snakemake.output.popularity),
+        )
+        log.finish(counts)

@@ -1,0 +1,78 @@
+"""What all figures share: type, lines, the banner at the foot, and files without dates."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#666666",
+    "axes.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.7,
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "legend.frameon": False,
+    "text.parse_math": False,  # names come from users: a dollar sign is no formula
+    "pdf.fonttype": 42,  # letters stay letters, so that a PDF can be searched
+    "savefig.dpi": 200,
+}
+
+WITHOUT_DATES = {
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Draw in the style of the figures within this block, and close what was drawn."""
+    with matplotlib.rc_context(STYLE):
+        try:
+            yield
+        finally:
+            plt.close("all")
+
+
+def save_figure(figure: Figure, paths: Iterable[Path], banner: str) -> None:
+    """Write a figure; the same figure gives the same bytes.
+
+    Args:
+        figure: what was drawn.
+        paths: files to write, .png or .pdf.
+        banner: a line for the foot of the figure; empty for none.
+    """
+    if banner:
+        figure.text(
+            0.5, -0.01, banner, ha="center", va="top", fontsize=7.5, color="#8A5A00", wrap=True
+        )
+    with warnings.catch_warnings():
+        # Prompts are in every script of the world, and the font is not: a box stands for the
+        # letters that it lacks, and nobody needs to be told on the terminal.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(
+                path, bbox_inches="tight", pad_inches=0.12, metadata=WITHOUT_DATES[path.suffix]
+            )
+
+
+def shorten(name: str, letters: int) -> str:
+    """Return a name of at most so many letters, its end replaced by three dots if need be."""
+    name = " ".join(name.split())
+    return name if len(name) <= letters else name[: letters - 1].rstrip() + "…"

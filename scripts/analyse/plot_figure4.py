@@ -1,0 +1,100 @@
+"""Figure 4: the subjects and directions that users ask for most."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+from scripts.analyse.figure_style import figure_style, save_figure, shorten
+from scripts.common.provenance import record_job
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.analyse import DIRECTION, POPULARITY, SUBJECT
+from scripts.common.tables import read_frame
+
+PANEL_HEIGHT_IN = 2.7
+
+
+def plot_figure4(
+    popularity: Path,
+    figures: Sequence[Path],
+    *,
+    top: int,
+    style: Mapping[str, Any],
+    banner: str,
+) -> Counts:
+    """Draw the most frequent subjects (above) and directions (below) as bars (Section 5.1).
+
+    Args:
+        popularity: table of ``POPULARITY``.
+        figures: files to write (.pdf, .png).
+        top: how many of each are shown.
+        style: ``subject_colour``, ``direction_colour``, ``width_in``.
+        banner: a line for the foot.
+
+    Returns:
+        Counts of names: shown, or beyond the top.
+    """
+    rows = read_frame(popularity, POPULARITY)
+    shown = rows[rows["rank"] <= top]
+    with figure_style():
+        figure, axes = plt.subplots(
+            2, 1, figsize=(style["width_in"], 2 * PANEL_HEIGHT_IN), layout="constrained"
+        )
+        panels = [
+            (SUBJECT, "Subjects", style["subject_colour"]),
+            (DIRECTION, "Directions", style["direction_colour"]),
+        ]
+        for axis, (kind, title, colour) in zip(axes, panels, strict=True):
+            total = (rows["kind"] == kind).sum()
+            draw_bars(axis, shown[shown["kind"] == kind], colour, top)
+            number = f"all {total}" if total <= top else f"the {top} most frequent of {total:,}"
+            axis.set_title(f"{title}: {number}")
+        save_figure(figure, figures, banner)
+    counts = Counts(kept=len(shown), declared=len(rows))
+    counts.reject("beyond_the_top", len(rows) - len(shown))
+    return counts
+
+
+def draw_bars(axis: Axes, names: pd.DataFrame, colour: str, places: int) -> None:
+    """Draw one bar for each name, most frequent first.
+
+    Args:
+        axis: where.
+        names: rows of ``POPULARITY``, in the order of their ranks.
+        colour: of the bars.
+        places: bars that there is room for, so that panels with fewer names have like bars.
+    """
+    positions = range(len(names))
+    bars = axis.bar(positions, names["count"], color=colour, width=0.72)
+    axis.bar_label(bars, fmt="{:,.0f}", padding=2, fontsize=7, color="#555555")
+    axis.set_xticks(
+        positions,
+        [shorten(name, letters=20) for name in names["name"]],
+        rotation=40,
+        ha="right",
+        rotation_mode="anchor",
+    )
+    axis.tick_params(axis="x", length=0)
+    axis.set_xlim(-0.6, max(places, 1) - 0.4)
+    axis.margins(y=0.14)
+    axis.set_ylabel("count")
+    axis.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.grid(True, axis="y")
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = plot_figure4(
+            popularity=Path(snakemake.input.popularity),
+            figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
+            top=snakemake.params.top,
+            style=snakemake.params.style,
+            banner=snakemake.params.banner,
+        )
+        record_job(snakemake)
+        log.finish(counts)

@@ -1,0 +1,148 @@
+"""Figure 6: the generators on TIP-Eval as a radar chart."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.projections.polar import PolarAxes
+
+from scripts.analyse.figure_style import figure_style, save_figure
+from scripts.analyse.radar import INNER, OUTER, normalise_for_radar
+from scripts.common.errors import UserError
+from scripts.common.provenance import record_job
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
+from scripts.common.tables import read_table
+
+MARKERS = "osD^vPX*"
+"""One for each generator in turn, so that lines can be told apart without colours."""
+
+
+def plot_figure6(
+    summary: Path,
+    figures: Sequence[Path],
+    *,
+    generators: Sequence[Mapping[str, str]],
+    dimensions: Sequence[Mapping[str, str]],
+    style: Mapping[str, Any],
+    banner: str,
+) -> Counts:
+    """Draw each generator's mean scores, scaled per dimension (Section 5.2).
+
+    Args:
+        summary: table of ``EVALUATION_SUMMARY``.
+        figures: files to write (.pdf, .png).
+        generators: lines, in order: ``entry``, ``label``.
+        dimensions: axes, in order: ``entry``, ``label``; at least three.
+        style: ``colours``, one for each generator, and ``width_in``.
+        banner: a line for the foot.
+
+    Returns:
+        Counts of numbers.
+
+    Raises:
+        UserError: too few dimensions, or fewer colours than generators.
+    """
+    if len(dimensions) < 3:
+        raise UserError(
+            f"Figure 6 needs three dimensions or more to be a radar chart, not {len(dimensions)}; "
+            "add entries of config/dimensions.yaml to evaluate.dimensions"
+        )
+    if len(style["colours"]) < len(generators):
+        raise UserError(
+            f"analyse.figures.figure6.colours has {len(style['colours'])} colours for "
+            f"{len(generators)} generators; add one for each"
+        )
+    rows = read_table(summary, EVALUATION_SUMMARY).to_pylist()
+    means = {(row["dimension"], row["generator"]): row["value"] for row in rows}
+    values = np.array(
+        [[means.get((axis["entry"], line["entry"])) for line in generators] for axis in dimensions],
+        dtype=float,
+    )
+    with figure_style():
+        figure = plt.figure(figsize=(style["width_in"], style["width_in"]))
+        chart = figure.add_axes((0.16, 0.17, 0.68, 0.68), projection="polar")
+        draw_web(chart, [axis["label"] for axis in dimensions])
+        draw_lines(chart, normalise_for_radar(values), generators, style["colours"])
+        figure.legend(loc="lower center", bbox_to_anchor=(0.5, 0.02), ncols=min(5, len(generators)))
+        save_figure(figure, figures, banner)
+    counts = Counts(declared=values.size, kept=int((~np.isnan(values)).sum()))
+    counts.reject("no_value", int(np.isnan(values).sum()))
+    return counts
+
+
+def angles_of(axes: int) -> np.ndarray:
+    """Return the angles of so many axes, in radians, the first one upwards."""
+    return np.linspace(0, 2 * np.pi, axes, endpoint=False)
+
+
+def draw_web(chart: PolarAxes, labels: Sequence[str]) -> None:
+    """Draw the axes with their names, and rings at the worst, the middle and the best value."""
+    chart.set_theta_zero_location("N")
+    chart.set_theta_direction(-1)
+    chart.set_ylim(0, 0.9)
+    chart.set_yticks([INNER, (INNER + OUTER) / 2, OUTER], ["worst", "", "best"])
+    chart.set_rlabel_position(180 / max(1, len(labels)))
+    for ring in chart.get_yticklabels():
+        ring.set(fontsize=7, color="#666666", ha="center", va="center", zorder=5)
+        ring.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1})
+    chart.spines["polar"].set_visible(False)
+    chart.grid(True, axis="both", color="#DADADA")
+    angles = angles_of(len(labels))
+    chart.set_xticks(angles, [""] * len(labels))
+    for angle, label in zip(angles, labels, strict=True):
+        # Beside the circle, a name grows away from it; above and below it is centred.
+        side = np.sin(angle)
+        place = "center" if abs(side) < 0.05 else "left" if side > 0 else "right"
+        height = "bottom" if np.cos(angle) > 0.95 else "top" if np.cos(angle) < -0.95 else "center"
+        name = label.replace(" ", "\n", 1) if len(label) > 14 else label
+        chart.text(angle, 0.95, name, ha=place, va=height, fontsize=10, linespacing=1.1)
+
+
+def draw_lines(
+    chart: PolarAxes,
+    radii: np.ndarray,
+    generators: Sequence[Mapping[str, str]],
+    colours: Sequence[str],
+) -> None:
+    """Draw one closed line for each generator.
+
+    Args:
+        chart: where.
+        radii: shape (dimensions, generators), from ``normalise_for_radar``.
+        generators: ``label`` of each column.
+        colours: of each column.
+    """
+    angles = angles_of(len(radii))
+    around = np.append(angles, angles[0])
+    for column, generator in enumerate(generators):
+        line = np.append(radii[:, column], radii[0, column])
+        chart.plot(
+            around,
+            line,
+            color=colours[column],
+            linewidth=1.8,
+            marker=MARKERS[column % len(MARKERS)],
+            markersize=5.5,
+            markeredgecolor="white",
+            markeredgewidth=0.6,
+            label=generator["label"],
+        )
+        if not np.isnan(line).any():
+            chart.fill(around, line, color=colours[column], alpha=0.05)
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = plot_figure6(
+            summary=Path(snakemake.input.summary),
+            figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
+            generators=snakemake.params.generators,
+            dimensions=snakemake.params.dimensions,
+            style=snakemake.params.style,
+            banner=snakemake.params.banner,
+        )
+        record_job(snakemake)
+        log.finish(counts)

@@ -1,0 +1,66 @@
+"""Falconsai's nsfw_image_detection and classifiers like it: a vision transformer (Section 3)."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from transformers import AutoImageProcessor, AutoModelForImageClassification
+
+from scripts.annotate.pretrained import load_pretrained
+from scripts.common.devices import pick_device
+from scripts.common.errors import UserError
+
+
+class PictureSafety:
+    """Scores how unsafe pictures are; an ImageSafety."""
+
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None = None,
+        device: str = "cpu",
+        *,
+        unsafe_label: str = "nsfw",
+        threshold: float = 0.5,
+        batch_size: int = 32,
+    ):
+        """Load the network and what prepares its pictures.
+
+        Args:
+            weights: ``{hub, revision}`` or ``{path}`` of a folder in the hub's layout.
+            device: ``cpu``, ``cuda`` or ``auto``.
+            unsafe_label: the label whose probability is the score.
+            threshold: score from which a picture counts as unsafe.
+            batch_size: pictures per forward pass; it changes no result.
+
+        Raises:
+            UserError: the weights are missing, or have no such label.
+        """
+        self._device = pick_device(device)
+        self._processor = load_pretrained(AutoImageProcessor.from_pretrained, weights)
+        network = load_pretrained(
+            AutoModelForImageClassification.from_pretrained, weights, use_safetensors=True
+        )
+        labels = network.config.label2id
+        if unsafe_label not in labels:
+            raise UserError(
+                f"the classifier has no label '{unsafe_label}'; it has {', '.join(labels)}; "
+                "correct 'settings.unsafe_label'"
+            )
+        self._network = network.eval().to(self._device)
+        self._column = labels[unsafe_label]
+        self._batch_size = batch_size
+        self.threshold = threshold
+
+    def score(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Return float32 of shape (images,) in [0, 1]; images are uint8 RGB."""
+        scores = np.empty(len(images), np.float32)
+        for start in range(0, len(images), self._batch_size):
+            batch = list(images[start : start + self._batch_size])
+            pixels = self._processor(
+                batch, return_tensors="pt", input_data_format="channels_last"
+            ).to(self._device)
+            with torch.inference_mode():
+                logits = self._network(**pixels).logits.float()
+            found = logits.softmax(dim=1)[:, self._column]
+            scores[start : start + len(batch)] = found.cpu().numpy()
+        return scores

@@ -1,0 +1,48 @@
+"""Sentence embeddings by any model of sentence-transformers, from the hub or a folder."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from sentence_transformers import SentenceTransformer as Model
+
+from scripts.annotate.pretrained import load_pretrained
+from scripts.common.devices import pick_device
+
+
+class SentenceTransformer:
+    """Embeds texts; a TextEmbedder."""
+
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None = None,
+        device: str = "cpu",
+        *,
+        batch_size: int = 64,
+    ):
+        """Load the model.
+
+        Args:
+            weights: ``{hub, revision}`` or ``{path}`` of a folder in the hub's layout.
+            device: ``cpu``, ``cuda`` or ``auto``.
+            batch_size: texts per forward pass; it changes no result.
+
+        Raises:
+            UserError: the weights are missing.
+        """
+        self._model = load_pretrained(
+            Model, weights, device=str(pick_device(device)), model_kwargs={"use_safetensors": True}
+        )
+        self._batch_size = batch_size
+        self.dimension = self._model.get_embedding_dimension()
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Return float32 of shape (texts, dimension), rows of length 1; long texts are cut."""
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        return self._model.encode(
+            list(texts),
+            batch_size=self._batch_size,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        ).astype(np.float32)

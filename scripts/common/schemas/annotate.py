@@ -1,0 +1,149 @@
+"""Tables of the stage annotate: one per annotator, the merged subjects, the data set."""
+
+import json
+
+import pyarrow as pa
+
+from scripts.common.tables import column, embedding, table_schema
+
+SAFE, NSFW = "Safe", "NSFW"
+"""Values of ``Image_NSFW``; the release has 'Safe' for a harmless picture."""
+
+REASONS = {
+    "undecodable": "the image prompt cannot be decoded",
+    "empty_file": "the image prompt has no bytes",
+    "refused": "the model's endpoint does not take this item, or refuses to answer",
+    "malformed_answer": "the model's answer is not of the form that was asked for",
+    "service_failed": "the model's endpoint failed on this item, retries included",
+}
+"""The closed list of reasons of an annotation."""
+
+DATASET_REASONS = {
+    "no_image": "the prompt has no image; ``detail`` is the reason in the image index",
+    "not_annotated": "an annotation is missing; ``detail`` is annotator: reason",
+}
+"""The closed list of reasons why a prompt is not in the data set."""
+
+_TEXTS = pa.list_(pa.field("element", pa.string(), nullable=False))
+_SCORES = pa.map_(pa.string(), pa.field("value", pa.float32(), nullable=False))
+
+
+def _annotation(name: str, description: str, *values: pa.Field) -> pa.Schema:
+    """Return a schema: one row per prompt that has an image, done or rejected."""
+    return table_schema(
+        name,
+        description,
+        [
+            column("uuid", pa.string(), "id of the prompt"),
+            *values,
+            column("status", pa.string(), "ok or rejected"),
+            column("reason", pa.string(), "why it was rejected", nullable=True),
+            column("backend", pa.string(), "entry of config/annotators.yaml that made it"),
+        ],
+    )
+
+
+def text_embeddings(dimension: int) -> pa.Schema:
+    """Return the schema of text embeddings with so many numbers each."""
+    vector = column("embedding", embedding(dimension), "vector of length 1", nullable=True)
+    return _annotation("text_embeddings", "Embeddings of text prompts (Section 3).", vector)
+
+
+def image_embeddings(dimension: int) -> pa.Schema:
+    """Return the schema of image embeddings with so many numbers each."""
+    vector = column("embedding", embedding(dimension), "vector of length 1", nullable=True)
+    return _annotation("image_embeddings", "Embeddings of image prompts (Section 3).", vector)
+
+
+TEXT_NSFW = _annotation(
+    "text_nsfw",
+    "How unsafe text prompts are (Section 3).",
+    column("score", pa.float32(), "the released score, 0 to 1", nullable=True),
+    column("scores", _SCORES, "all scores of the model by name, 0 to 1", nullable=True),
+)
+
+IMAGE_NSFW = _annotation(
+    "image_nsfw",
+    "How unsafe image prompts are (Section 3).",
+    column("score", pa.float32(), "probability that the picture is unsafe", nullable=True),
+    column("label", pa.string(), f"{SAFE} or {NSFW}", nullable=True),
+)
+
+SUBJECT = _annotation(
+    "subject",
+    "What each prompt wants to see animated (Section 3).",
+    column("subject", pa.string(), "as the tagger names it; null if there is none", nullable=True),
+)
+
+DIRECTION = _annotation(
+    "direction",
+    "What each prompt wants to happen (Supplement 10).",
+    column("verbs", _TEXTS, "verbs in base form, in order, each once", nullable=True),
+)
+
+SUBJECTS = table_schema(
+    "subjects",
+    "Variants of subjects, merged (Supplement 10).",
+    [
+        column("variant", pa.string(), "subject as a tagger named it"),
+        column("subject", pa.string(), "the most frequent variant of its cluster"),
+        column("count", pa.int64(), "prompts with this variant"),
+        column("cluster", pa.int32(), "rank of the cluster by prompts; -1 for a lone variant"),
+    ],
+)
+
+
+def variant_embeddings(dimension: int) -> pa.Schema:
+    """Return the schema of the ledger of subjects' embeddings."""
+    return table_schema(
+        "variant_embeddings",
+        "Embeddings of unique subjects.",
+        [
+            column("variant", pa.string(), "subject as a tagger named it"),
+            column("embedding", embedding(dimension, pa.float32()), "vector of length 1"),
+        ],
+    )
+
+
+_PICTURE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
+
+_IMAGE_PATH = column("Image_Prompt", pa.string(), "images/{shard}.tar#{uuid}.png")
+_IMAGE_BYTES = column("Image_Prompt", _PICTURE, "the picture as JPEG, its longer side bounded")
+
+_RELEASED = [
+    column("UUID", pa.string(), "version-5 UUID of the text prompt"),
+    column("Text_Prompt", pa.string(), "text prompt"),
+    _IMAGE_PATH,
+    column("Subject", pa.string(), "merged subject; null if there is none", nullable=True),
+    column("Timestamp", pa.string(), "YYYY-MM-DD hh:mm:ss, UTC"),
+    column("Text_NSFW", pa.float32(), "how unsafe the text is, 0 to 1"),
+    column("Image_NSFW", pa.string(), f"{SAFE} or {NSFW}"),
+    column("UserID", pa.string(), "keyed hash of who asked", nullable=True),
+    column("Direction", pa.string(), "verbs in base form, separated by commas"),
+]
+
+DATASET = table_schema("dataset", "The data set in the released columns (Figure 2).", _RELEASED)
+
+_FEATURES = {
+    field.name: {"_type": "Value", "dtype": "float32" if field.type == pa.float32() else "string"}
+    for field in _RELEASED
+} | {"Image_Prompt": {"_type": "Image"}}
+
+PACKED_DATASET = pa.schema(
+    [_IMAGE_BYTES if field is _IMAGE_PATH else field for field in _RELEASED],
+    metadata={
+        "name": "packed_dataset",
+        "description": "The data set with its pictures, as Hugging Face datasets reads it.",
+        "huggingface": json.dumps({"info": {"features": _FEATURES}}),
+    },
+)
+
+DATASET_REJECTS = table_schema(
+    "dataset_rejects",
+    "Prompts that are not in the data set.",
+    [
+        column("uuid", pa.string(), "id of the prompt"),
+        column("reason", pa.string(), "no_image or not_annotated"),
+        column("detail", pa.string(), "what was missing, and why"),
+    ],
+)

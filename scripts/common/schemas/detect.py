@@ -1,0 +1,84 @@
+"""Tables of the stage detect: scores of single frames, classes of videos, and what they amount to."""
+
+import pyarrow as pa
+
+from scripts.common.schemas.items import REASONS as ITEM_REASONS
+from scripts.common.schemas.split import IMAGE_GENERATED, REAL, TEXT_GENERATED
+from scripts.common.tables import column, table_schema
+
+CLASSES = (REAL, TEXT_GENERATED, IMAGE_GENERATED)
+"""The three classes of TIP-ID, in the order of the classifier's outputs (Supplement 13)."""
+
+SAME_DOMAIN, CROSS_DOMAIN = "same_domain", "cross_domain"
+"""The settings of Table 4: trained on the tested generator, or on all others."""
+
+TABLE_3, TABLE_4 = "table3", "table4"
+ACCURACY, MAP = "accuracy", "mAP"
+
+REASONS = {
+    name: ITEM_REASONS[name]
+    for name in ("no_video", "missing_file", "empty_file", "undecodable", "no_frames")
+}
+"""The closed list of reasons of this stage."""
+
+_STATUS = [
+    column("status", pa.string(), "ok or rejected"),
+    column("reason", pa.string(), "why it was rejected", nullable=True),
+]
+
+_PROBABILITIES = [
+    column(f"p_{name}", pa.float64(), f"softmax output of the class {name}", nullable=True)
+    for name in CLASSES
+]
+
+FRAME_SCORES = table_schema(
+    "frame_scores",
+    "A detector's scores of the middle frames of one source's test videos (Table 3).",
+    [
+        column("uuid", pa.string(), "id of the video"),
+        column("score", pa.float64(), "how likely the frame is generated, 0 to 1", nullable=True),
+        *_STATUS,
+    ],
+)
+
+CLASS_SCORES = table_schema(
+    "class_scores",
+    "A trained classifier's outputs for the test videos of all three classes (Table 4).",
+    [
+        column("uuid", pa.string(), "id of the video"),
+        column("source", pa.string(), "generator, or entry of config/sources.yaml"),
+        column("label", pa.string(), "real, text_generated or image_generated: the truth"),
+        *_PROBABILITIES,
+        *_STATUS,
+    ],
+)
+
+METRICS = table_schema(
+    "detection_metrics",
+    "How well generated videos are told from real ones, per generator (Tables 3 and 4).",
+    [
+        column("table", pa.string(), "table3 (single frames) or table4 (trained on videos)"),
+        column("setting", pa.string(), "entry of config/detectors.yaml, or the training's setting"),
+        column("generator", pa.string(), "whose videos are tested"),
+        column("metric", pa.string(), "accuracy or mAP"),
+        column(
+            "value", pa.float64(), "share in [0, 1]; none where no item could be", nullable=True
+        ),
+        column("items", pa.int64(), "test videos, the same number of each class"),
+        column("rejected", pa.int64(), "test videos of these sources that have no score"),
+    ],
+)
+
+_VIDEO = column("sha256", pa.string(), "checksum of the video")
+
+SCORED_VIDEOS = table_schema(
+    "scored_videos",
+    "Ledger of frame scores; by content, since one id may come to have another video.",
+    [_VIDEO, column("score", pa.float64(), "as in frame_scores", nullable=True), *_STATUS],
+)
+
+CLASSIFIED_VIDEOS = table_schema(
+    "classified_videos",
+    "Ledger of class scores; by content, since one id may come to have another video.",
+    [_VIDEO, *_PROBABILITIES, *_STATUS],
+)

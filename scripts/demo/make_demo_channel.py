@@ -1,0 +1,159 @@
+"""Makes up the demo's channel: three export files, their videos, and what a parser must recover."""
+
+import json
+import os
+import random
+import shutil
+from pathlib import Path
+
+from scripts.common.errors import UserError
+from scripts.common.fingerprints import sha256_of
+from scripts.common.identity import derived_seed
+from scripts.common.progress import progress
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.video import encode_video
+from scripts.demo.channel import USERS, Channel, write_channel
+from scripts.demo.export_html import Message, render_export
+from scripts.demo.generations import Generation, plan_generations
+from scripts.demo.motions import FPS, animate
+from scripts.demo.prompts import SIZES, canvas
+from scripts.demo.textures import drift_video, zoom_video
+from scripts.demo.times import Locale
+
+GUILD = "TIP-I2V demo (made up)"
+TOPIC = "A made-up demo channel: the workflow invented every message, name and video in it."
+
+ANIMATE = Channel(1125000000000000001, "demo-animate", "demo-animate.html_Files")
+CREATE = Channel(1125000000000000002, "demo-create", "demo-create.html_Files")
+
+LEAST = 40
+"""Fewer generations could not hold every kind of fault beside some that work."""
+
+CRF = 18
+"""Pika's videos are compressed little; the procedural generators' lose more."""
+
+
+def make_demo_channel(exports_folder: Path, *, generations: int, seed: int) -> Counts:
+    """Write the demo's exports, as DiscordChatExporter 2.43 with --media would.
+
+    The span of time is the paper's (Section 3); the videos are H.264, 3 s at 24 frames per second,
+    animated from photographs that packages carry. The same seed gives the same bytes.
+
+    Args:
+        exports_folder: gets ``demo-animate.html``, ``demo-create.html``,
+            ``demo-create [part 2].html``, a media folder beside each channel's first file,
+            ``media.sha256`` (one sorted line ``sha256  path`` per media file) and ``truth.jsonl``
+            (one object per generation, in the order of the exports).
+        generations: how many of the bot's messages have a video, at least ``LEAST``.
+        seed: of all choices.
+
+    Returns:
+        Counts: kept are generations whose video is whole; the others are rejected by their fault.
+
+    Raises:
+        UserError: too few generations; a package without its photographs.
+    """
+    if generations < LEAST:
+        raise UserError(f"curate.demo.generations is {generations}; set it to {LEAST} or more")
+    exports_folder.mkdir(parents=True, exist_ok=True)
+    counts = Counts(declared=generations)
+    chance = random.Random(derived_seed(seed, "channels"))
+    parts: dict[str, list[Generation]] = {ANIMATE.name: [], CREATE.name: []}
+    for generation in plan_generations(generations, seed, USERS):
+        animated = generation.kind != "text_to_video" and chance.random() < 0.6
+        parts[(ANIMATE if animated else CREATE).name].append(generation)
+
+    truth: list[dict] = []
+    bar = progress(range(generations), "demo channel: videos")
+
+    def store(generation: Generation, path: str) -> int:
+        next(bar, None)
+        if generation.fault:
+            counts.reject(generation.fault)
+        else:
+            counts.keep()
+        return store_video(generation, exports_folder / path)
+
+    for channel, locale in ((ANIMATE, Locale("en-US", -7)), (CREATE, Locale("en-GB", 0))):
+        shutil.rmtree(exports_folder / channel.media_folder, ignore_errors=True)
+        (exports_folder / channel.media_folder).mkdir()
+        messages, found = write_channel(channel, parts[channel.name], seed, store)
+        _set_times(messages, exports_folder)
+        truth += found
+        halves = [messages]
+        if channel is CREATE:
+            middle = len(messages) // 2
+            halves = [messages[:middle], messages[middle:]]
+        for number, half in enumerate(halves, start=1):
+            part = f" [part {number}]" if number > 1 else ""
+            text = render_export(half, locale, guild=GUILD, channel=channel.name, topic=TOPIC)
+            _write(exports_folder / f"{channel.name}{part}.html", text)
+    rows = [json.dumps(row, ensure_ascii=False) for row in truth]
+    _write(exports_folder / "truth.jsonl", "\n".join(rows) + "\n")
+    _write(exports_folder / "media.sha256", "\n".join(media_lines(exports_folder)) + "\n")
+    return counts
+
+
+def store_video(generation: Generation, path: Path) -> int:
+    """Write a generation's video, or what its fault leaves of it, and return the size it is said
+    to have in bytes."""
+    if generation.fault == "empty_file":
+        path.write_bytes(b"")
+        return 0
+    data = render_video(generation)
+    if generation.fault == "undecodable":
+        path.write_bytes(random.Random(generation.motion_seed).randbytes(len(data)))
+    elif generation.fault == "truncated":
+        path.write_bytes(data[: len(data) // 2])
+    elif not generation.fault:
+        path.write_bytes(data)
+    return len(data)
+
+
+def render_video(generation: Generation) -> bytes:
+    """Return a generation's video: its picture animated, or a texture if it had no picture."""
+    idea = generation.idea
+    if idea.picture is None:
+        draw = zoom_video if idea.motion == "zoom" else drift_video
+        frames = draw(SIZES[idea.ratio], generation.motion_seed)
+    else:
+        frames = animate(
+            canvas(idea.picture),
+            SIZES[idea.ratio],
+            idea.motion,
+            strength=generation.strength,
+            seed=generation.motion_seed,
+        )
+    return encode_video(frames, FPS, crf=CRF)
+
+
+def media_lines(exports_folder: Path) -> list[str]:
+    """Return sorted lines ``sha256  path`` of every media file, paths from the exports' folder."""
+    return sorted(
+        f"{sha256_of(path)}  {path.relative_to(exports_folder).as_posix()}"
+        for channel in (ANIMATE, CREATE)
+        for path in (exports_folder / channel.media_folder).iterdir()
+    )
+
+
+def _set_times(messages: list[Message], exports_folder: Path) -> None:
+    """Date each media file as the exporter does, by when it was uploaded."""
+    for message in messages:
+        for attachment in message.attachments:
+            path = exports_folder / attachment.address
+            if not attachment.address.startswith("https://") and path.is_file():
+                os.utime(path, (message.timestamp_ms / 1000, message.timestamp_ms / 1000))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = make_demo_channel(
+            exports_folder=Path(snakemake.output.truth).parent,
+            generations=snakemake.params.generations,
+            seed=snakemake.params.seed,
+        )
+        log.finish(counts)

@@ -1,0 +1,143 @@
+"""Makes up, in small, what the paper takes from elsewhere: videos, images and prompts."""
+
+import io
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from scripts.common.identity import derived_seed, item_uuid
+from scripts.common.progress import progress
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.sources import OUTSIDE_PROMPTS
+from scripts.common.shards import ShardItem, write_shard
+from scripts.common.tables import write_table
+from scripts.common.video import VideoProperties, encode_video
+from scripts.demo.footage import PLACES, SEGMENT_S, cut, handheld
+from scripts.demo.motions import FPS, FRAMES
+from scripts.demo.outside_prompts import GRAMMARS, outside_prompts
+from scripts.demo.textures import drift_video, texture, zoom_video
+from scripts.demo.treatments import TREATMENTS, treat
+
+VIDEO_SIZES = ((256, 144), (256, 144), (240, 160), (192, 192))
+IMAGE_SIZES = ((192, 144), (144, 192), (160, 160), (224, 126))
+
+
+def make_demo_sources(
+    sources_folder: Path,
+    *,
+    real_videos: int,
+    segments: int,
+    text_videos: int,
+    reference_images: int,
+    distractor_images: int,
+    outside_prompts_each: int,
+    seed: int,
+) -> Counts:
+    """Write the demo's outside sources; the same seed gives the same bytes.
+
+    Args:
+        sources_folder: gets ``<name>.tar`` and ``<name>.parquet`` (``ITEM_INDEX``; ``group`` is
+            the take that segments were cut from) for real_videos, text_videos_zoom,
+            text_videos_drift, reference_images and distractor_images, and
+            ``prompts_<dataset>.parquet`` (``OUTSIDE_PROMPTS``) for vidprom, diffusiondb, panda70m.
+        real_videos: how many takes; each gives ``segments`` videos of 3 s (Supplement 13).
+        segments: of one take.
+        text_videos: how many of each of the two text-to-video stand-ins.
+        reference_images: pictures among which a source image is searched (Supplement 15).
+        distractor_images: queries that have no source image (Supplement 15).
+        outside_prompts_each: how many prompts of each data set.
+        seed: of all choices.
+
+    Returns:
+        Counts of videos, images and prompts.
+    """
+    counts = Counts()
+    drawings = {"text_videos_zoom": zoom_video, "text_videos_drift": drift_video}
+    counts += _write(sources_folder, "real_videos", _takes(real_videos, segments, seed), "mp4")
+    for name, draw in drawings.items():
+        counts += _write(sources_folder, name, _drawn(name, draw, text_videos, seed), "mp4")
+    for name, number in (
+        ("reference_images", reference_images),
+        ("distractor_images", distractor_images),
+    ):
+        counts += _write(sources_folder, name, _pictures(name, number, seed), "jpg")
+    for dataset in GRAMMARS:
+        rows = [
+            {
+                "uuid": item_uuid(f"demo {dataset}", text),
+                "prompt": text,
+                "dataset": f"{dataset} (made up)",
+            }
+            for text in outside_prompts(dataset, outside_prompts_each, seed)
+        ]
+        write_table(rows, sources_folder / f"prompts_{dataset}.parquet", OUTSIDE_PROMPTS)
+        counts.keep(len(rows))
+    return counts
+
+
+def _write(folder: Path, name: str, items: Iterator[ShardItem], extension: str) -> Counts:
+    """Write one source; its items (small here) are put into the order of their ids."""
+    found = sorted(progress(items, f"demo {name}"), key=lambda item: item.uuid)
+    return write_shard(folder / f"{name}.tar", folder / f"{name}.parquet", found, extension)
+
+
+def _takes(number: int, segments: int, seed: int) -> Iterator[ShardItem]:
+    for take in range(number):
+        chance = random.Random(derived_seed(seed, "take", take))
+        place, size = PLACES[take % len(PLACES)], chance.choice(VIDEO_SIZES)
+        fps = chance.choice((24, 30))
+        group = item_uuid("demo takes", str(take))
+        clips = handheld(place, size, fps, segments, chance.getrandbits(63))
+        for segment, frames in enumerate(clips):
+            yield ShardItem(
+                uuid=item_uuid("demo real_videos", f"{take}/{segment}"),
+                data=encode_video(frames, fps),
+                properties=VideoProperties(*size, fps, SEGMENT_S * fps, SEGMENT_S, "h264"),
+                group=group,
+            )
+
+
+def _drawn(name: str, draw: Callable, number: int, seed: int) -> Iterator[ShardItem]:
+    for index in range(number):
+        chance = random.Random(derived_seed(seed, name, index))
+        size = chance.choice(VIDEO_SIZES)
+        yield ShardItem(
+            uuid=item_uuid(f"demo {name}", str(index)),
+            data=encode_video(draw(size, chance.getrandbits(63)), FPS),
+            properties=VideoProperties(*size, FPS, FRAMES, FRAMES / FPS, "h264"),
+        )
+
+
+def _pictures(name: str, number: int, seed: int) -> Iterator[ShardItem]:
+    for index in range(number):
+        chance = random.Random(derived_seed(seed, name, index))
+        size = chance.choice(IMAGE_SIZES)
+        target = io.BytesIO()
+        _picture(size, chance).save(target, "JPEG", quality=88)
+        yield ShardItem(
+            uuid=item_uuid(f"demo {name}", str(index)),
+            data=target.getvalue(),
+            properties=VideoProperties(*size, 0.0, 1, 0.0, "jpeg"),
+        )
+
+
+def _picture(size: tuple[int, int], chance: random.Random) -> Image.Image:
+    """Return a picture that no prompt has: a part of a real video's place, or a texture."""
+    if chance.random() < 0.35:
+        return texture(size, chance.getrandbits(63))
+    corner = (chance.random(), chance.random())
+    picture = cut(chance.choice(PLACES), size, chance.uniform(0.35, 1.0), corner)
+    if chance.random() < 0.5:
+        picture = ImageOps.mirror(picture)
+    return treat(picture, chance.choice(tuple(TREATMENTS)))
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = make_demo_sources(
+            sources_folder=Path(snakemake.output.real_videos[0]).parent,
+            **dict(snakemake.params.items()),
+        )
+        log.finish(counts)

@@ -1,0 +1,75 @@
+"""What the published detectors of single pictures share: preparation, batches, sigmoid."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as transforms
+
+from scripts.common.devices import pick_device
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+"""Mean and standard deviation of the channels, for values in [0, 1]."""
+
+
+def resize_and_crop(picture: np.ndarray, resize: int | None, crop: int | None) -> Image.Image:
+    """Return a picture with its shorter side resized, then its middle.
+
+    Args:
+        picture: uint8 RGB of shape (height, width, 3).
+        resize: the shorter side in pixels (bilinear, antialiased); None keeps the size.
+        crop: side of the central square in pixels, with black where the picture is smaller;
+            None keeps all.
+    """
+    image = Image.fromarray(picture)
+    if resize is not None:
+        image = transforms.resize(image, resize, InterpolationMode.BILINEAR)
+    return image if crop is None else transforms.center_crop(image, crop)
+
+
+class PictureClassifier:
+    """A network that gives one logit for each picture; 1 is generated.
+
+    The harness in which Table 3's detectors are found together resizes to 256 and crops 224 unless
+    told otherwise, and the paper does not say: both can be switched.
+    """
+
+    normalisation = IMAGENET
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        *,
+        resize: int | None = 256,
+        crop: int | None = 224,
+        device: str = "auto",
+    ):
+        """Take a network with its weights.
+
+        Args:
+            network: pictures of shape (batch, 3, height, width) in, logits (batch, 1) out.
+            resize: as ``resize_and_crop``.
+            crop: as ``resize_and_crop``.
+            device: cpu, cuda or auto.
+        """
+        self._device = pick_device(device)
+        self._network = network.eval().to(self._device)
+        self._resize, self._crop = resize, crop
+
+    def prepare(self, picture: np.ndarray) -> torch.Tensor:
+        """Return the network's input for a picture: float32 of shape (3, height, width)."""
+        image = resize_and_crop(picture, self._resize, self._crop)
+        return transforms.normalize(transforms.to_tensor(image), *self.normalisation)
+
+    @torch.inference_mode()
+    def score(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Return float32 of shape (images,) in [0, 1], 1 for generated; images are uint8 RGB."""
+        inputs = [self.prepare(image) for image in images]
+        # Without a crop, pictures of different sizes cannot share a batch.
+        one_size = len({tensor.shape for tensor in inputs}) == 1
+        batches = [torch.stack(inputs)] if one_size else [tensor[None] for tensor in inputs]
+        logits = [self._network(batch.to(self._device)).flatten() for batch in batches]
+        return torch.sigmoid(torch.cat(logits).float()).cpu().numpy()

@@ -1,0 +1,144 @@
+"""The clips of a training run: which video each sample is, and where its frames come from."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from scripts.common.errors import UserError
+from scripts.common.identity import derived_seed
+from scripts.common.schemas.detect import CLASSES
+from scripts.common.video import UnreadableVideo, read_frames
+from scripts.detect.clips import ClipSettings, random_clip, training_input
+from scripts.detect.tip_id import Video
+
+
+class Library(Protocol):
+    """Where the videos of a training run are read."""
+
+    def read(self, video: Video) -> bytes:
+        """Return a video's bytes, or raise ``UnreadableVideo``."""
+
+
+class FrameStore:
+    """Frames of training videos, decoded once and held while there is memory for them.
+
+    What does not fit is decoded each time, so the limit decides about time and never about
+    results.
+    """
+
+    def __init__(self, library: Library, settings: ClipSettings, limit_bytes: int):
+        """Hold up to ``limit_bytes`` of frames, reduced as ``settings`` say; 0 holds none."""
+        self._library, self._settings, self._left = library, settings, limit_bytes
+        self._held: dict[Video, np.ndarray] = {}
+
+    def frames(self, video: Video, indices: Sequence[int]) -> np.ndarray:
+        """Return frames as uint8 RGB of shape (frames, height, width, 3).
+
+        Raises:
+            UnreadableVideo: the video cannot be had or decoded.
+        """
+        if video in self._held:
+            return self._held[video][list(indices)]
+        data = self._library.read(video)
+        size = self._settings.decoded_size(video.width, video.height)
+        width, height = size or (video.width, video.height)
+        needed = video.frames * width * height * 3
+        if needed > self._left:
+            return read_frames(data, indices, size)
+        frames = read_frames(data, size=size)
+        self._held[video] = frames
+        self._left -= frames.nbytes
+        return frames[list(indices)]
+
+
+class TrainingClips(torch.utils.data.Dataset):
+    """Sample number n of a training run: a clip and its class, the same on every machine.
+
+    The classes take turns, so that the training is balanced however many videos each has. Within
+    a class every video comes once before any comes again; the order of each pass, the window, the
+    scale, the crop and the mirroring derive from the seed and n. A run that resumes, or has other
+    workers, therefore sees the same samples.
+    """
+
+    def __init__(
+        self,
+        videos: Sequence[Video],
+        store: FrameStore,
+        settings: ClipSettings,
+        *,
+        samples: int,
+        seed: int,
+    ):
+        """Take the training videos.
+
+        Args:
+            videos: of all classes, in any order.
+            store: where their frames are.
+            settings: how clips are made.
+            samples: in the whole run.
+            seed: of the run.
+
+        Raises:
+            UserError: a class has no video.
+        """
+        self._store, self._settings, self._samples, self._seed = store, settings, samples, seed
+        ordered = sorted(videos, key=lambda video: (video.source, video.uuid))
+        self._classes = [[video for video in ordered if video.label == name] for name in CLASSES]
+        for name, members in zip(CLASSES, self._classes, strict=True):
+            if not members:
+                raise UserError(
+                    f"TIP-ID has no training video of the class {name}; add a source to "
+                    "split.tip_id, or lower split.tip_id.test_share"
+                )
+        self._orders: dict[tuple[int, int], np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return self._samples
+
+    def __getitem__(self, number: int) -> tuple[torch.Tensor, int, tuple[tuple[str, str], ...]]:
+        """Return the clip, its class, and the (uuid, reason) of videos that cannot be used.
+
+        In place of such a video comes the next one of the class.
+
+        Raises:
+            UserError: no video of the class can be used.
+        """
+        kind, position = number % len(CLASSES), number // len(CLASSES)
+        rng = np.random.default_rng(derived_seed(self._seed, "clip", number))
+        skipped = []
+        for step in range(len(self._classes[kind])):
+            video = self._drawn(kind, position, step)
+            try:
+                if not video.frames:
+                    raise UnreadableVideo("no_video")
+                indices = random_clip(video.frames, video.fps, self._settings, rng)
+                frames = self._store.frames(video, indices)
+            except UnreadableVideo as error:
+                skipped.append((video.uuid, error.reason))
+                continue
+            return training_input(frames, self._settings, rng), kind, tuple(skipped)
+        raise UserError(f"no training video of the class {CLASSES[kind]} can be decoded")
+
+    def _drawn(self, kind: int, position: int, step: int) -> Video:
+        members = self._classes[kind]
+        turn, place = divmod(position, len(members))
+        if (kind, turn) not in self._orders:
+            # A pass is over before the next begins, but for the samples that workers fetch ahead.
+            self._orders = {
+                key: order
+                for key, order in self._orders.items()
+                if key[0] != kind or key[1] >= turn - 1
+            }
+            rng = np.random.default_rng(derived_seed(self._seed, "order", kind, turn))
+            self._orders[kind, turn] = rng.permutation(len(members))
+        return members[self._orders[kind, turn][(place + step) % len(members)]]
+
+
+def collate(
+    samples: Sequence[tuple[torch.Tensor, int, tuple[tuple[str, str], ...]]],
+) -> tuple[torch.Tensor, torch.Tensor, list[tuple[str, str]]]:
+    """Return clips (batch, frames, 3, size, size), classes (batch,), and what was skipped."""
+    clips, kinds, skipped = zip(*samples, strict=True)
+    return torch.stack(clips), torch.tensor(kinds), [item for items in skipped for item in items]

@@ -1,0 +1,269 @@
+"""VideoMAE with a head of three classes: built, trained, written, read, asked (Supplement 14)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+
+from scripts.common.devices import pick_device, prepare_torch
+from scripts.common.errors import UserError
+from scripts.common.schemas.detect import CLASSES
+from scripts.common.video import UnreadableVideo, read_frames
+from scripts.detect.clips import (
+    MEAN,
+    STANDARD_DEVIATION,
+    ClipSettings,
+    consecutive_clips,
+    evaluation_input,
+    settings_of,
+)
+from scripts.detect.tip_id import Video
+from scripts.detect.training import Progress, RunningSettings, TrainingSettings, fine_tune
+from scripts.detect.training_clips import FrameStore, Library, TrainingClips
+
+_NEW = ("classifier.", "fc_norm.")
+"""Layers of the classifier that a pre-trained model does not have."""
+
+_LEFT = ("decoder.", "encoder_to_decoder.", "mask_token")
+"""Layers of the pre-trained model that the classifier does not have."""
+
+
+class VideoMae:
+    """The video classifier of Table 4: real, text-generated or image-generated.
+
+    A weights file carries its model's configuration, so that it can be read without the
+    pre-trained model.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None,
+        *,
+        clip: Mapping[str, Any],
+        training: Mapping[str, Any],
+        running: Mapping[str, Any],
+        model: Mapping[str, Any],
+        device: str = "auto",
+        threads: int = 1,
+    ):
+        """Take the settings of an entry; nothing is loaded yet.
+
+        Args:
+            weights: 'hub' and 'revision', or 'path', of a pre-trained model; none begins from
+                random weights.
+            clip: see ``ClipSettings``.
+            training: see ``TrainingSettings``.
+            running: see ``RunningSettings``.
+            model: fields of transformers' VideoMAEConfig that differ from the pre-trained model's,
+                or from its defaults.
+            device: cpu, cuda or auto.
+            threads: of the CPU; the same number gives the same weights.
+
+        Raises:
+            UserError: a setting is unknown or missing.
+        """
+        self._weights, self._model, self._threads = weights, dict(model), threads
+        self._clip = settings_of(ClipSettings, clip, "clip")
+        self._training = settings_of(TrainingSettings, training, "training")
+        self._running = settings_of(RunningSettings, running, "running")
+        self._device = pick_device(device)
+        if self._clip.short_side[0] < self._clip.size:
+            raise UserError(
+                "config/detectors.yaml: clip.short_side must not be smaller than clip.size, the "
+                "side of the crop"
+            )
+
+    def train(
+        self, videos: Sequence[Video], library: Library, weights: Path, *, state: Path, seed: int
+    ) -> Progress:
+        """Train on the videos' classes and write the weights.
+
+        Args:
+            videos: the training videos of all three classes.
+            library: where their bytes are.
+            weights: safetensors to write.
+            state: file of the unfinished training's state, from which a killed one resumes.
+            seed: of the run; on the CPU it decides every byte.
+
+        Raises:
+            UserError: the pre-trained model is missing or does not fit, a class has no video, or
+                the training diverged.
+        """
+        prepare_torch(self._threads, seed)
+        model = self.new_model()
+        limit = self._running.frames_in_memory_mb * 2**20 // max(1, self._running.workers)
+        clips = TrainingClips(
+            videos,
+            FrameStore(library, self._clip, limit),
+            self._clip,
+            samples=self._training.iterations * self._training.batch_size,
+            seed=seed,
+        )
+        done = fine_tune(
+            model,
+            clips,
+            self._training,
+            self._running,
+            device=self._device,
+            state=state,
+            seed=seed,
+        )
+        write_model(model, weights)
+        return done
+
+    def new_model(self) -> VideoMAEForVideoClassification:
+        """Return the model before its training; the new layers are random.
+
+        Raises:
+            UserError: the pre-trained model is missing, does not fit, or expects other pixels.
+        """
+        heads = {"num_labels": len(CLASSES), "id2label": dict(enumerate(CLASSES))}
+        heads["label2id"] = {name: number for number, name in enumerate(CLASSES)}
+        sizes = {"image_size": self._clip.size, "num_frames": self._clip.frames}
+        if self._weights is None:
+            return VideoMAEForVideoClassification(
+                VideoMAEConfig(**{**self._model, **heads, **sizes})
+            )
+        place = self._weights.get("path") or self._weights["hub"]
+        where = {"revision": self._weights.get("revision"), "local_files_only": True}
+        _check_pixels(place, where)
+        try:
+            model, report = VideoMAEForVideoClassification.from_pretrained(
+                place, **where, **self._model, **heads, output_loading_info=True
+            )
+        except (OSError, ValueError) as error:
+            first = str(error).splitlines()[0]
+            raise UserError(f"the pre-trained model {place} cannot be loaded: {first}") from None
+        _check_loading(place, report)
+        for name, wanted in sizes.items():
+            if getattr(model.config, name) != wanted:
+                raise UserError(
+                    f"config/detectors.yaml: clips of {name} {wanted} do not fit {place}, which "
+                    f"takes {getattr(model.config, name)}"
+                )
+        return model.float()
+
+    @torch.inference_mode()
+    def classify(
+        self,
+        model: torch.nn.Module,
+        videos: Sequence[Video],
+        library: Library,
+        *,
+        batch_size: int,
+    ) -> list[dict[str, float] | UnreadableVideo]:
+        """Return for each video p_<class>: the mean of the softmax outputs of its clips.
+
+        Args:
+            model: from ``read_model``.
+            videos: to classify; one that cannot be used gives the reason instead.
+            library: where their bytes are.
+            batch_size: clips per call of the model.
+        """
+        inputs, owners, faults = [], [], {}
+        for number, video in enumerate(videos):
+            try:
+                clips = self._clips(video, library)
+            except UnreadableVideo as error:
+                faults[number] = error
+                continue
+            inputs.extend(clips)
+            owners.extend([number] * len(clips))
+        outputs = np.zeros((len(videos), len(CLASSES)))
+        for start in range(0, len(inputs), batch_size):
+            pixels = torch.stack(inputs[start : start + batch_size]).to(self._device)
+            logits = model(pixel_values=pixels).logits.double()
+            shares = torch.softmax(logits, dim=1).cpu().numpy()
+            np.add.at(outputs, owners[start : start + batch_size], shares)
+        outputs /= np.maximum(np.bincount(owners, minlength=len(videos)), 1)[:, None]
+        return [
+            faults[number]
+            if number in faults
+            else {f"p_{name}": float(p) for name, p in zip(CLASSES, outputs[number], strict=True)}
+            for number in range(len(videos))
+        ]
+
+    def read_model(self, weights: Path) -> torch.nn.Module:
+        """Return a trained model, ready to classify.
+
+        Raises:
+            UserError: the file is damaged or of another model.
+        """
+        torch.set_num_threads(self._threads)
+        return read_model(weights).to(self._device)
+
+    def _clips(self, video: Video, library: Library) -> list[torch.Tensor]:
+        data = library.read(video)
+        clips = consecutive_clips(video.frames, video.fps, self._clip)
+        wanted = sorted({index for clip in clips for index in clip})
+        size = self._clip.decoded_size(video.width, video.height)
+        frames = dict(zip(wanted, read_frames(data, wanted, size), strict=True))
+        return [
+            evaluation_input(np.stack([frames[index] for index in clip]), self._clip)
+            for clip in clips
+        ]
+
+
+def write_model(model: VideoMAEForVideoClassification, path: Path) -> None:
+    """Write a model's weights and configuration; the same weights give the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config = model.config.to_diff_dict()
+    config.pop("transformers_version", None)
+    state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    # One key of metadata: safetensors writes several in no fixed order.
+    save_file(state, path, metadata={"config": json.dumps(config, sort_keys=True)})
+
+
+def read_model(path: Path) -> VideoMAEForVideoClassification:
+    """Return the model that ``write_model`` wrote.
+
+    Raises:
+        UserError: the file is damaged or of another model.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            config = json.loads(file.metadata()["config"])
+        model = VideoMAEForVideoClassification(VideoMAEConfig(**config))
+        model.load_state_dict(load_file(path), strict=True)
+    except Exception as error:  # the library's own exceptions share no base class
+        raise UserError(
+            f"{path} holds no trained VideoMAE ({str(error).splitlines()[0]}); delete it and "
+            "train again"
+        ) from None
+    return model.eval()
+
+
+def _check_loading(place: str, report: Mapping[str, Any]) -> None:
+    """Some versions of transformers lose the attention's biases of this model without an error."""
+    lost = [key for key in report["unexpected_keys"] if not key.startswith(_LEFT)]
+    made_up = [key for key in report["missing_keys"] if not key.startswith(_NEW)]
+    if lost or made_up:
+        raise UserError(
+            f"the pre-trained model {place} does not fit VideoMAE as transformers builds it: "
+            f"weight '{sorted([*lost, *made_up])[0]}' has no place or no value; install the "
+            "versions of envs/requirements.txt"
+        )
+
+
+def _check_pixels(place: str, where: Mapping[str, Any]) -> None:
+    """The library's default is another normalisation than this checkpoint's."""
+    from transformers import VideoMAEImageProcessor
+
+    try:
+        processor = VideoMAEImageProcessor.from_pretrained(place, **where)
+    except (OSError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise UserError(f"the pre-trained model {place} cannot be loaded: {first}") from None
+    found = (*processor.image_mean, *processor.image_std)
+    if not np.allclose(found, (*MEAN, *STANDARD_DEVIATION)):
+        raise UserError(
+            f"the pre-trained model {place} expects pixels normalised by mean "
+            f"{tuple(processor.image_mean)} and deviation {tuple(processor.image_std)}, which is "
+            "not what clips are normalised by"
+        )

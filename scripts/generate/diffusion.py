@@ -1,0 +1,104 @@
+"""What the paper's diffusion models share: loading a pipeline, fitting images, reading frames."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from huggingface_hub import snapshot_download
+from PIL import Image, ImageOps
+
+from scripts.common.devices import pick_device
+from scripts.common.errors import UserError
+
+FITS = ("crop", "pad", "stretch")
+
+
+def load_pipeline(
+    kind: type[DiffusionPipeline],
+    weights: Mapping[str, str],
+    *,
+    precision: str,
+    variant: str | None,
+    device: str,
+) -> DiffusionPipeline:
+    """Return a pipeline on its device, from safetensors in the hub's local cache or in a folder.
+
+    Args:
+        kind: the pipeline's class.
+        weights: ``hub`` and ``revision``, or ``path`` of a folder in diffusers' layout.
+        precision: float32, float16 or bfloat16.
+        variant: suffix of the weight files (``fp16``), or None.
+        device: auto, cpu, cuda or cuda:N.
+
+    Raises:
+        UserError: the weights are not there, or not as diffusers lays them out.
+    """
+    try:
+        pipeline = kind.from_pretrained(
+            _find_folder(weights),
+            variant=variant,
+            dtype=getattr(torch, precision),
+            use_safetensors=True,
+            local_files_only=True,
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{kind.__name__}: the weights at {weights.get('path') or weights.get('hub')} cannot "
+            f"be loaded ({str(error).splitlines()[0]}); run make check"
+        ) from None
+    for part in pipeline.components.values():
+        if isinstance(part, torch.nn.Module):
+            part.eval()
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline.to(pick_device(device))
+
+
+def fit_image(image: np.ndarray, width: int, height: int, fit: str) -> Image.Image:
+    """Return an image at exactly the size that a model wants.
+
+    Args:
+        image: uint8 RGB of shape (height, width, 3).
+        width: wanted width in pixels.
+        height: wanted height in pixels.
+        fit: ``crop`` keeps the aspect and cuts what sticks out, ``pad`` keeps it and adds black
+            bars, ``stretch`` does not keep it.
+    """
+    picture, size = Image.fromarray(image), (width, height)
+    if fit == "crop":
+        return ImageOps.fit(picture, size, Image.Resampling.BICUBIC)
+    if fit == "pad":
+        return ImageOps.pad(picture, size, Image.Resampling.BICUBIC)
+    if fit == "stretch":
+        return picture.resize(size, Image.Resampling.BICUBIC)
+    raise UserError(f"settings.fit is '{fit}'; it may be one of: {', '.join(FITS)}")
+
+
+def frames_of(output: Any) -> np.ndarray:
+    """Return a pipeline's only video (``output_type="np"``) as uint8 RGB.
+
+    Returns:
+        Shape (frames, height, width, 3).
+
+    Raises:
+        ValueError: a pixel is not a number, as when half precision overflows.
+    """
+    frames = np.asarray(output.frames[0], dtype=np.float32)
+    if not np.isfinite(frames).all():
+        raise ValueError("the model gave frames that are not numbers; try another precision")
+    return np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8)
+
+
+def seeded(seed: int) -> torch.Generator:
+    """Return a generator on the CPU, whose numbers are the same whatever the device."""
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def _find_folder(weights: Mapping[str, str]) -> str:
+    if "path" in weights:
+        if not Path(weights["path"]).is_dir():
+            raise OSError(f"the folder {weights['path']} is missing")
+        return str(weights["path"])
+    return snapshot_download(weights["hub"], revision=weights["revision"], local_files_only=True)

@@ -1,0 +1,79 @@
+"""Batches for metric learning: so many classes, so many pictures of each."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from scripts.common.identity import derived_seed
+
+
+class ClassBatches:
+    """Draws batches of a few pictures of many classes, each batch from its own number alone.
+
+    Each pass over the classes is a new permutation. Of a class, the first picture is any; the
+    others come from sources (generators, the source image) that the batch does not have of that
+    class yet, as far as there are any, and repeat only if the class has too few pictures. A run
+    can therefore begin at any batch, and several processes can share each batch.
+    """
+
+    def __init__(
+        self,
+        labels: np.ndarray,
+        sources: np.ndarray,
+        *,
+        batch_size: int,
+        instances: int,
+        stop: int,
+        seed: int,
+        start: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ):
+        """Set up the batches numbered from ``start`` to ``stop``.
+
+        Args:
+            labels: class of each picture, from 0 without gaps, shape (pictures,).
+            sources: source of each picture, shape (pictures,).
+            batch_size: pictures in a batch, over all processes; fewer if there are few classes.
+            instances: pictures of a class in a batch.
+            stop: number of the batch after the last.
+            seed: of all draws.
+            start: number of the first batch.
+            rank: number of this process, from 0.
+            ranks: number of processes.
+        """
+        order = np.argsort(labels, kind="stable")
+        self._pictures = np.split(order, np.cumsum(np.bincount(labels))[:-1])
+        self._sources = sources
+        self._per_batch = min(batch_size // instances, len(self._pictures))
+        self._instances, self._seed = instances, seed
+        self._numbers = range(start, stop)
+        self._rank, self._ranks = rank, ranks
+        self._pass: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for number in self._numbers:
+            random = np.random.default_rng(derived_seed(self._seed, "batch", number))
+            drawn = [self._draw(label, random) for label in self._classes(number)]
+            yield np.concatenate(drawn[self._rank :: self._ranks]).tolist()
+
+    def _classes(self, number: int) -> np.ndarray:
+        per_pass = len(self._pictures) // self._per_batch
+        pass_number, place = divmod(number, per_pass)
+        if self._pass[0] != pass_number:
+            random = np.random.default_rng(derived_seed(self._seed, "pass", pass_number))
+            self._pass = (pass_number, random.permutation(len(self._pictures)))
+        return self._pass[1][place * self._per_batch : (place + 1) * self._per_batch]
+
+    def _draw(self, label: int, random: np.random.Generator) -> np.ndarray:
+        pictures = random.permutation(self._pictures[label])
+        seen: dict[int, int] = {}
+        turns = []
+        for source in self._sources[pictures].tolist():
+            turns.append(seen.get(source, 0))
+            seen[source] = turns[-1] + 1
+        ordered = pictures[np.argsort(turns, kind="stable")]
+        return np.resize(ordered, self._instances)

@@ -1,0 +1,85 @@
+"""From pictures of any size to what a network takes: resize, crop, normalise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from scripts.common.errors import UserError
+
+NORMALISATIONS = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+}
+"""Mean and standard deviation of the channels, of values in [0, 1]."""
+
+_INTERPOLATIONS = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+}
+_RESIZES = ("squeeze", "crop")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a tracer wants its pictures.
+
+    Attributes:
+        image_size: side of the square that the network takes, in pixels.
+        resize: ``squeeze``: both sides to ``image_size``, whatever the shape (as the paper's
+            author does for every model); ``crop``: the shorter side to ``shorter_side``, then the
+            centre.
+        shorter_side: for ``crop``; ``image_size`` by default.
+        interpolation: ``bicubic`` or ``bilinear``, antialiased, as PIL does it.
+        normalisation: a name in ``NORMALISATIONS``.
+    """
+
+    image_size: int = 224
+    resize: str = "squeeze"
+    shorter_side: int | None = None
+    interpolation: str = "bicubic"
+    normalisation: str = "imagenet"
+
+    def __post_init__(self):
+        for key, known in (
+            ("resize", _RESIZES),
+            ("interpolation", tuple(_INTERPOLATIONS)),
+            ("normalisation", tuple(NORMALISATIONS)),
+        ):
+            if getattr(self, key) not in known:
+                raise UserError(
+                    f"config/tracers.yaml: '{key}' is {getattr(self, key)!r}; it may be one of: "
+                    f"{', '.join(known)}"
+                )
+
+    def to_square(self, image: np.ndarray) -> np.ndarray:
+        """Return a picture (uint8 RGB, any size) as uint8 (image_size, image_size, 3)."""
+        size, filter_ = self.image_size, _INTERPOLATIONS[self.interpolation]
+        picture = Image.fromarray(image)
+        if self.resize == "squeeze":
+            if picture.size == (size, size):
+                return image
+            return np.asarray(picture.resize((size, size), filter_))
+        side = self.shorter_side or size
+        scale = side / min(picture.size)
+        width, height = (max(size, round(scale * length)) for length in picture.size)
+        left, top = (width - size) // 2, (height - size) // 2
+        picture = picture.resize((width, height), filter_)
+        return np.asarray(picture.crop((left, top, left + size, top + size)))
+
+    def to_batch(self, images: Sequence[np.ndarray], device: torch.device) -> torch.Tensor:
+        """Return pictures as normalised float32 of shape (images, 3, image_size, image_size)."""
+        squares = np.stack([self.to_square(image) for image in images])
+        return self.normalise(torch.from_numpy(squares).to(device).permute(0, 3, 1, 2))
+
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return uint8 of shape (images, 3, height, width) as normalised float32."""
+        mean, deviation = (
+            torch.tensor(values, device=pixels.device).view(1, 3, 1, 1)
+            for values in NORMALISATIONS[self.normalisation]
+        )
+        return (pixels.float() / 255 - mean) / deviation

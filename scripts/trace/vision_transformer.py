@@ -1,0 +1,188 @@
+"""The Vision Transformer that is trained to trace (Supplement 16), and its tracer.
+
+It is timm's ``vit_*_patch*``/``deit_*`` (https://github.com/huggingface/pytorch-image-models,
+Apache-2.0) with the same names of tensors, so that timm's weights load as they are. It is written
+out here because importing timm costs every job five seconds.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from scripts.common.devices import pick_device
+from scripts.common.errors import UserError
+from scripts.trace.checkpoints import find_weights, load_exactly, read_state, rename_keys
+from scripts.trace.preprocessing import Preprocessing
+from scripts.trace.torch_tracer import TorchTracer
+
+ARCHITECTURES = {
+    "vit_base_patch16_224": {"patch": 16, "width": 768, "depth": 12, "heads": 12},
+    # For a demo on a CPU: a few hundred steps from random weights cannot teach a class token where
+    # things are, so its embedding is all patches' tokens.
+    "vit_tiny_patch16_64": {
+        "patch": 16,
+        "width": 64,
+        "depth": 3,
+        "heads": 2,
+        "pooling": "patches",
+    },
+}
+"""Networks by name; the first is ViT-Base (and DeiT-Base)."""
+
+
+class VisionTransformer(nn.Module):
+    """Maps pictures (batch, 3, side, side) to embeddings (batch, dimension)."""
+
+    def __init__(
+        self,
+        *,
+        image_size: int,
+        patch: int,
+        width: int,
+        depth: int,
+        heads: int,
+        pooling: str = "token",
+        drop_path: float = 0.0,
+    ):
+        """Build the network with random weights.
+
+        Args:
+            image_size: side of the pictures in pixels.
+            patch: side of a patch in pixels.
+            width: numbers per token.
+            depth: number of blocks.
+            heads: of the attention.
+            pooling: ``token``: the class token, as the paper's; ``patches``: the tokens of all
+                patches, one after the other.
+            drop_path: share of the residuals of the last block that training leaves out; it rises
+                to this from 0 at the first (stochastic depth).
+        """
+        super().__init__()
+        tokens = (image_size // patch) ** 2 + 1
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, patch, stride=patch)})
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, tokens, width))
+        rates = [drop_path * number / max(depth - 1, 1) for number in range(depth)]
+        self.blocks = nn.Sequential(*(_Block(width, heads, rate) for rate in rates))
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self._pooling = pooling
+        nn.init.trunc_normal_(self.pos_embed, std=0.02)
+        nn.init.normal_(self.cls_token, std=1e-6)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return one vector for each picture."""
+        patches = self.patch_embed["proj"](pixels).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
+        tokens = self.norm(self.blocks(tokens + self.pos_embed))
+        return tokens[:, 0] if self._pooling == "token" else tokens[:, 1:].flatten(1)
+
+
+def build_vision_transformer(
+    model: str, image_size: int, *, drop_path: float = 0.0, weights: Mapping[str, str] | None = None
+) -> VisionTransformer:
+    """Return a network of ``ARCHITECTURES``, with weights if any are given.
+
+    Args:
+        model: its name.
+        image_size: side of the pictures in pixels.
+        drop_path: see ``VisionTransformer``.
+        weights: of timm's network of the same shape; its classifier is left out.
+
+    Raises:
+        UserError: there is no such architecture, or the weights are missing or do not fit.
+    """
+    if model not in ARCHITECTURES:
+        raise UserError(
+            f"config/tracers.yaml: 'model' is {model!r}; it may be one of: "
+            f"{', '.join(ARCHITECTURES)}"
+        )
+    network = VisionTransformer(image_size=image_size, drop_path=drop_path, **ARCHITECTURES[model])
+    if weights:
+        path = find_weights(weights)
+        load_exactly(network, rename_keys(read_state(path), drop=[r"head\."]), path)
+    return network
+
+
+class VisionTransformerTracer(TorchTracer):
+    """Describes pictures by a Vision Transformer of this module; a Tracer."""
+
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None = None,
+        device: str = "cpu",
+        *,
+        model: str,
+        dimension: int,
+        image_size: int = 224,
+        interpolation: str = "bicubic",
+        normalisation: str = "imagenet",
+        batch_size: int = 64,
+        precision: str = "float32",
+    ):
+        """Build the network; for the other arguments see ``TorchTracer`` and ``Preprocessing``.
+
+        Args:
+            weights: as ``build_vision_transformer``.
+            device: ``cpu``, ``cuda`` or ``auto``.
+            model: a name in ``ARCHITECTURES``.
+            dimension: numbers that describe a picture.
+            image_size: side to which pictures are squeezed.
+            interpolation: of the resizing.
+            normalisation: of the channels.
+            batch_size: pictures per forward pass.
+            precision: of the forward pass.
+        """
+        network = build_vision_transformer(model, image_size, weights=weights)
+        super().__init__(
+            network.eval().to(pick_device(device)),
+            Preprocessing(image_size, interpolation=interpolation, normalisation=normalisation),
+            name=model,
+            dimension=dimension,
+            device=device,
+            batch_size=batch_size,
+            precision=precision,
+        )
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int, heads: int, drop_path: float):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.attn = _Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = nn.ModuleDict(
+            {"fc1": nn.Linear(width, 4 * width), "fc2": nn.Linear(4 * width, width)}
+        )
+        self._drop_path = drop_path
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        tokens = tokens + self._kept(self.attn(self.norm1(tokens)))
+        hidden = functional.gelu(self.mlp["fc1"](self.norm2(tokens)))
+        return tokens + self._kept(self.mlp["fc2"](hidden))
+
+    def _kept(self, residual: torch.Tensor) -> torch.Tensor:
+        if not self.training or not self._drop_path:
+            return residual
+        kept = torch.rand(len(residual), 1, 1, device=residual.device) >= self._drop_path
+        return residual * kept / (1 - self._drop_path)
+
+
+class _Attention(nn.Module):
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        self._heads = heads
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        batch, length, width = tokens.shape
+        qkv = self.qkv(tokens).reshape(batch, length, 3, self._heads, width // self._heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        return self.proj(mixed.transpose(1, 2).reshape(batch, length, width))

@@ -1,0 +1,199 @@
+"""Figures: what they draw, that nothing is cut off, and that the same data gives the same bytes."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from scripts.analyse import figure_style
+from scripts.analyse.plot_figure4 import plot_figure4
+from scripts.analyse.plot_figure5 import plot_figure5
+from scripts.analyse.plot_figure6 import plot_figure6
+from scripts.analyse.plot_funnel import in_words, plot_funnel, sum_up_steps
+from scripts.analyse.popularity import rank_names
+from scripts.analyse.radar import normalise_for_radar
+from scripts.common.errors import UserError
+from scripts.common.schemas.analyse import POPULARITY
+from scripts.common.tables import write_table
+from tests.analyse.tidy_metrics import (
+    BANNER,
+    GENERATORS,
+    entry,
+    paper_table,
+    slug,
+    write_summary,
+)
+
+TWO_COLOURS = {"subject_colour": "#0072B2", "direction_colour": "#D55E00", "width_in": 6.0}
+COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"]
+DIMENSIONS = [entry(slug(row["dimension"]), row["dimension"]) for row in paper_table("7")]
+FUNNEL_STYLE = {"kept_colour": "#0072B2", "rejected_colour": "#D9D9D9", "width_in": 6.0}
+FUNNEL = """# made up
+stage,step,part,unit,read,kept,rejected,reason,count
+curate,extract_messages,a,messages,10,6,4,not_a_bot,3
+curate,extract_messages,a,messages,10,6,4,no_video,1
+curate,extract_messages,b,messages,5,5,0,,0
+curate,fetch_videos,,videos,11,9,2,undecodable,2
+trace,match_queries,sscd pika,queries,0,0,0,,0
+"""
+
+
+@pytest.fixture
+def popularity(tmp_path):
+    """Two subjects that would be formulas and tags elsewhere, among others; few directions."""
+    subjects = ["$x^2$"] * 9 + ["<b>bold</b>"] * 7 + [f"subject {i}" for i in range(30)]
+    directions = ["move"] * 5 + ["zoom"] * 3 + ["walk"]
+    parts = [
+        rank_names(pd.Series(subjects)).assign(kind="subject"),
+        rank_names(pd.Series(directions)).assign(kind="direction"),
+    ]
+    path = tmp_path / "popularity.parquet"
+    write_table(pd.concat(parts)[POPULARITY.names], path, POPULARITY)
+    return path
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Keep figures open, so that a test can look at them."""
+    figures = []
+    save = figure_style.save_figure
+
+    def keep(figure, paths, banner):
+        figures.append(figure)
+        save(figure, paths, banner)
+
+    for module in (plot_figure4, plot_figure5, plot_figure6, plot_funnel):
+        monkeypatch.setitem(module.__globals__, "save_figure", keep)
+    yield figures
+    plt.close("all")
+
+
+def test_the_radar_s_scale_is_that_of_the_reference():
+    rows = [
+        row
+        for row in paper_table("7")
+        if row["dimension"] in ("Subject Consistency", "Dynamic Degree")
+    ]
+    values = np.array(
+        [[float(row[name]) for name in ("Pika", "SVD", "OpS", "IXL", "Cog")] for row in rows]
+    )
+    expected = [[0.8, 0.7188, 0.3313, 0.3, 0.7156], [0.3, 0.7247, 0.4869, 0.8, 0.4360]]
+    np.testing.assert_allclose(normalise_for_radar(values), expected, atol=5e-5)
+
+
+def test_equal_values_lie_in_the_middle_and_missing_ones_stay_missing():
+    values = np.array([[0.5, 0.5, 0.5], [0.1, np.nan, 0.2], [np.nan] * 3])
+    scaled = normalise_for_radar(values)
+    np.testing.assert_array_equal(scaled, [[0.55] * 3, [0.3, np.nan, 0.8], [np.nan] * 3])
+
+
+def test_figure_4_draws_the_top_as_bars(popularity, tmp_path, drawn):
+    counts = plot_figure4(
+        popularity, [tmp_path / "f.png"], top=25, style=TWO_COLOURS, banner=BANNER
+    )
+    above, below = drawn[0].axes
+    assert [bar.get_height() for bar in above.patches][:3] == [9, 7, 1]
+    assert [bar.get_height() for bar in below.patches] == [5, 3, 1]
+    assert len(above.patches) == 25 and above.patches[0].get_facecolor()[:3] == pytest.approx(
+        (0, 0x72 / 255, 0xB2 / 255)
+    )
+    assert [label.get_text() for label in above.get_xticklabels()][:2] == ["$x^2$", "<b>bold</b>"]
+    assert BANNER in [text.get_text() for text in drawn[0].texts]
+    assert (counts.kept, counts.rejected["beyond_the_top"]) == (28, 7)
+
+
+def test_figure_5_marks_where_a_half_is_reached(popularity, tmp_path, drawn):
+    plot_figure5(popularity, [tmp_path / "f.png"], style=TWO_COLOURS, banner="")
+    above, below = drawn[0].axes
+    assert above.lines[0].get_ydata()[-1] == 1.0
+    assert [text.get_text() for text in below.texts] == ["1 of 3: 56%", "2 of 3: 89%"]
+
+
+def test_figure_6_draws_one_closed_line_for_each_generator(tmp_path, drawn):
+    summary = write_summary(tmp_path / "summary.parquet")
+    plot_figure6(
+        summary,
+        [tmp_path / "f.png"],
+        generators=GENERATORS,
+        dimensions=DIMENSIONS,
+        style={"colours": COLOURS, "width_in": 6.0},
+        banner=BANNER,
+    )
+    chart = drawn[0].axes[0]
+    assert [line.get_label() for line in chart.lines] == [g["label"] for g in GENERATORS]
+    pika = chart.lines[0].get_ydata()
+    assert len(pika) == 11 and pika[0] == pika[-1] == pytest.approx(0.8)
+    assert {text.get_text().replace("\n", " ") for text in chart.texts} == {
+        dimension["label"] for dimension in DIMENSIONS
+    }
+
+
+def test_figure_6_says_what_it_needs(tmp_path):
+    summary = write_summary(tmp_path / "summary.parquet")
+    style = {"colours": COLOURS[:4], "width_in": 6.0}
+    with pytest.raises(UserError, match=r"figure6.colours has 4 colours for 5 generators"):
+        plot_figure6(
+            summary, [], generators=GENERATORS, dimensions=DIMENSIONS, style=style, banner=""
+        )
+    with pytest.raises(UserError, match=r"three dimensions or more .* not 2"):
+        plot_figure6(
+            summary, [], generators=GENERATORS, dimensions=DIMENSIONS[:2], style=style, banner=""
+        )
+
+
+def test_the_funnel_sums_up_the_parts_of_a_step(tmp_path, drawn):
+    (tmp_path / "funnel.csv").write_text(FUNNEL)
+    counts = plot_funnel(
+        tmp_path / "funnel.csv", [tmp_path / "f.png"], style=FUNNEL_STYLE, banner=""
+    )
+    texts = [text.get_text() for text in drawn[0].axes[0].texts]
+    assert "11 of 15 messages" in texts and "not a bot 3, no video 1" in texts
+    assert "0 of 0 queries" in texts
+    assert counts.kept == 3
+
+
+def test_reasons_beyond_the_third_are_summed_up():
+    assert (
+        in_words({"a_b": 4_000, "c": 3, "d": 2, "e": 1, "f": 1}) == "a b 4,000, c 3, d 2, others 2"
+    )
+    rows = pd.DataFrame(
+        [line.split(",") for line in FUNNEL.splitlines()[2:]],
+        columns=FUNNEL.splitlines()[1].split(","),
+    )
+    assert sum_up_steps(rows)[0]["reasons"] == {"not_a_bot": 3, "no_video": 1}
+
+
+def test_nothing_is_cut_off_and_bytes_repeat(popularity, tmp_path, monkeypatch):
+    """All texts lie within what is saved; a second drawing gives the same PNG and PDF."""
+    monkeypatch.setitem(figure_style.STYLE, "savefig.dpi", 50)
+    summary = write_summary(tmp_path / "summary.parquet")
+    (tmp_path / "funnel.csv").write_text(FUNNEL)
+    for turn in ("a", "b"):
+        files = {
+            name: [tmp_path / turn / f"{name}{form}" for form in (".png", ".pdf")]
+            for name in ("figure4", "figure5", "figure6", "funnel")
+        }
+        plot_figure4(popularity, files["figure4"], top=25, style=TWO_COLOURS, banner=BANNER)
+        plot_figure5(popularity, files["figure5"], style=TWO_COLOURS, banner=BANNER)
+        plot_figure6(
+            summary,
+            files["figure6"],
+            generators=GENERATORS,
+            dimensions=DIMENSIONS,
+            style={"colours": COLOURS, "width_in": 6.0},
+            banner=BANNER,
+        )
+        plot_funnel(tmp_path / "funnel.csv", files["funnel"], style=FUNNEL_STYLE, banner=BANNER)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+    for path in (tmp_path / "a").glob("*.png"):
+        pixels = plt.imread(path)[..., :3]
+        edge = np.concatenate(
+            [
+                pixels[:4].reshape(-1, 3),
+                pixels[-4:].reshape(-1, 3),
+                pixels[:, :4].reshape(-1, 3),
+                pixels[:, -4:].reshape(-1, 3),
+            ]
+        )
+        assert (edge == 1).all(), f"something touches the edge of {path.name}"

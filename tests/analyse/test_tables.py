@@ -1,0 +1,214 @@
+"""Tables from made-up tidy metrics: the paper's layout, rounding, and what is beside a number."""
+
+import pandas as pd
+import pytest
+
+from scripts.analyse.build_table3 import build_table3
+from scripts.analyse.build_table4 import build_table4
+from scripts.analyse.build_table5 import build_table5
+from scripts.analyse.build_table7 import build_table7
+from scripts.analyse.paper_table import mean_of, percent, percent_one_decimal
+from scripts.common.errors import UserError
+from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
+from scripts.common.tables import read_frame, write_table
+from tests.analyse.tidy_metrics import (
+    BANNER,
+    COLUMNS,
+    GENERATORS,
+    entry,
+    paper_table,
+    slug,
+    write_detection,
+    write_summary,
+    write_tracing,
+)
+
+FORMS = (".csv", ".md", ".tex", ".html")
+
+
+def faces(folder, name):
+    return [folder / f"{name}{form}" for form in FORMS]
+
+
+def read(path):
+    return pd.read_csv(path, comment="#", dtype=str, keep_default_na=False)
+
+
+def build_all(folder, banner=""):
+    """Build all tables from the paper's own numbers."""
+    detection = write_detection(folder / "detection.parquet")
+    tracing = write_tracing(folder / "tracing.parquet")
+    summary = write_summary(folder / "summary.parquet")
+    names = dict.fromkeys(
+        row["detector"] for row in paper_table("3") if row["detector"] != "Blind Guess"
+    )
+    build_table3(
+        detection,
+        faces(folder, "table3"),
+        generators=GENERATORS,
+        detectors=[entry(slug(name), name) for name in names],
+        banner=banner,
+    )
+    build_table4(
+        detection,
+        faces(folder, "table4"),
+        generators=GENERATORS,
+        videomae=entry("videomae_base", "VideoMAE"),
+        banner=banner,
+    )
+    methods = [row for row in paper_table("5") if row["group"] != "Ours"]
+    build_table5(
+        tracing,
+        faces(folder, "table5"),
+        generators=GENERATORS,
+        tracers=[entry(slug(row["method"]), row["method"], group=row["group"]) for row in methods],
+        cosface=entry("vit_base"),
+        banner=banner,
+    )
+    build_table7(
+        summary,
+        faces(folder, "table7"),
+        generators=GENERATORS,
+        dimensions=[entry(slug(row["dimension"]), row["dimension"]) for row in paper_table("7")],
+        banner=banner,
+    )
+
+
+@pytest.mark.parametrize("number", ["3", "4", "5", "7"])
+def test_the_paper_s_numbers_come_out_as_it_prints_them(tmp_path, number):
+    """Rows, columns, grouping, order and rounding; averages to the last digit that is rounded."""
+    build_all(tmp_path)
+    ours, theirs = read(tmp_path / f"table{number}.csv"), paper_table(number)
+    keys = [name for name in theirs[0] if name not in {*COLUMNS.values(), "Avg."}]
+    assert list(ours.columns[: len(keys)]) == keys
+    assert ours[keys].to_dict("records") == [{key: row[key] for key in keys} for row in theirs]
+    for generator, column in COLUMNS.items():
+        assert ours[generator].tolist() == [row[column] for row in theirs]
+    if "Avg." in theirs[0]:
+        # The paper's averages are of numbers that it had not rounded.
+        difference = ours["average"].astype(float) - [float(row["Avg."]) for row in theirs]
+        assert difference.abs().max() < 0.11
+
+
+def test_each_number_says_on_how_many_items_it_stands(tmp_path):
+    build_all(tmp_path)
+    table3 = read(tmp_path / "table3.csv")
+    guess = table3[table3["detector"] == "Blind Guess"]
+    assert (guess["items_pika"] == "").all() and (guess["pika"] == "50.0").all()
+    assert (table3.drop(guess.index)["items_svd"] == "2000").all()
+    assert (read(tmp_path / "table5.csv")["items_cogvideox"] == "50000").all()
+    assert "50,000" in (tmp_path / "table5.md").read_text()
+    assert "1,010,000 references" in (tmp_path / "table5.html").read_text()
+
+
+def test_every_face_has_the_banner_and_names_stand_ins(tmp_path):
+    summary = write_summary(tmp_path / "summary.parquet")
+    build_table7(
+        summary,
+        faces(tmp_path, "table7"),
+        generators=[GENERATORS[0], entry("svd", "Sway & co", embedded=True)],
+        dimensions=[entry("dover", "DOVER <b>", embedded=True), entry("dynamic_degree")],
+        banner=BANNER,
+    )
+    csv, md, tex, html = (path.read_text() for path in faces(tmp_path, "table7"))
+    assert csv.startswith(f"# {BANNER}\n")
+    assert f"**{BANNER}**" in md
+    assert rf"\textbf{{{BANNER.replace('%', chr(92) + '%')}}}" in tex
+    assert f'<p class="banner">{BANNER}</p>' in html
+    table = read(tmp_path / "table7.csv")
+    assert table["embedded"].tolist() == ["true", "false"]
+    assert table["entry"].tolist() == ["dover", "dynamic_degree"]
+    for face in (md, tex, html):
+        assert "dover (embedded)" in face
+    assert "stand-ins: Sway &amp; co." in html and "stand-ins: Sway \\& co." in tex
+    assert "DOVER &lt;b&gt;" in html and r"DOVER \<b\>" in md
+
+
+def test_without_a_banner_there_is_none(tmp_path):
+    build_all(tmp_path)
+    assert not (tmp_path / "table3.csv").read_text().startswith("#")
+    assert "banner" not in (tmp_path / "table3.html").read_text().split("</style>")[1]
+    assert "Backend" not in (tmp_path / "table3.md").read_text()
+
+
+def test_a_group_is_named_once_and_keeps_its_tracers_together(tmp_path):
+    tracing = write_tracing(tmp_path / "tracing.parquet")
+    build_table5(
+        tracing,
+        faces(tmp_path, "table5"),
+        generators=GENERATORS,
+        tracers=[
+            entry("sscd", "SSCD", group="Copies"),
+            entry("vit_b", "ViT-B", group="Supervised"),
+            entry("bot", "BoT", group="Copies"),
+            entry("clip", "CLIP"),
+        ],
+        cosface=entry("vit_tiny", embedded=True),
+        banner="",
+    )
+    table = read(tmp_path / "table5.csv")
+    assert table["method"].tolist() == [
+        "SSCD", "BoT", "ViT-B", "CLIP", "Same Domain", "Cross Domain"
+    ]  # fmt: skip
+    assert table["embedded"].tolist() == ["false"] * 4 + ["true"] * 2
+    assert (tmp_path / "table5.md").read_text().count("Copies") == 1
+
+
+def test_a_number_that_is_undefined_is_a_dash_and_has_no_average(tmp_path):
+    summary = write_summary(tmp_path / "summary.parquet", missing=("dover", "svd"))
+    counts = build_table7(
+        summary,
+        faces(tmp_path, "table7"),
+        generators=GENERATORS,
+        dimensions=[entry("dover", "DOVER")],
+        banner="",
+    )
+    assert read(tmp_path / "table7.csv")["svd"].tolist() == [""]
+    assert "| DOVER | 0.713 | – |" in (tmp_path / "table7.md").read_text()
+    assert (counts.kept, dict(counts.rejected)) == (4, {"no_value": 1})
+    assert mean_of([0.5, None]) is None and mean_of([0.25, 0.75]) == 0.5
+
+
+def test_a_number_that_was_never_measured_is_an_error(tmp_path):
+    summary = write_summary(tmp_path / "summary.parquet")
+    table = read_frame(summary)
+    write_table(table[table["generator"] != "svd"], summary, EVALUATION_SUMMARY)
+    with pytest.raises(UserError, match=r"summary.parquet has no mean of 'dover' for 'svd'"):
+        build_table7(
+            summary,
+            faces(tmp_path, "table7"),
+            generators=GENERATORS,
+            dimensions=[entry("dover")],
+            banner="",
+        )
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [
+        (0.0871, "8.71"),
+        (0.0074, "0.74"),
+        (0.09994, "9.99"),
+        (0.09996, "10.0"),
+        (0.1, "10.0"),
+        (1, "100.0"),
+        (0, "0.00"),
+    ],
+)
+def test_percentages_below_ten_have_two_decimals(share, shown):
+    assert percent(share) == shown
+
+
+def test_percentages_of_tables_3_and_4_have_one_decimal():
+    assert percent_one_decimal(1 / 3) == "33.3" and percent_one_decimal(0.0512) == "5.1"
+
+
+def test_the_same_numbers_give_the_same_bytes(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    for folder in ("a", "b"):
+        build_all(tmp_path / folder, banner=BANNER)
+    for number in "3457":
+        for form in FORMS:
+            name = f"table{number}{form}"
+            assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

@@ -1,0 +1,84 @@
+"""Made-up tidy metrics, with the paper's numbers in them where the paper has them."""
+
+import csv
+from pathlib import Path
+
+from scripts.common.code import ROOT
+from scripts.common.schemas.detect import METRICS as DETECTION
+from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
+from scripts.common.schemas.trace import METRICS as TRACING
+from scripts.common.schemas.trace import MUAP, RECALL_AT_1
+from scripts.common.tables import write_table
+
+BANNER = "DEMO: made up; 100% not results"
+COLUMNS = {"pika": "Pika", "svd": "SVD", "opensora": "OpS", "i2vgenxl": "IXL", "cogvideox": "Cog"}
+GENERATORS = [{"entry": name, "label": label, "embedded": False} for name, label in COLUMNS.items()]
+
+
+def paper_table(number: str) -> list[dict[str, str]]:
+    """Return the rows of one of the paper's tables."""
+    with open(ROOT / "config" / "paper" / f"table{number}.csv", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def entry(name: str, label: str | None = None, embedded: bool = False, **more) -> dict:
+    """Return what a rule says of an entry of a sheet."""
+    return {"entry": name, "label": label or name, "embedded": embedded, **more}
+
+
+def slug(label: str) -> str:
+    """Return an entry's name for a label of the paper."""
+    return label.lower().replace(" ", "_").replace("-", "_")
+
+
+def write_detection(path: Path, items: int = 2000) -> Path:
+    """Write detection metrics with the numbers of Tables 3 and 4."""
+    rows = []
+    for number, key in (("3", "detector"), ("4", "setting")):
+        for row in paper_table(number):
+            if row[key] == "Blind Guess":
+                continue
+            for generator, column in COLUMNS.items():
+                rows.append(
+                    {
+                        "table": f"table{number}",
+                        "setting": slug(row[key]),
+                        "generator": generator,
+                        "metric": row["metric"],
+                        "value": float(row[column]) / 100,
+                        "items": items,
+                        "rejected": 0,
+                    }
+                )
+    write_table(rows, path, DETECTION)
+    return path
+
+
+def write_tracing(path: Path) -> Path:
+    """Write tracing metrics with the numbers of Table 5, and another metric beside them."""
+    rows = []
+    for row in paper_table("5"):
+        ours = row["group"] == "Ours"
+        tracer = ("cosface_" if ours else "") + slug(row["method"])
+        for generator, column in COLUMNS.items():
+            common = {"tracer": tracer, "generator": generator, "queries": 50_000}
+            common |= {"references": 1_010_000, "positives": 10_000, "rejected": 3}
+            rows.append(common | {"metric": MUAP, "value": float(row[column]) / 100})
+            rows.append(common | {"metric": RECALL_AT_1, "value": 0.5})
+    write_table(rows, path, TRACING)
+    return path
+
+
+def write_summary(path: Path, missing: tuple[str, str] | None = None) -> Path:
+    """Write the means of Table 7; ``missing`` (dimension, generator) has no number."""
+    rows = []
+    for row in paper_table("7"):
+        for generator, column in COLUMNS.items():
+            name = slug(row["dimension"])
+            value = None if (name, generator) == missing else float(row[column])
+            rows.append(
+                {"dimension": name, "generator": generator, "metric": "mean", "value": value}
+                | {"items": 10_000, "rejected": 0, "remarked": 0}
+            )
+    write_table(rows, path, EVALUATION_SUMMARY)
+    return path

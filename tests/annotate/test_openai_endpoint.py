@@ -1,0 +1,214 @@
+"""The paper's annotators behind an endpoint, against a local server that misbehaves."""
+
+import numpy as np
+import pytest
+
+from scripts.annotate.openai_text import (
+    DIRECTION_INSTRUCTION,
+    OpenAIDirection,
+    OpenAIEmbedding,
+    OpenAISubject,
+    parse_subject,
+    parse_verbs,
+)
+from scripts.annotate.shard_annotation import Rejection
+from scripts.annotate.tag_directions import tag_directions
+from scripts.common.errors import UserError
+from scripts.common.identity import prompt_uuid
+from scripts.common.schemas.annotate import DIRECTION
+from scripts.common.tables import read_table
+from tests.annotate.made_up import write_images, write_prompts
+from tests.annotate.openai_server import OpenAIServer, completion
+
+AT_ONCE = {"retry-after-ms": "1"}
+BUSY = (429, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, AT_ONCE)
+DOWN = (500, {"error": {"message": "down"}}, AT_ONCE)
+REFUSED, MALFORMED = Rejection("refused"), Rejection("malformed_answer")
+FAILED = Rejection("service_failed")
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "made-up-key")
+    with OpenAIServer() as server:
+        yield server
+
+
+def embedding(server, **settings):
+    settings = {"base_url": server.base_url, "dimension": 3, "max_retries": 2} | settings
+    return OpenAIEmbedding({"api": "text-embedding-3-large"}, **settings)
+
+
+def tagger(kind, server, **settings):
+    settings = {"base_url": server.base_url, "max_retries": 2, "workers": 1} | settings
+    return kind({"api": "gpt-4o-2024-08-06"}, **settings)
+
+
+def test_embeddings_come_in_the_order_of_the_texts_and_of_length_1(server):
+    texts = ["a", "a cat", "an astronaut"]
+    vectors = np.stack(embedding(server).embed(texts))
+    expected = np.array([[len(text), 3, 4] for text in texts], np.float32)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    assert np.allclose(vectors, expected, atol=1e-6)
+    path, body = server.requests[0]
+    assert (path, body["model"]) == ("/v1/embeddings", "text-embedding-3-large")
+    assert server.keys == {"Bearer made-up-key"}
+
+
+def test_a_busy_or_broken_server_is_asked_again(server):
+    server.faults = [BUSY, DOWN]
+    assert len(embedding(server).embed(["a cat"])) == 1
+    assert len(server.requests) == 3
+
+
+def test_half_a_batch_leaves_the_other_half_rejected(server):
+    item = {"object": "embedding", "index": 1, "embedding": [0.0, 3.0, 4.0]}
+    server.faults = [(200, {"object": "list", "model": "m", "data": [item]})]
+    missing, found = embedding(server).embed(["a", "b"])
+    assert missing == MALFORMED
+    assert np.allclose(found, [0, 0.6, 0.8])
+
+
+@pytest.mark.parametrize("body", ["no json", "{}", '{"data": null}', '{"data": [{"index": 0}]}'])
+def test_nonsense_instead_of_embeddings_is_a_malformed_answer(server, body):
+    server.faults = [(200, body)]
+    assert embedding(server).embed(["a", "b"]) == [MALFORMED, MALFORMED]
+
+
+def test_vectors_of_another_length_are_malformed(server):
+    assert embedding(server, dimension=5).embed(["a"]) == [MALFORMED]
+
+
+def test_a_refused_text_does_not_take_its_batch_along(server):
+    server.refused = "far too long"
+    found = embedding(server).embed(["a", "b", "far too long", "d", "e"])
+    assert [isinstance(item, Rejection) for item in found] == [False, False, True, False, False]
+    assert found[2] == REFUSED
+
+
+def test_the_directions_prompt_is_the_papers(server):
+    server.answer = lambda text: "Walk, zoom in, walk."
+    assert tagger(OpenAIDirection, server).tag(["a cat walks, zoom in"]) == [["walk", "zoom in"]]
+    (_, body), *_ = server.requests
+    assert body["messages"] == [
+        {"role": "system", "content": DIRECTION_INSTRUCTION},
+        {"role": "user", "content": "a cat walks, zoom in"},
+    ]
+    assert body["temperature"] == 0
+    assert DIRECTION_INSTRUCTION == (
+        "Extract verbs in a given sentence, return their base form, separated by commas, and do "
+        "not return anything else. If there is no verb, please return ' '."
+    )
+
+
+def test_answers_keep_the_order_of_the_texts(server):
+    server.answer = lambda text: text.split()[-1]
+    texts = [f"a prompt about {name}" for name in ("cats", "dogs", "fish", "birds", "snow")]
+    found = tagger(OpenAISubject, server, workers=4).tag(texts)
+    assert found == ["Cats", "Dogs", "Fish", "Birds", "Snow"]
+
+
+def test_each_bad_answer_has_its_reason_and_the_others_are_kept(server):
+    server.faults = [
+        (200, "no json"),
+        (200, completion(None)),
+        (200, completion(None, refusal="I cannot")),
+        (200, {"choices": []}),
+        (400, {"error": {"message": "no", "code": "content_policy"}}),
+    ]
+    server.answer = lambda text: "walk"
+    found = tagger(OpenAIDirection, server).tag(list("abcdef"))
+    assert found == [MALFORMED, MALFORMED, REFUSED, MALFORMED, REFUSED, ["walk"]]
+
+
+def test_an_item_on_which_the_server_fails_is_rejected_alone(server):
+    server.faults = [DOWN, DOWN, DOWN]
+    server.answer = lambda text: "walk"
+    assert tagger(OpenAIDirection, server).tag(["a", "b"]) == [FAILED, ["walk"]]
+
+
+def test_a_server_that_is_down_ends_the_job_with_one_sentence(server):
+    server.faults = [DOWN] * 6
+    with pytest.raises(UserError, match=r"failed on all 2 items .* run again later"):
+        tagger(OpenAIDirection, server).tag(["a", "b"])
+    gone = {"base_url": "http://127.0.0.1:9/v1", "max_retries": 0}
+    with pytest.raises(UserError, match="failed on all 1 items"):
+        OpenAISubject({"api": "gpt-4o"}, **gone).tag(["a"])
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (401, "invalid_api_key", "refuses to work for model 'gpt-4o-2024-08-06'"),
+        (404, "model_not_found", "correct the entry or its key"),
+        (429, "insufficient_quota", "no quota left"),
+    ],
+)
+def test_what_trying_again_cannot_mend_is_a_clear_error(server, status, code, words):
+    server.faults = [(status, {"error": {"message": "no", "code": code}}, AT_ONCE)] * 3
+    with pytest.raises(UserError, match=words):
+        tagger(OpenAISubject, server).tag(["a"])
+
+
+def test_a_missing_key_is_found_before_anything_is_sent(server, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(UserError, match="OPENAI_API_KEY is not set"):
+        tagger(OpenAISubject, server)
+    assert tagger(OpenAISubject, server, key_variable=None).tag(["cat"]) == ["Cat"]
+
+
+def test_a_killed_run_sends_nothing_twice(server, tmp_path):
+    texts = ["a cat walks", "a dog runs", "a fish swims"]
+    write_prompts(tmp_path / "prompts.parquet", texts)
+    _, index = write_images(tmp_path, "00000", texts)
+    entry = {
+        "name": "gpt_4o_direction",
+        "backend": "scripts.annotate.openai_text:OpenAIDirection",
+        "weights": {"api": "gpt-4o-2024-08-06"},
+        "settings": {"base_url": server.base_url, "max_retries": 0, "workers": 1},
+    }
+    paths = (tmp_path / "prompts.parquet", index, tmp_path / "direction" / "00000.parquet")
+    settings = {"entry": entry, "batch_size": 1, "ledger_root": tmp_path / "ledger"}
+    server.answer = lambda text: "walk"
+    server.faults = [(200, completion("walk")), DOWN]
+    with pytest.raises(UserError, match="what is finished is kept"):
+        tag_directions(*paths, **settings)
+    counts = tag_directions(*paths, **settings)
+    assert counts.kept == 3
+    asked = [body["messages"][-1]["content"] for _, body in server.requests]
+    order = sorted(texts, key=prompt_uuid)
+    assert asked == [*order[:2], *order[1:]]
+    rows = read_table(paths[2], DIRECTION).to_pylist()
+    assert [row["verbs"] for row in rows] == [["walk"]] * 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "verbs"),
+    [
+        ("walk", ["walk"]),
+        ("Walk, run ,walk.", ["walk", "run"]),
+        ("' '", []),
+        (" ", []),
+        ("zoom in, turn", ["zoom in", "turn"]),
+        ("The verbs are: walk", MALFORMED),
+        ("walk\nrun", MALFORMED),
+        ("1, 2", MALFORMED),
+        ("I am sorry but I cannot help with that", MALFORMED),
+    ],
+)
+def test_only_verbs_between_commas_are_an_answer(answer, verbs):
+    assert parse_verbs(answer) == verbs
+
+
+@pytest.mark.parametrize(
+    ("answer", "subject"),
+    [
+        ("Dragon", "Dragon"),
+        ("'dragon creature'.", "Dragon creature"),
+        ("' '", ""),
+        ("The subject of this prompt is a large dragon", MALFORMED),
+        ("Dragon\nCat", MALFORMED),
+    ],
+)
+def test_only_a_name_is_a_subject(answer, subject):
+    assert parse_subject(answer) == subject

@@ -1,0 +1,140 @@
+"""Merging variants of a subject: properties, scikit-learn as reference, and real names."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scripts.annotate import subject_clusters
+from scripts.annotate.merge_subjects import merge_subjects
+from scripts.annotate.subject_clusters import density_clusters, find_names
+from scripts.common.schemas.annotate import SUBJECT, SUBJECTS
+from scripts.common.tables import read_table, write_table
+from tests.annotate.scripted_backends import asked
+
+MINILM = {"name": "all_minilm_l6_v2", "backend": "scripts.annotate.minilm:MiniLM"}
+
+
+def unit_vectors(number, seed, dimension=3):
+    vectors = np.random.default_rng(seed).normal(size=(number, dimension)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def distances(vectors):
+    return np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
+
+
+@given(st.integers(0, 60), st.integers(0, 10_000), st.floats(0.05, 1.3), st.integers(2, 4))
+@settings(max_examples=60, deadline=None)
+def test_every_variant_is_near_its_name_and_no_name_is_rarer(number, seed, epsilon, smallest):
+    vectors = unit_vectors(number, seed)
+    counts = np.random.default_rng(seed).integers(1, 9, number)
+    names = find_names(vectors, counts, min_cluster_size=smallest, epsilon=epsilon)
+    assert (names[names] == names).all()
+    apart = np.linalg.norm(vectors - vectors[names], axis=1)
+    assert (apart <= epsilon + 1e-3).all()
+    assert (counts[names] >= counts).all()
+    sizes = np.bincount(names, minlength=number)[names]
+    assert ((sizes == 1) | (sizes >= smallest)).all()
+
+
+@given(st.integers(1, 60), st.integers(0, 10_000), st.floats(0.05, 1.3))
+@settings(max_examples=60, deadline=None)
+def test_a_lone_variant_is_near_no_more_frequent_name(number, seed, epsilon):
+    vectors = unit_vectors(number, seed)
+    counts = np.random.default_rng(seed).permutation(number) + 1  # no ties
+    names = find_names(vectors, counts, min_cluster_size=2, epsilon=epsilon)
+    near = distances(vectors) < epsilon - 1e-3
+    for variant in np.flatnonzero(names == np.arange(number)):
+        better = (names == np.arange(number)) & (counts > counts[variant])
+        assert not (near[variant] & better).any()
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 0.3, 0.6])
+def test_the_clusters_are_those_of_scikit_learns_hdbscan(epsilon, monkeypatch):
+    cluster = pytest.importorskip("sklearn.cluster")
+    vectors = unit_vectors(150, seed=3)
+    model = cluster.HDBSCAN(min_cluster_size=2, min_samples=1, copy=True).fit(vectors.astype(float))
+    labels = model.dbscan_clustering(epsilon, min_cluster_size=2)
+    expected = {frozenset(np.flatnonzero(labels == label)) for label in set(labels) - {-1}}
+    monkeypatch.setattr(subject_clusters, "_BLOCK", 32)  # several blocks
+    found = {frozenset(rows) for rows in density_clusters(vectors, epsilon) if len(rows) > 1}
+    assert found == expected
+    assert expected
+
+
+def test_the_names_do_not_depend_on_the_blocks(monkeypatch):
+    vectors, counts = unit_vectors(200, seed=5), np.random.default_rng(5).integers(1, 20, 200)
+    whole = find_names(vectors, counts, min_cluster_size=2, epsilon=0.3)
+    monkeypatch.setattr(subject_clusters, "_BLOCK", 7)
+    assert (find_names(vectors, counts, min_cluster_size=2, epsilon=0.3) == whole).all()
+
+
+def test_a_chain_is_taken_apart():
+    angles = np.array([0.0, 0.5, 1.0, 1.5])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    assert len(density_clusters(vectors, 0.6)) == 1
+    names = find_names(vectors, np.array([9, 1, 1, 1]), min_cluster_size=2, epsilon=0.6)
+    assert names.tolist() == [0, 0, 2, 2]
+
+
+def write_subjects(path, counts):
+    rows = [
+        {"uuid": f"{variant}-{number}", "subject": variant, "status": "ok", "backend": "made_up"}
+        for variant, count in counts.items()
+        for number in range(count)
+    ]
+    rows.append({"uuid": "none", "subject": None, "status": "ok", "backend": "made_up"})
+    write_table(rows, path, SUBJECT)
+    return path
+
+
+def merged(tmp_path, counts, **settings):
+    annotations = [write_subjects(tmp_path / "00000.parquet", counts)]
+    output = tmp_path / "subjects.parquet"
+    settings = {"entry": MINILM, "min_cluster_size": 2, "epsilon": 0.7, "batch_size": 64} | settings
+    found = merge_subjects(annotations, output, ledger_root=tmp_path / "ledger", **settings)
+    assert (found.read, found.lost) == (len(counts), 0)
+    return {row["variant"]: row for row in read_table(output, SUBJECTS).to_pylist()}
+
+
+def test_variants_of_one_subject_become_one(tmp_path):
+    variants = ["astronaut", "astronauts", "an astronaut", "astronaut, space", "Dragon"]
+    variants += ["Dragons", "Dragon, creature", "Dragon creature", "cat", "dog", "spaceship"]
+    rows = merged(tmp_path, {variant: 11 - rank for rank, variant in enumerate(variants)})
+    subjects = {variant: row["subject"] for variant, row in rows.items()}
+    assert {name for variant, name in subjects.items() if "astronaut" in variant} == {"astronaut"}
+    assert {name for variant, name in subjects.items() if "Dragon" in variant} == {"Dragon"}
+    for lone in ("cat", "dog", "spaceship"):
+        assert subjects[lone] == lone
+        assert rows[lone]["cluster"] == -1
+    assert rows["astronauts"]["cluster"] == 0
+    assert rows["Dragons"] == {
+        "variant": "Dragons",
+        "subject": "Dragon",
+        "count": 6,
+        "cluster": 1,
+    }
+
+
+def test_the_most_frequent_spelling_is_the_name(tmp_path):
+    rows = merged(tmp_path, {"astronaut": 2, "Astronauts": 5, "cat": 1})
+    assert rows["astronaut"]["subject"] == rows["Astronauts"]["subject"] == "Astronauts"
+
+
+def test_no_subject_at_all_gives_an_empty_table(tmp_path):
+    assert merged(tmp_path, {}) == {}
+
+
+def test_new_variants_alone_are_embedded_and_one_without_a_vector_stays_alone(tmp_path):
+    record = tmp_path / "record"
+    entry = {
+        "name": "scripted",
+        "backend": "tests.annotate.scripted_backends:Scripted",
+        "settings": {"record": str(record), "dimension": 64},
+    }
+    rows = merged(tmp_path, {"cat": 2, "refuse": 1, "refuse too": 1}, entry=entry)
+    assert rows["refuse"]["cluster"] == rows["refuse too"]["cluster"] == -1
+    record.unlink()
+    merged(tmp_path, {"cat": 2, "horse": 1}, entry=entry)
+    assert asked(record) == ["loaded", "horse"]

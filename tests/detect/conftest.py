@@ -1,0 +1,20 @@
+"""Sources that the tests of this stage share."""
+
+import pytest
+import torch
+
+from scripts.detect.tip_id import SourceFiles
+from tests.detect.made_up_sources import LABELS, make_source
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Two cores are shared by many."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory) -> dict[str, SourceFiles]:
+    """All sources, with 9 training and 4 test videos each."""
+    folder = tmp_path_factory.mktemp("sources")
+    return {name: make_source(folder, name, train=9, test=4) for name in LABELS}

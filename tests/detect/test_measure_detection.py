@@ -1,0 +1,133 @@
+"""Metrics of detectors and classifiers on balanced test sets."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scripts.common.identity import item_uuid
+from scripts.common.schemas.detect import CLASS_SCORES, CLASSES, FRAME_SCORES, METRICS
+from scripts.common.tables import read_frame, write_table
+from scripts.detect.measure_detection import balanced, measure_detection
+from scripts.detect.metrics import binary_measures, class_measures
+
+
+def frame_rows(source, scores):
+    """Return rows of ``FRAME_SCORES``; a score of None is of a rejected video."""
+    return [
+        {
+            "uuid": item_uuid(source, str(number)),
+            "score": score,
+            "status": "rejected" if score is None else "ok",
+            "reason": "undecodable" if score is None else None,
+        }
+        for number, score in enumerate(scores)
+    ]
+
+
+def write_frames(folder, detector, **scores):
+    """Write score tables of several sources, and return where they are."""
+    paths = {}
+    for source, values in scores.items():
+        path = folder / detector / f"{source}.parquet"
+        write_table(frame_rows(source, values), path, FRAME_SCORES)
+        paths[detector, source] = path
+    return paths
+
+
+def write_classes(path, sizes, seed=0, rejected=0):
+    """Write a table of random class scores with so many videos of each class."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for name, size in zip(CLASSES, sizes, strict=True):
+        for number in range(size + rejected):
+            row = {"uuid": item_uuid(name, str(number)), "source": f"from_{name}", "label": name}
+            row |= {"status": "ok", "reason": None}
+            row |= {f"p_{k}": p for k, p in zip(CLASSES, rng.dirichlet((1, 1, 1)), strict=True)}
+            if number >= size:
+                row |= {f"p_{k}": None for k in CLASSES}
+                row |= {"status": "rejected", "reason": "no_frames"}
+            rows.append(row)
+    write_table(rows, path, CLASS_SCORES, sort_by=["source", "uuid"])
+    return path
+
+
+def measure(tmp_path, frames, classes, generators=("pika",), real=("camera",), most=100):
+    """Run the rule's function and return its table."""
+    counts = measure_detection(
+        frames,
+        classes,
+        tmp_path / "metrics.parquet",
+        generators=generators,
+        real_sources=real,
+        max_per_class=most,
+        seed=5,
+    )
+    return read_frame(tmp_path / "metrics.parquet", METRICS), counts
+
+
+def value(metrics, **keys):
+    """Return the one row of a table with these keys."""
+    rows = metrics.query(" and ".join(f"{key} == {wanted!r}" for key, wanted in keys.items()))
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_all_scores_count_where_the_classes_are_of_one_size(tmp_path):
+    real, fake = [0.1, 0.7, 0.4, 0.2], [0.9, 0.3, 0.6, 0.8]
+    frames = write_frames(tmp_path, "spectrum", camera=real, pika=fake)
+    table, counts = measure(tmp_path, frames, {})
+    expected = binary_measures(real, fake)
+    accuracy = value(table, setting="spectrum", generator="pika", metric="accuracy")
+    assert accuracy["value"] == expected.accuracy == 0.75
+    assert accuracy["items"] == 8 and accuracy["rejected"] == 0
+    precision = value(table, table="table3", metric="mAP")["value"]
+    assert precision == pytest.approx(expected.mean_average_precision)
+    assert counts.sentence() == "read 8 = kept 8 + rejected 0"
+
+
+def test_the_larger_class_is_sampled_down_and_rejected_videos_are_told(tmp_path):
+    real = [0.1] * 50 + [0.9] * 50
+    frames = write_frames(tmp_path, "a", camera=real, phone=real, pika=[0.8] * 6 + [None] * 2)
+    table, counts = measure(tmp_path, frames, {}, real=("camera", "phone"))
+    accuracy = value(table, metric="accuracy")
+    assert accuracy["items"] == 12 and accuracy["rejected"] == 2
+    assert counts.rejected == {"undecodable": 2}
+    table, _ = measure(tmp_path, frames, {}, real=("camera", "phone"), most=3)
+    assert set(table["items"]) == {6}
+
+
+def test_a_generator_without_scores_has_no_value(tmp_path):
+    frames = write_frames(tmp_path, "a", camera=[0.3], pika=[None])
+    table, _ = measure(tmp_path, frames, {})
+    assert table["value"].isna().all() and set(table["items"]) == {0}
+
+
+def test_classes_are_measured_as_the_metrics_say(tmp_path):
+    path = write_classes(tmp_path / "same_domain" / "pika.parquet", (5, 5, 5))
+    table, _ = measure(tmp_path, {}, {("same_domain", "pika"): path})
+    rows = read_frame(path, CLASS_SCORES)
+    outputs = rows[[f"p_{name}" for name in CLASSES]].to_numpy()
+    expected = class_measures(outputs, rows["label"].map(CLASSES.index).to_numpy())
+    accuracy = value(table, table="table4", setting="same_domain", metric="accuracy")
+    assert accuracy["value"] == pytest.approx(expected.accuracy)
+    assert accuracy["items"] == 15
+    precision = value(table, metric="mAP")["value"]
+    assert precision == pytest.approx(expected.mean_average_precision)
+
+
+def test_classes_are_balanced_by_the_smallest(tmp_path):
+    path = write_classes(tmp_path / "pika.parquet", (9, 4, 12), rejected=1)
+    table, counts = measure(tmp_path, {}, {("cross_domain", "pika"): path})
+    assert set(table["items"]) == {12} and set(table["rejected"]) == {3}
+    assert counts.read == 28
+
+
+def test_the_choice_depends_on_the_item_alone():
+    rows = pd.DataFrame(frame_rows("camera", np.linspace(0, 1, 40))).assign(source="camera")
+    few = pd.DataFrame(frame_rows("pika", [0.5] * 6)).assign(source="pika")
+    shuffled = rows.sample(frac=1, random_state=1)
+    one, other = (balanced([table, few], 100, seed=3)[0] for table in (rows, shuffled))
+    assert list(one["uuid"]) == list(other["uuid"]) and len(one) == 6
+    fewer = balanced([rows.drop(rows.index[rows["uuid"] == one["uuid"].iloc[0]]), few], 100, 3)[0]
+    assert set(one["uuid"][1:]) < set(fewer["uuid"])
+    assert list(balanced([rows, few], 100, seed=4)[0]["uuid"]) != list(one["uuid"])

@@ -1,0 +1,331 @@
+"""Training a tiny VideoMAE: it learns, it is the same twice, it resumes after a kill."""
+
+import csv
+import multiprocessing
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+from transformers import (
+    VideoMAEConfig,
+    VideoMAEForPreTraining,
+    VideoMAEImageProcessor,
+    get_linear_schedule_with_warmup,
+)
+
+from scripts.common.errors import UserError
+from scripts.common.schemas.detect import CLASS_SCORES, CLASSES, REASONS
+from scripts.common.tables import read_table
+from scripts.common.video import read_frames
+from scripts.detect import training
+from scripts.detect.classify_videos import classify_videos
+from scripts.detect.clips import evaluation_input
+from scripts.detect.tip_id import Source
+from scripts.detect.train_videomae import train_videomae
+from scripts.detect.training import rate_factor
+from scripts.detect.training_clips import FrameStore, TrainingClips
+from scripts.detect.videomae import VideoMae, read_model
+from tests.detect.made_up_sources import LABELS, make_source, tiny_entry
+
+
+def train(sources, folder, ledger, entry=None, names=tuple(LABELS), name="cross_domain-pika"):
+    """Train on some sources; the outputs lie in ``folder``."""
+    return train_videomae(
+        {source: sources[source] for source in names},
+        folder / "weights.safetensors",
+        folder / "curve.csv",
+        entry=entry or tiny_entry(),
+        name=name,
+        seed=7,
+        ledger_root=ledger,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(sources, tmp_path_factory):
+    """A finished training: its outputs, beside its ledger."""
+    folder = tmp_path_factory.mktemp("trained")
+    torch.set_num_threads(1)
+    counts = train(sources, folder, folder / "ledger")
+    assert counts.sentence() == "read 36 = kept 36 + rejected 0"
+    return folder
+
+
+def test_learning_rate_is_transformers():
+    for iterations, share in ((20, 0.1), (33, 0.1), (10, 0.0), (5, 1.0)):
+        weight = torch.nn.Parameter(torch.zeros(1))
+        optimiser = torch.optim.SGD([weight], lr=1.0)
+        warmup = int(np.ceil(iterations * share))
+        schedule = get_linear_schedule_with_warmup(optimiser, warmup, iterations)
+        for iteration in range(iterations):
+            assert rate_factor(iteration, iterations, share) == pytest.approx(
+                schedule.get_last_lr()[0]
+            )
+            optimiser.step()
+            schedule.step()
+
+
+def test_the_curve_has_every_iteration(trained):
+    rows = list(csv.DictReader((trained / "curve.csv").read_text().splitlines()))
+    assert [int(row["iteration"]) for row in rows] == list(range(1, 41))
+    assert float(rows[0]["learning_rate"]) == 0
+    assert max(float(row["learning_rate"]) for row in rows) <= 5e-3
+    losses = [float(row["loss"]) for row in rows]
+    assert np.mean(losses[-4:]) < 0.5 * np.mean(losses[:4])
+
+
+def test_it_tells_unseen_videos_apart(sources, trained, tmp_path):
+    names = ("svd", "camera", "dreamer")
+    counts = classify_videos(
+        trained / "weights.safetensors",
+        {name: sources[name] for name in names},
+        tmp_path / "scores.parquet",
+        entry=tiny_entry(),
+        batch_size=5,
+        ledger_root=tmp_path,
+    )
+    assert counts.sentence() == "read 12 = kept 12 + rejected 0"
+    rows = read_table(tmp_path / "scores.parquet", CLASS_SCORES).to_pylist()
+    outputs = np.array([[row[f"p_{name}"] for name in CLASSES] for row in rows])
+    np.testing.assert_allclose(outputs.sum(axis=1), 1)
+    truth = [CLASSES.index(row["label"]) for row in rows]
+    assert np.mean(outputs.argmax(axis=1) == truth) > 0.9
+    order = [(row["source"], row["uuid"]) for row in rows]
+    assert order == sorted(order)
+
+
+def test_outputs_are_the_models_on_the_windows_of_a_video(sources, trained):
+    entry = tiny_entry()
+    entry["settings"]["clip"]["seconds"] = 0.5
+    classifier = VideoMae(None, **entry["settings"])
+    model = classifier.read_model(trained / "weights.safetensors")
+    source = Source(sources["pika"], "test")
+    video = source.videos[0]
+    row = classifier.classify(model, [video], source, batch_size=2)[0]
+    frames = read_frames(source.read(video))
+    # 12 frames at 8 per second are three windows of half a second, both ends included.
+    starts = [[0, 1, 2, 4], [4, 5, 6, 8], [8, 9, 10, 11]]
+    clips = [evaluation_input(frames[i], classifier._clip) for i in starts]
+    with torch.inference_mode():
+        expected = model(pixel_values=torch.stack(clips)).logits.softmax(1).mean(0)
+    found = [row[f"p_{name}"] for name in CLASSES]
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5)
+
+
+def test_the_same_training_gives_the_same_bytes(sources, trained, tmp_path):
+    train(sources, tmp_path, tmp_path / "ledger")
+    for name in ("weights.safetensors", "curve.csv"):
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_memory_and_workers_decide_about_time_only(sources, trained, tmp_path):
+    entry = tiny_entry()
+    entry["settings"]["running"] = {"frames_in_memory_mb": 0, "workers": 1, "checkpoint_every": 99}
+    train(sources, tmp_path, tmp_path / "ledger", entry)
+    weights = "weights.safetensors"
+    assert (tmp_path / weights).read_bytes() == (trained / weights).read_bytes()
+
+
+def _train_until_killed(sources, folder, ledger):
+    keep = training._keep
+
+    def keep_and_die(model, optimiser, done, state):
+        keep(model, optimiser, done, state)
+        if len(done.curve) == 15:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    training._keep = keep_and_die
+    train(sources, folder, ledger)
+
+
+def test_a_killed_training_resumes_to_the_same_end(sources, trained, tmp_path, monkeypatch):
+    ledger = tmp_path / "ledger"
+    process = multiprocessing.get_context("fork").Process(
+        target=_train_until_killed, args=(sources, tmp_path, ledger)
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert not (tmp_path / "weights.safetensors").exists()
+    resumed = []
+    resume = training._resume
+    monkeypatch.setattr(
+        training, "_resume", lambda *args: resumed.append(resume(*args)) or resumed[0]
+    )
+    first = []
+    batches = training._batches
+    monkeypatch.setattr(
+        training, "_batches", lambda clips, at, *rest: first.append(at) or batches(clips, at, *rest)
+    )
+    train(sources, tmp_path, ledger)
+    assert first == [15]
+    for name in ("weights.safetensors", "curve.csv"):
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+    assert not list(ledger.rglob("checkpoint"))
+
+
+def test_a_finished_training_is_recalled_until_something_changes(
+    sources, trained, tmp_path, monkeypatch
+):
+    def trained_again(*args, **kwargs):
+        raise InterruptedError
+
+    monkeypatch.setattr(VideoMae, "train", trained_again)
+    ledger = trained / "ledger"
+    train(sources, tmp_path, ledger)
+    assert (tmp_path / "curve.csv").read_bytes() == (trained / "curve.csv").read_bytes()
+    faster = tiny_entry()
+    faster["settings"]["running"]["checkpoint_every"] = 1
+    train(sources, tmp_path, ledger, faster)
+    with pytest.raises(InterruptedError):
+        train(sources, tmp_path, ledger, tiny_entry(learning_rate=1e-4))
+    with pytest.raises(InterruptedError):
+        train(sources, tmp_path, ledger, names=("camera", "dreamer", "pika"))
+
+
+def test_a_damaged_state_is_as_good_as_none(tmp_path):
+    state = tmp_path / "checkpoint"
+    state.write_bytes(b"half a sta")
+    model = torch.nn.Linear(1, 1)
+    done = training._resume(model, torch.optim.AdamW(model.parameters()), state)
+    assert done.curve == []
+
+
+def clips_of(sources, names, samples=60, seed=1):
+    """Return the samples of a training on some sources."""
+    parts = [Source(sources[name], "train") for name in names]
+    settings = VideoMae(None, **tiny_entry()["settings"])._clip
+    videos = [video for part in parts for video in part.videos]
+
+    class Library:
+        def read(self, video):
+            return parts[names.index(video.source)].read(video)
+
+    store = FrameStore(Library(), settings, 2**24)
+    return TrainingClips(videos, store, settings, samples=samples, seed=seed)
+
+
+def test_classes_take_turns_and_every_video_comes_once_in_a_pass(sources):
+    names = ["camera", "dreamer", "pika", "svd"]
+    clips = clips_of(sources, names)
+    assert [clips[number][1] for number in range(7)] == [0, 1, 2, 0, 1, 2, 0]
+    for kind, size in enumerate((9, 9, 18)):
+        drawn = [clips._drawn(kind, position, 0).uuid for position in range(2 * size)]
+        assert len(set(drawn[:size])) == len(set(drawn[size:])) == size
+        assert drawn[:size] != drawn[size:]
+
+
+def test_a_sample_depends_on_its_number_alone(sources):
+    one, other = (clips_of(sources, ["camera", "dreamer", "pika"]) for _ in range(2))
+    forwards = [one[number][0] for number in range(12)]
+    backwards = [other[number][0] for number in reversed(range(12))][::-1]
+    assert all(map(torch.equal, forwards, backwards))
+    assert not torch.equal(
+        forwards[0], clips_of(sources, ["camera", "dreamer", "pika"], seed=2)[0][0]
+    )
+
+
+def test_a_video_that_does_not_decode_is_replaced_and_counted(sources, tmp_path):
+    broken = make_source(tmp_path, "svd", train=3, test=0, broken_trains=1)
+    counts = train(
+        sources | {"svd": broken}, tmp_path, tmp_path, names=("camera", "dreamer", "svd")
+    )
+    assert counts.read == 21 and counts.kept == 20
+    assert counts.rejected == {"undecodable": 1}
+    assert set(counts.rejected) <= set(REASONS)
+
+
+def test_a_class_without_videos_is_an_error(sources, tmp_path):
+    with pytest.raises(UserError, match="class text_generated"):
+        train(sources, tmp_path, tmp_path, names=("camera", "pika"))
+    hopeless = make_source(tmp_path, "svd", train=1, test=0, broken_trains=1)
+    with pytest.raises(UserError, match="no training video of the class image_generated"):
+        train(sources | {"svd": hopeless}, tmp_path, tmp_path, names=("camera", "dreamer", "svd"))
+
+
+def test_a_choice_of_videos_is_shared_by_the_generators(sources, tmp_path, monkeypatch):
+    chosen = []
+    monkeypatch.setattr(
+        VideoMae, "train", lambda self, videos, *args, **kwargs: chosen.extend(videos) or 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        train(sources, tmp_path, tmp_path, tiny_entry(videos_per_class=4))
+    numbers = {name: sum(video.source == name for video in chosen) for name in LABELS}
+    assert numbers == {"camera": 4, "dreamer": 4, "pika": 2, "svd": 2}
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    """A tiny pre-trained VideoMAE in the hub's layout, with biases as version 4 wrote them."""
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path_factory.mktemp("videomae")
+    small = tiny_entry()["settings"]["model"] | {"use_mean_pooling": False}
+    decoder = {"decoder_hidden_size": 16, "decoder_num_hidden_layers": 1}
+    decoder |= {"decoder_intermediate_size": 16, "decoder_num_attention_heads": 2}
+    torch.manual_seed(3)
+    model = VideoMAEForPreTraining(VideoMAEConfig(**small, **decoder, image_size=32, num_frames=4))
+    for name, weight in model.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(weight)
+    model.save_pretrained(folder)
+    state = load_file(folder / "model.safetensors")
+    renamed = {
+        name.replace("query.bias", "q_bias").replace("value.bias", "v_bias"): tensor
+        for name, tensor in state.items()
+    }
+    save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
+    mean, deviation = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+    VideoMAEImageProcessor(image_mean=mean, image_std=deviation).save_pretrained(folder)
+    return folder, model
+
+
+def test_a_pretrained_encoder_is_loaded_whole(pretrained):
+    folder, original = pretrained
+    settings = tiny_entry()["settings"] | {"model": {"use_mean_pooling": False}}
+    model = VideoMae({"path": str(folder)}, **settings).new_model()
+    assert model.config.num_labels == 3 and model.fc_norm is None
+    expected = original.videomae.state_dict()
+    found = model.videomae.state_dict()
+    assert found.keys() == expected.keys()
+    assert any(name.endswith("query.bias") for name in found)
+    for name, tensor in found.items():
+        assert torch.equal(tensor, expected[name]), name
+    pooled = VideoMae({"path": str(folder)}, **settings | {"model": {"use_mean_pooling": True}})
+    with pytest.raises(UserError, match="layernorm"):
+        pooled.new_model()
+
+
+def test_a_pretrained_model_that_does_not_fit_is_an_error(pretrained, tmp_path):
+    folder, _ = pretrained
+    settings = tiny_entry()["settings"] | {"model": {"use_mean_pooling": False}}
+    wrong = settings | {"clip": settings["clip"] | {"frames": 8}}
+    with pytest.raises(UserError, match="num_frames 8 do not fit"):
+        VideoMae({"path": str(folder)}, **wrong).new_model()
+    with pytest.raises(UserError, match="cannot be loaded"):
+        VideoMae({"path": str(tmp_path)}, **settings).new_model()
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in folder.iterdir():
+        (other / file.name).write_bytes(file.read_bytes())
+    VideoMAEImageProcessor(image_mean=[0.5] * 3, image_std=[0.5] * 3).save_pretrained(other)
+    with pytest.raises(UserError, match="expects pixels normalised"):
+        VideoMae({"path": str(other)}, **settings).new_model()
+
+
+def test_trained_weights_are_read_with_their_configuration(trained, tmp_path):
+    model = read_model(trained / "weights.safetensors")
+    assert model.config.id2label == dict(enumerate(CLASSES))
+    assert not model.training
+    (tmp_path / "half.safetensors").write_bytes(b"{}")
+    with pytest.raises(UserError, match="half"):
+        read_model(tmp_path / "half.safetensors")
+
+
+def test_a_crop_larger_than_the_smallest_scale_is_refused():
+    settings = tiny_entry()["settings"]
+    settings["clip"]["short_side"] = [16, 40]
+    with pytest.raises(UserError, match="short_side"):
+        VideoMae(None, **settings)

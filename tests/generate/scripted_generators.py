@@ -1,0 +1,31 @@
+"""Generators for tests, which say what they did in a file, fail on words, or take their time."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+class Scripted:
+    """Shows the image at a few brightnesses; the prompt may ask for a failure."""
+
+    def __init__(self, weights=None, *, record: str, seconds: float = 0.0, device: str = "cpu"):
+        self._record, self._seconds = Path(record), seconds
+        self._note("loaded")
+
+    def generate(self, image, prompt, *, seed):
+        self._note(f"{prompt} {seed}")
+        time.sleep(self._seconds)
+        if "fail" in prompt:
+            raise RuntimeError("out of memory\nin two lines")
+        frame = np.resize(image, (16, 16, 3))
+        if "odd" in prompt:
+            return np.stack([frame[:15, :15]] * 3), 8.0
+        if "float" in prompt:
+            return np.stack([frame / 255] * 3), 8.0
+        return np.stack([frame, frame // 2, frame // 4 + np.uint8(seed % 50)]), 8.0
+
+    def _note(self, line):
+        with open(self._record, "a") as file:
+            file.write(f"{os.getpid()} {line}\n")

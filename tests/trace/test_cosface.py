@@ -1,0 +1,116 @@
+"""What CosFace training is made of, against the published schedule, its twin, and its definition."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytorch_metric_learning.losses import CosFaceLoss
+
+from scripts.common.errors import UserError
+from scripts.trace.class_batches import ClassBatches
+from scripts.trace.cosface import CosFace, MovingAverage, Recipe, schedule_factor
+
+torch.set_num_threads(1)
+
+FACTORS = [
+    0.01, 0.208, 0.406, 0.604, 0.802, 1, 1, 1, 1, 1, 1, 0.9891, 0.9568, 0.9045, 0.8346, 0.75,
+    0.6545, 0.5523, 0.4477, 0.3455, 0.25, 0.1654, 0.0955, 0.0432, 0.0109,
+]  # fmt: skip
+
+
+def test_the_schedule_of_the_paper():
+    recipe = Recipe()
+    assert [recipe.rate(epoch) / 3.5e-4 for epoch in range(25)] == pytest.approx(FACTORS, abs=5e-5)
+    assert recipe.steps == 50_000
+
+
+def test_a_schedule_of_another_length_falls_to_almost_nothing():
+    factors = [schedule_factor(epoch, epochs=8, warmup=0, hold=2) for epoch in range(8)]
+    assert factors[:3] == [1, 1, 1]
+    assert factors == sorted(factors, reverse=True)
+    assert factors[-1] == pytest.approx(0.067, abs=1e-3)
+
+
+def test_the_loss_is_that_of_pytorch_metric_learning():
+    torch.manual_seed(0)
+    head = CosFace(7, 12, margin=0.35, scale=64)
+    twin = CosFaceLoss(7, 12, margin=0.35, scale=64)
+    twin.W.data = head.weight.data.T.clone()
+    embeddings = torch.randn(20, 12, requires_grad=True)
+    other = embeddings.detach().clone().requires_grad_()
+    labels = torch.randint(0, 7, (20,))
+    loss, accuracy = head(embeddings, labels)
+    expected = twin(other, labels)
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-5)
+    loss.backward()
+    expected.backward()
+    torch.testing.assert_close(embeddings.grad, other.grad, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(head.weight.grad, twin.W.grad.T, rtol=1e-4, atol=1e-5)
+    nearest = torch.nn.functional.normalize(head.weight, dim=1) @ embeddings.T
+    assert accuracy == (nearest.argmax(dim=0) == labels).float().mean()
+
+
+def test_the_moving_average_forgets_its_start():
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(2, 1, bias=False)
+    average = MovingAverage(layer, decay=0.5)
+    expected = layer.weight.detach().clone()
+    for update in range(1, 30):
+        with torch.no_grad():
+            layer.weight += 1
+        average.update()
+        decay = min(0.5, (1 + update) / (10 + update))
+        expected = decay * expected + (1 - decay) * layer.weight.detach()
+    torch.testing.assert_close(average.state["weight"], expected)
+
+
+@given(
+    classes=st.integers(1, 12),
+    per_class=st.lists(st.integers(1, 6), min_size=12, max_size=12),
+    batch=st.integers(1, 6),
+    instances=st.integers(1, 5),
+    start=st.integers(0, 20),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=60, deadline=None)
+def test_batches(classes, per_class, batch, instances, start, seed):
+    labels = np.repeat(np.arange(classes), per_class[:classes])
+    sources = np.concatenate([np.arange(count) % 3 for count in per_class[:classes]])
+    arguments = {"batch_size": batch * instances, "instances": instances, "seed": seed}
+    whole = list(ClassBatches(labels, sources, stop=24, **arguments))
+    assert len(whole) == 24
+    # A run that begins later, or shares its batches among processes, sees the same pictures.
+    assert list(ClassBatches(labels, sources, start=start, stop=24, **arguments)) == whole[start:]
+    shared = [ClassBatches(labels, sources, stop=24, rank=r, ranks=2, **arguments) for r in (0, 1)] if min(batch, classes) > 1 else []  # fmt: skip
+    for parts in zip(whole, *shared, strict=False):
+        if shared:
+            assert sorted(parts[0]) == sorted(parts[1] + parts[2])
+    seen = []
+    for numbers in whole:
+        drawn = np.asarray(numbers).reshape(-1, instances)
+        of_class = labels[drawn]
+        assert (of_class == of_class[:, :1]).all()
+        assert len(set(of_class[:, 0])) == len(drawn) == min(batch, classes)
+        for row in drawn:
+            there = per_class[labels[row[0]]]
+            assert len(set(row)) == min(instances, there)
+            assert len(set(sources[row])) == min(instances, there, 3)
+        seen.append(of_class[:, 0])
+    passes = classes // min(batch, classes)
+    for first in range(0, 24 - passes, passes):
+        in_pass = np.concatenate(seen[first : first + passes])
+        assert len(set(in_pass)) == len(in_pass)
+
+
+def test_every_picture_of_a_class_is_drawn():
+    labels, sources = np.zeros(9, int), np.repeat([0, 1, 2], 3)
+    batches = ClassBatches(labels, sources, batch_size=2, instances=2, stop=100, seed=0)
+    assert {number for batch in batches for number in batch} == set(range(9))
+
+
+def test_a_recipe_at_fault_is_named():
+    with pytest.raises(UserError, match="no key 'epoch'"):
+        Recipe.of({"epoch": 3})
+    with pytest.raises(UserError, match="no multiple"):
+        Recipe.of({"batch_size": 10, "instances": 4})

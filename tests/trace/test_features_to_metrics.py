@@ -1,0 +1,311 @@
+"""From videos to numbers: frames, features, matches, metrics, and what goes wrong between."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scripts.common.errors import UserError
+from scripts.common.schemas.trace import FRAME_INDEX, MATCHES, METRICS, features_schema
+from scripts.common.tables import read_table
+from scripts.trace.decode_frames import decode_frames
+from scripts.trace.extract_features import extract_features
+from scripts.trace.match_queries import match_queries
+from scripts.trace.measure_tracing import measure_tracing
+from scripts.trace.picture_files import read_member
+from tests.trace.made_up import SIDE, MadeUpTrace, move
+
+HASH = {
+    "backend": "scripts.trace.perceptual_hash:PerceptualHash",
+    "settings": {"hash_size": 8},
+}
+
+
+class BrightnessTracer:
+    """Describes a picture by nine means; fails on one it was told of."""
+
+    dimension = 9
+    calls = 0
+
+    def __init__(self, weights=None, device="cpu", fails_on=None, gives_nan=False):
+        self._fails_on, self._gives_nan = fails_on, gives_nan
+
+    def embed(self, images):
+        type(self).calls += 1
+        vectors = []
+        for image in images:
+            if self._fails_on == "all" or image.shape[0] == self._fails_on:
+                raise RuntimeError("cannot describe this one")
+            small = Image.fromarray(image).convert("L").resize((3, 3), Image.Resampling.BOX)
+            vector = np.asarray(small, np.float32).ravel() - 128 + 1e-3
+            vectors.append(vector / np.linalg.norm(vector) * (np.nan if self._gives_nan else 1))
+        return np.stack(vectors).astype(np.float32)
+
+
+def brightness(**settings):
+    return {"backend": f"{__name__}:BrightnessTracer", "settings": settings}
+
+
+@pytest.fixture
+def trace(tmp_path):
+    trace = MadeUpTrace(tmp_path)
+    for generator in trace.generators:
+        decode(trace, generator)
+    return trace
+
+
+def decode(trace, generator, **changes):
+    videos = trace.root / "videos" / generator / "00000.tar"
+    settings = {"shards": 1, "training_side": 32} | changes
+    return decode_frames(
+        wanted=trace.root / "splits" / f"{generator}.parquet",
+        videos=videos,
+        video_index=videos.with_suffix(".parquet"),
+        frames=trace.frames(generator),
+        frame_index=trace.frames(generator).with_suffix(".parquet"),
+        **settings,
+    )
+
+
+def extract(trace, name, entry=HASH, **changes):
+    features = trace.root / "features" / f"{name}.parquet"
+    if name in trace.generators:
+        tar = trace.frames(name)
+        source = {"frames": [tar], "frame_indexes": [tar.with_suffix(".parquet")]}
+    else:
+        source = {"images": getattr(trace, name)}
+    settings = {"batch_size": 3, "ledger_root": trace.root / "ledger"} | changes
+    counts = extract_features(features, entry=entry, **source, **settings)
+    return features, counts
+
+
+def index_of(trace, generator):
+    return read_table(trace.frames(generator).with_suffix(".parquet"), FRAME_INDEX).to_pylist()
+
+
+def test_frames_are_decoded_as_wanted(trace):
+    rows = index_of(trace, "left")
+    assert len(rows) == 2 * len(trace.train) + len(trace.queries)
+    for row in rows:
+        data = read_member(trace.frames("left"), row["offset"], row["size_bytes"])
+        picture = Image.open(io.BytesIO(data))
+        if row["part"] == "train":
+            assert (picture.format, picture.size) == ("JPEG", (32, 32))
+        else:
+            assert (picture.format, picture.size) == ("PNG", (SIDE, SIDE))
+            expected = move(trace.pictures[row["uuid"]], 1)[row["frame"]]
+            assert np.abs(np.asarray(picture).astype(int) - expected).mean() < 8
+
+
+def test_a_shard_takes_only_its_own_frames_and_repeats_byte_by_byte(trace):
+    tar = trace.frames("left")
+    first = tar.read_bytes(), tar.with_suffix(".parquet").read_bytes()
+    decode(trace, "left")
+    assert (tar.read_bytes(), tar.with_suffix(".parquet").read_bytes()) == first
+    counts = decode(trace, "left", shards=2)
+    assert 0 < counts.kept < 16
+    assert counts.lost == 0
+    assert {int(row["uuid"][-1], 16) % 2 for row in index_of(trace, "left")} == {0}
+
+
+def test_a_broken_video_costs_only_its_own_frames(trace):
+    broken = (trace.train[0], trace.queries[0])
+    trace.write_generator("left", broken=broken)
+    counts = decode(trace, "left")
+    assert counts.rejected.total() == 3
+    assert counts.kept == 13
+    for row in index_of(trace, "left"):
+        assert (row["status"] == "rejected") == (row["uuid"] in broken)
+        assert (row["offset"] is None) == (row["uuid"] in broken)
+
+
+def test_features_have_a_row_for_every_picture(trace):
+    features, counts = extract(trace, "references")
+    table = read_table(features, features_schema(64))
+    assert table.column_names == features_schema(64).names
+    assert table["uuid"].to_pylist() == sorted(table["uuid"].to_pylist())
+    assert set(table["role"].to_pylist()) == {"source_image", "reference"}
+    assert counts.kept == table.num_rows == 12
+    queries, _ = extract(trace, "left")
+    table = read_table(queries, features_schema(64))
+    assert table["uuid"].to_pylist() == trace.queries
+    assert set(table["role"].to_pylist()) == {"query"}
+
+
+def test_finished_features_are_recalled_and_others_are_not(trace):
+    BrightnessTracer.calls = 0
+    features, _ = extract(trace, "left", brightness())
+    first = features.read_bytes()
+    assert BrightnessTracer.calls == 2
+    extract(trace, "left", brightness())
+    assert BrightnessTracer.calls == 2
+    assert features.read_bytes() == first
+    # another video of the same prompt has another frame
+    trace.generators["left"] = 3
+    trace.write_generator("left")
+    decode(trace, "left")
+    extract(trace, "left", brightness())
+    assert BrightnessTracer.calls == 4
+    assert features.read_bytes() != first
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"), [({"gives_nan": True}, "not_a_number"), ({}, "undecodable")]
+)
+def test_pictures_that_cannot_be_described_are_named(trace, settings, reason, monkeypatch):
+    if reason == "undecodable":
+        monkeypatch.setattr("scripts.trace.picture_files.read_member", lambda *place: b"no picture")
+        monkeypatch.setattr("scripts.trace.picture_files.sha256_of", lambda data: _Anything())
+    features, counts = extract(trace, "left", brightness(**settings))
+    assert counts.rejected == {reason: 4}
+    table = read_table(features, features_schema(9))
+    assert set(table["reason"].to_pylist()) == {reason}
+    assert table["embedding"].null_count == 4
+
+
+class _Anything:
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+def test_a_tar_that_was_cut_short_is_named(trace):
+    tar = trace.frames("left")
+    last = max(row["offset"] or 0 for row in index_of(trace, "left") if row["part"] == "query")
+    tar.write_bytes(tar.read_bytes()[: last + 10])
+    _, counts = extract(trace, "left")
+    assert counts.rejected == {"damaged_tar": 1}
+    assert counts.kept == 3
+    tar.unlink()
+    with pytest.raises(UserError, match="is missing"):
+        extract(trace, "left", brightness())
+
+
+def test_a_tracer_that_fails_on_one_picture_does_the_others(trace, monkeypatch):
+    odd = trace.distractors
+    rows = read_table(odd).to_pylist()
+    original = Image.open
+
+    def resized(source):
+        picture = original(source)
+        return picture.resize((SIDE, 20)) if _is(source, rows[2]) else picture
+
+    def _is(source, row):
+        return len(source.getvalue()) == row["size_bytes"] and source.getvalue() == wanted
+
+    wanted = read_member(rows[2]["tar"], rows[2]["offset"], rows[2]["size_bytes"])
+    monkeypatch.setattr("scripts.common.pictures.Image.open", resized)
+    features, counts = extract(trace, "distractors", brightness(fails_on=20))
+    assert counts.rejected == {"embedding_failed": 1}
+    failed = [row for row in read_table(features).to_pylist() if row["reason"]]
+    assert [row["uuid"] for row in failed] == [rows[2]["uuid"]]
+
+
+def test_a_tracer_that_always_fails_says_so(trace):
+    with pytest.raises(RuntimeError, match="cannot describe"):
+        extract(trace, "left", brightness(fails_on="all"))
+
+
+def match(trace, generator, **changes):
+    matches = trace.root / "matches" / f"{generator}.parquet"
+    settings = {"top_k": 5, "block_mb": 1} | changes
+    counts = match_queries(
+        queries=trace.root / "features" / f"{generator}.parquet",
+        distractors=trace.root / "features" / "distractors.parquet",
+        references=trace.root / "features" / "references.parquet",
+        matches=matches,
+        **settings,
+    )
+    return matches, counts
+
+
+def measure(trace, generators):
+    metrics = trace.root / "metrics.parquet"
+    counts = measure_tracing(
+        matches=[trace.root / "matches" / f"{name}.parquet" for name in generators],
+        references=[trace.root / "features" / "references.parquet"] * len(generators),
+        metrics=metrics,
+        pairs=[["hash", name] for name in generators],
+        resamples=50,
+        seed=1,
+    )
+    return read_table(metrics, METRICS).to_pylist(), counts
+
+
+def test_matches_are_the_best_references_by_cosine(trace):
+    for name in ("left", "distractors", "references"):
+        extract(trace, name, brightness())
+    matches, counts = match(trace, "left")
+    table = read_table(matches, MATCHES).to_pylist()
+    assert counts.kept == counts.read == 12
+    assert len(table) == 12 * 5
+    vectors = {
+        row["uuid"]: np.asarray(row["embedding"], np.float32)
+        for name in ("left", "distractors")
+        for row in read_table(trace.root / "features" / f"{name}.parquet").to_pylist()
+    }
+    references = read_table(trace.root / "features" / "references.parquet").to_pylist()
+    known = np.stack([np.asarray(row["embedding"], np.float32) for row in references])
+    for uuid, vector in vectors.items():
+        cosines = known @ vector / np.linalg.norm(known, axis=1) / np.linalg.norm(vector)
+        expected = [references[number]["uuid"] for number in np.argsort(-cosines)[:5]]
+        found = [row for row in table if row["query"] == uuid]
+        assert [row["rank"] for row in found] == [1, 2, 3, 4, 5]
+        assert [row["reference"] for row in found] == expected
+        assert [row["score"] for row in found] == pytest.approx(sorted(cosines)[:-6:-1], abs=1e-5)
+        for row in found:
+            assert row["is_match"] == (row["reference"] == uuid and uuid in trace.queries)
+
+
+def test_measures_stand_on_what_was_searched(trace):
+    for name in ("left", "right", "distractors", "references"):
+        extract(trace, name, brightness())
+    for name in ("left", "right"):
+        match(trace, name)
+    rows, counts = measure(trace, ["left", "right"])
+    assert counts.kept == 24
+    assert [row["metric"] for row in rows[:5]] == [
+        "muAP", "muAP_low", "muAP_high", "recall_at_1", "recall_at_p90"
+    ]  # fmt: skip
+    values = {(row["generator"], row["metric"]): row["value"] for row in rows}
+    assert values["left", "muAP"] > 0.3  # by chance 0.03
+    assert values["left", "muAP_low"] <= values["left", "muAP"] <= values["left", "muAP_high"]
+    for row in rows:
+        stands_on = {"queries": 12, "references": 12, "positives": 4, "rejected": 0}
+        assert {key: row[key] for key in stands_on} == stands_on
+
+
+def test_what_was_rejected_is_counted_and_costs_no_tracer_its_score(trace):
+    trace.write_generator("left", broken=(trace.queries[0],))
+    decode(trace, "left")
+    rows = read_table(trace.references).to_pylist()
+    gone = next(row for row in rows if row["uuid"] == trace.queries[1])
+    tar = trace.root / "images" / "00000.tar"
+    data = bytearray(tar.read_bytes())
+    data[gone["offset"] + 60] ^= 255
+    tar.write_bytes(data)
+    for name in ("left", "distractors", "references"):
+        extract(trace, name)
+    matches, counts = match(trace, "left")
+    assert counts.rejected == {"undecodable": 1, "no_source_image": 1}
+    table = read_table(matches, MATCHES).to_pylist()
+    rejected = {row["query"]: row["reason"] for row in table if row["status"] == "rejected"}
+    assert rejected == {trace.queries[0]: "undecodable", trace.queries[1]: "no_source_image"}
+    rows, _ = measure(trace, ["left"])
+    stands_on = {"queries": 10, "references": 11, "positives": 2, "rejected": 3}
+    assert {key: rows[0][key] for key in stands_on} == stands_on
+
+
+def test_without_any_query_there_is_no_number(trace):
+    trace.write_generator("left", broken=tuple(trace.queries))
+    decode(trace, "left")
+    for name in ("left", "distractors", "references"):
+        extract(trace, name)
+    match(trace, "left")
+    rows, _ = measure(trace, ["left"])
+    assert {row["value"] for row in rows} == {None}
+    assert rows[0]["positives"] == 0
+    assert not any(math.isnan(row["queries"]) for row in rows)

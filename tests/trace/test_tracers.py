@@ -1,0 +1,284 @@
+"""Every backend of config/tracers.yaml on tiny weights in the file format of the real ones."""
+
+import argparse
+
+import numpy as np
+import open_clip
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from scripts.common.errors import UserError
+from scripts.trace.open_clip_tracer import OpenClipTracer
+from scripts.trace.perceptual_hash import PerceptualHash
+from scripts.trace.timm_tracer import TimmTracer
+from scripts.trace.torchscript_tracer import TorchScriptTracer
+from scripts.trace.vision_transformer import (
+    ARCHITECTURES,
+    VisionTransformer,
+    VisionTransformerTracer,
+)
+
+torch.set_num_threads(1)
+
+TINY = {"img_size": 32, "patch_size": 16, "embed_dim": 24, "depth": 2, "num_heads": 2}
+
+
+@pytest.fixture
+def images():
+    random = np.random.default_rng(0)
+    return [random.integers(0, 256, (40 + 7 * i, 60, 3), np.uint8) for i in range(3)]
+
+
+def tiny_timm(**arguments):
+    torch.manual_seed(0)
+    network = timm.create_model("vit_base_patch16_224", **TINY, **arguments).eval()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return network
+
+
+def tracer_of_timm(path, **settings):
+    settings = {"dimension": 24, "image_size": 32, "model_arguments": TINY} | settings
+    return TimmTracer({"path": str(path)}, model="vit_base_patch16_224", **settings)
+
+
+def assert_unit_vectors(vectors, count, dimension):
+    assert vectors.shape == (count, dimension)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_own_vision_transformer_is_timms():
+    settings = {"width": 24, "depth": 2, "heads": 2}
+    ours = VisionTransformer(image_size=32, patch=16, **settings).eval()
+    timms = tiny_timm(num_classes=0)
+    ours.load_state_dict(timms.state_dict())
+    pixels = torch.randn(3, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours(pixels), timms(pixels), atol=1e-5, rtol=1e-5)
+
+
+def test_vit_base_has_the_tensors_of_deit_base():
+    with torch.device("meta"):
+        ours = VisionTransformer(image_size=224, **ARCHITECTURES["vit_base_patch16_224"])
+        timms = timm.create_model("deit_base_patch16_224.fb_in1k", num_classes=0)
+    assert {name: tensor.shape for name, tensor in ours.state_dict().items()} == {
+        name: tensor.shape for name, tensor in timms.state_dict().items()
+    }
+
+
+def test_stochastic_depth_leaves_the_mean_as_it_is_and_rests_in_evaluation():
+    torch.manual_seed(0)
+    network = VisionTransformer(
+        image_size=16, patch=16, width=8, depth=3, heads=1, drop_path=0.5
+    ).train()
+    residual = torch.ones(4_000, 1, 8)
+    kept = network.blocks[-1]._kept(residual)
+    assert kept.mean() == pytest.approx(1, abs=0.05)
+    assert set(kept.unique().tolist()) == {0.0, 2.0}
+    assert network.eval().blocks[-1]._kept(residual) is residual
+
+
+def test_timm_weights_as_safetensors(tmp_path, images):
+    network = tiny_timm(num_classes=10)
+    save_file(network.state_dict(), tmp_path / "model.safetensors")
+    vectors = tracer_of_timm(tmp_path / "model.safetensors", batch_size=2).embed(images)
+    assert_unit_vectors(vectors, 3, 24)
+    squares = np.stack([_squeezed(image, 32) for image in images])
+    pixels = torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 255
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))  # fmt: skip
+    with torch.inference_mode():
+        features = network.forward_features((pixels - mean) / std)[:, 0]
+    expected = torch.nn.functional.normalize(features, dim=1).numpy()
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
+
+
+def test_the_trained_model_reads_timms_weights_and_gives_the_same(tmp_path, images):
+    ARCHITECTURES["tiny"] = {"patch": 16, "width": 24, "depth": 2, "heads": 2}
+    try:
+        save_file(tiny_timm(num_classes=10).state_dict(), tmp_path / "model.safetensors")
+        weights = {"path": str(tmp_path / "model.safetensors")}
+        ours = VisionTransformerTracer(weights, model="tiny", dimension=24, image_size=32)
+    finally:
+        del ARCHITECTURES["tiny"]
+    timms = tracer_of_timm(tmp_path / "model.safetensors")
+    np.testing.assert_allclose(ours.embed(images), timms.embed(images), atol=1e-5)
+
+
+def test_a_foreign_checkpoint_through_a_key_map(tmp_path, images):
+    network = tiny_timm(num_classes=0)
+    state = {f"module.base_encoder.{name}": tensor for name, tensor in network.state_dict().items()}
+    state["module.base_encoder.head.0.weight"] = torch.zeros(4, 24)
+    state["module.momentum_encoder.cls_token"] = torch.zeros(1, 1, 24)
+    # Training scripts keep their command line beside the weights.
+    extra = {
+        "epoch": 3,
+        "args": argparse.Namespace(lr=0.1, output=tmp_path),
+        "optimizer": {"lr": 0.1},
+    }
+    torch.save({"state_dict": state, **extra}, tmp_path / "foreign.pth.tar")
+    save_file(network.state_dict(), tmp_path / "model.safetensors")
+    mapped = tracer_of_timm(
+        tmp_path / "foreign.pth.tar",
+        state="state_dict",
+        keys=[[r"module\.base_encoder\.", ""]],
+        drop=[r"head\."],
+    )
+    plain = tracer_of_timm(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(mapped.embed(images), plain.embed(images))
+
+
+def test_a_projection_of_the_checkpoint(tmp_path, images):
+    network = tiny_timm(num_classes=0)
+    matrix = torch.randn(24, 5)
+    state = {f"module.visual.{name}": tensor for name, tensor in network.state_dict().items()}
+    torch.save({"state_dict": state | {"module.image_projection": matrix}}, tmp_path / "slip.pt")
+    tracer = tracer_of_timm(
+        tmp_path / "slip.pt",
+        state="state_dict",
+        keys=[[r"module\.visual\.", ""]],
+        projection="module.image_projection",
+        dimension=5,
+    )
+    assert_unit_vectors(tracer.embed(images), 3, 5)
+    save_file(network.state_dict(), tmp_path / "model.safetensors")
+    plain = tracer_of_timm(tmp_path / "model.safetensors").embed(images)
+    cosine = np.corrcoef(tracer.embed(images)[0], plain[0] @ matrix.numpy())[0, 1]
+    assert cosine == pytest.approx(1, abs=1e-3)
+
+
+def test_position_embeddings_follow_the_image_size(tmp_path, images):
+    save_file(tiny_timm(num_classes=0).state_dict(), tmp_path / "model.safetensors")
+    larger = tracer_of_timm(
+        tmp_path / "model.safetensors", image_size=64, model_arguments=TINY | {"img_size": 64}
+    )
+    assert_unit_vectors(larger.embed(images), 3, 24)
+
+
+def test_a_residual_network(tmp_path, images):
+    torch.manual_seed(0)
+    network = timm.create_model("resnet10t.c3_in1k", pretrained=False)
+    state = network.state_dict()
+    old = {name: value for name, value in state.items() if "num_batches" not in name}
+    save_file(old, tmp_path / "model.safetensors")
+    tracer = TimmTracer(
+        {"path": str(tmp_path / "model.safetensors")},
+        model="resnet10t.c3_in1k",
+        dimension=512,
+        image_size=32,
+        precision="bfloat16",
+    )
+    assert_unit_vectors(tracer.embed(images), 3, 512)
+
+
+def test_open_clip(tmp_path, images):
+    config = {
+        "embed_dim": 12,
+        "quick_gelu": True,
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
+        "text_cfg": {"context_length": 8, "vocab_size": 16, "width": 16, "heads": 2, "layers": 1},
+    }
+    torch.manual_seed(0)
+    model = open_clip.CLIP(**config).eval()
+    save_file(model.state_dict(), tmp_path / "open_clip_model.safetensors")
+    tracer = OpenClipTracer(
+        {"path": str(tmp_path / "open_clip_model.safetensors")},
+        model="tiny",
+        model_config=config,
+        dimension=12,
+        image_size=32,
+    )
+    vectors = tracer.embed(images)
+    assert_unit_vectors(vectors, 3, 12)
+    pixels = tracer._preprocessing.to_batch(images, torch.device("cpu"))
+    with torch.inference_mode():
+        expected = model.encode_image(pixels, normalize=True).numpy()
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
+
+
+def test_torchscript(tmp_path, images):
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 6, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    ).eval()
+    path = tmp_path / "sscd.torchscript.pt"
+    torch.jit.trace(network, torch.zeros(1, 3, 32, 32)).save(str(path))
+    tracer = TorchScriptTracer({"path": str(path)}, dimension=6, image_size=32)
+    vectors = tracer.embed(images)
+    assert_unit_vectors(vectors, 3, 6)
+    pixels = tracer._preprocessing.to_batch(images, torch.device("cpu"))
+    with torch.inference_mode():
+        expected = torch.nn.functional.normalize(network(pixels), dim=1).numpy()
+    np.testing.assert_allclose(vectors, expected, atol=1e-6)
+
+
+def test_perceptual_hash_gives_the_hamming_distance(images):
+    import imagehash
+    from PIL import Image
+
+    tracer = PerceptualHash(hash_size=8)
+    vectors = tracer.embed(images)
+    assert_unit_vectors(vectors, 3, 64)
+    hashes = [imagehash.phash(Image.fromarray(image)) for image in images]
+    for i in range(3):
+        for j in range(3):
+            assert vectors[i] @ vectors[j] == pytest.approx(1 - 2 * (hashes[i] - hashes[j]) / 64)
+    assert tracer.embed([]).shape == (0, 64)
+
+
+def test_faults_are_named(tmp_path, images):
+    network = tiny_timm(num_classes=0)
+    path = tmp_path / "model.safetensors"
+    save_file(network.state_dict(), path)
+    with pytest.raises(UserError, match=r"\(24,\) numbers, not 25"):
+        tracer_of_timm(path, dimension=25).embed(images)
+    with pytest.raises(UserError, match=r"12 missing \(blocks\.2\.norm1\.weight"):
+        tracer_of_timm(path, model_arguments=TINY | {"depth": 3})
+    with pytest.raises(UserError, match=r"12 left over \(blocks\.1\.attn\.proj\.bias"):
+        tracer_of_timm(path, model_arguments=TINY | {"depth": 1})
+    with pytest.raises(UserError, match=r"of another shape \(cls_token"):
+        tracer_of_timm(path, model_arguments=TINY | {"embed_dim": 12})
+    with pytest.raises(UserError, match="no model 'vit_bass'"):
+        TimmTracer({"path": str(path)}, model="vit_bass", dimension=24)
+    with pytest.raises(UserError, match="fetch it with: curl -L -o"):
+        VisionTransformerTracer(
+            {"path": str(tmp_path / "absent.pth"), "url": "https://example.org/absent.pth"},
+            model="vit_base_patch16_224",
+            dimension=768,
+        )
+    with pytest.raises(UserError, match="squash"):
+        tracer_of_timm(path, resize="squash")
+    (tmp_path / "text.torchscript.pt").write_text("no weights")
+    with pytest.raises(UserError, match="TorchScript"):
+        TorchScriptTracer({"path": str(tmp_path / "text.torchscript.pt")}, dimension=4)
+
+
+class _Hostile:
+    def __reduce__(self):
+        return (print, ("code of a checkpoint was run",))
+
+
+def test_a_pickle_with_code_is_refused(tmp_path, capsys):
+    torch.save({"state_dict": {"x": torch.zeros(1)}, "extra": _Hostile()}, tmp_path / "bad.pth")
+    with pytest.raises(UserError, match="cannot be read as weights alone"):
+        tracer_of_timm(tmp_path / "bad.pth", state="state_dict")
+    assert "was run" not in capsys.readouterr().out
+
+
+def test_cropping_takes_the_middle():
+    from scripts.trace.preprocessing import Preprocessing
+
+    image = np.zeros((40, 120, 3), np.uint8)
+    image[:, 36:84] = 255
+    cropped = Preprocessing(20, "crop", 20).to_square(image)
+    assert cropped.shape == (20, 20, 3)
+    assert cropped.min() == 255
+    assert Preprocessing(20).to_square(image)[:, 0].max() == 0
+
+
+def _squeezed(image, size):
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))

@@ -1,0 +1,173 @@
+"""Training: what it learns, that it repeats, resumes, and is recalled."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from scripts.common.errors import UserError
+from scripts.trace import cosface_training
+from scripts.trace.decode_frames import decode_frames
+from scripts.trace.metrics import micro_average_precision
+from scripts.trace.train_cosface import train_cosface
+from scripts.trace.training_pictures import find_training_pictures
+from scripts.trace.vision_transformer import VisionTransformerTracer
+from tests.trace.made_up import MadeUpTrace, picture, repaint
+
+torch.set_num_threads(1)
+
+ENTRY = {
+    "backend": "scripts.trace.vision_transformer:VisionTransformerTracer",
+    "settings": {"model": "vit_tiny_patch16_64", "dimension": 1024, "image_size": 64},
+    "training": {
+        "epochs": 2, "iterations": 6, "batch_size": 16, "instances": 2, "learning_rate": 2e-3,
+        "warmup_epochs": 1, "hold_epochs": 0, "scale": 32, "average": 0.9, "drop_path": 0.2,
+        "log_every": 6, "checkpoint_every": 6, "cache_mb": 8,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory):
+    trace = MadeUpTrace(tmp_path_factory.mktemp("trace"), train=12, animate=repaint)
+    for generator in trace.generators:
+        videos = trace.root / "videos" / generator / "00000.tar"
+        decode_frames(
+            wanted=trace.root / "splits" / f"{generator}.parquet",
+            videos=videos,
+            video_index=videos.with_suffix(".parquet"),
+            frames=trace.frames(generator),
+            frame_index=trace.frames(generator).with_suffix(".parquet"),
+            shards=1,
+            training_side=64,
+        )
+    return trace
+
+
+def files(trace, generators):
+    frames = [trace.frames(name) for name in generators]
+    images = trace.images.tar
+    return {
+        "frames": frames,
+        "frame_indexes": [tar.with_suffix(".parquet") for tar in frames],
+        "images": [images],
+        "image_indexes": [images.with_suffix(".parquet")],
+    }
+
+
+def train(trace, folder, generators=("left", "right"), entry=ENTRY, **changes):
+    weights, table = folder / "model.safetensors", folder / "model.csv"
+    settings = {"seed": 3, "device": "cpu", "ledger_root": folder / "ledger"} | changes
+    counts = train_cosface(
+        **files(trace, generators), weights=weights, training=table, entry=entry, **settings
+    )
+    return weights, table, counts
+
+
+def with_training(**training):
+    return ENTRY | {"training": ENTRY["training"] | training}
+
+
+def test_classes_are_source_images_and_their_frames(trace):
+    pictures = find_training_pictures(**files(trace, ["left", "right"]))
+    assert pictures.classes == trace.train
+    assert len(pictures) == 12 * (1 + 2 * 2)
+    assert np.bincount(pictures.sources).tolist() == [12, 24, 24]
+    assert np.bincount(pictures.labels).tolist() == [5] * 12
+    other = find_training_pictures(**files(trace, ["left"]))
+    assert len(other) == 12 * 3
+    assert other.digest != pictures.digest
+
+
+def test_it_learns_to_trace_pictures_it_never_saw(trace, tmp_path):
+    weights, table, counts = train(trace, tmp_path, entry=with_training(epochs=4, iterations=18))
+    assert counts.kept == 60
+    with open(table) as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["epoch", "iteration", "learning_rate", "loss", "accuracy"]
+    assert float(rows[-1]["loss"]) < 0.5 * float(rows[0]["loss"])
+    assert int(rows[-1]["iteration"]) == 72
+
+    images = [picture(5_000 + number) for number in range(60)]
+    frames = [repaint(image, 1)[4] for image in images[:30]]
+
+    def traced(weights):
+        tracer = VisionTransformerTracer(weights, **ENTRY["settings"])
+        products = tracer.embed(frames) @ tracer.embed(images).T
+        return micro_average_precision(products.ravel(), np.eye(30, 60).ravel(), positives=30)
+
+    torch.manual_seed(3)
+    untrained = traced(None)
+    assert traced({"path": str(weights)}) > untrained + 0.4
+
+
+def test_it_repeats_and_depends_on_what_it_sees(trace, tmp_path):
+    first, first_table, _ = train(trace, tmp_path / "a")
+    second, second_table, _ = train(trace, tmp_path / "b")
+    assert first.read_bytes() == second.read_bytes()
+    assert first_table.read_bytes() == second_table.read_bytes()
+    other_seed, _, _ = train(trace, tmp_path / "c", seed=4)
+    assert other_seed.read_bytes() != first.read_bytes()
+    one_generator, _, _ = train(trace, tmp_path / "d", generators=["left"])
+    assert one_generator.read_bytes() != first.read_bytes()
+
+
+def test_a_killed_run_resumes_to_the_same_end(trace, tmp_path, monkeypatch):
+    whole, whole_table, _ = train(trace, tmp_path / "whole")
+    steps = []
+    update = cosface_training.MovingAverage.update
+
+    def dying(average):
+        steps.append(1)
+        if len(steps) == 10:
+            raise KeyboardInterrupt
+        update(average)
+
+    monkeypatch.setattr(cosface_training.MovingAverage, "update", dying)
+    with pytest.raises(KeyboardInterrupt):
+        train(trace, tmp_path / "killed")
+    assert list((tmp_path / "killed" / "ledger").rglob("checkpoint"))
+    weights, table, _ = train(trace, tmp_path / "killed")
+    assert len(steps) == 10 + 12 - 6  # it went on from the sixth step
+    assert weights.read_bytes() == whole.read_bytes()
+    assert table.read_bytes() == whole_table.read_bytes()
+    assert not list((tmp_path / "killed" / "ledger").rglob("checkpoint"))
+
+
+def test_a_finished_run_is_recalled(trace, tmp_path, monkeypatch):
+    weights, table, _ = train(trace, tmp_path)
+    kept = weights.read_bytes(), table.read_bytes()
+    weights.unlink()
+    table.unlink()
+    monkeypatch.setattr("scripts.trace.train_cosface.train", None)
+    train(trace, tmp_path)
+    assert (weights.read_bytes(), table.read_bytes()) == kept
+    with pytest.raises(TypeError):  # another recipe is another run
+        train(trace, tmp_path, entry=with_training(margin=0.2))
+
+
+def test_the_weights_are_those_of_the_network_alone(trace, tmp_path):
+    weights, _, _ = train(trace, tmp_path)
+    state = load_file(weights)
+    tracer = VisionTransformerTracer({"path": str(weights)}, **ENTRY["settings"])
+    assert set(state) == set(tracer._network.state_dict())
+
+
+def test_reading_in_other_processes_changes_nothing(trace, tmp_path):
+    entry = with_training(epochs=1, iterations=3, warmup_epochs=0)
+    alone, _, _ = train(trace, tmp_path / "alone", entry=entry)
+    workers = entry | {"training": entry["training"] | {"workers": 1, "cache_mb": 0}}
+    shared, _, _ = train(trace, tmp_path / "shared", entry=workers)
+    assert alone.read_bytes() == shared.read_bytes()
+
+
+def test_faults_are_named(trace, tmp_path):
+    with pytest.raises(UserError, match="no training frame"):
+        train_cosface(
+            **files(trace, []), weights=tmp_path / "w", training=tmp_path / "t", entry=ENTRY, seed=1
+        )
+    with pytest.raises(UserError, match="vit_huge"):
+        settings = ENTRY["settings"] | {"model": "vit_huge"}
+        train(trace, tmp_path, entry=ENTRY | {"settings": settings})

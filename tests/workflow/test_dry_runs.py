@@ -1,0 +1,78 @@
+"""Every configuration that is shipped can be planned, and what is wrong with one is said."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from scripts.common.code import ROOT
+
+
+def snakemake(*arguments, cwd=ROOT):
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *map(str, arguments)]
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cwd)}
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A working directory with an export and the outside sources, all empty."""
+    sources = yaml.safe_load((ROOT / "config" / "sources.yaml").read_text())
+    for entry in sources.values():
+        for key in ("tar", "index"):
+            (tmp_path / entry[key]).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / entry[key]).touch()
+    (tmp_path / "data" / "exports").mkdir(parents=True)
+    (tmp_path / "data" / "exports" / "pika.html").touch()
+    return tmp_path
+
+
+def settings(folder, **changes):
+    path = folder / "my.yaml"
+    path.write_text(yaml.safe_dump(changes))
+    return path
+
+
+SMALL = {"curate": {"shards": 2}, "generate": {"shards": 2}}
+
+
+def test_the_papers_configuration_is_planned(folder):
+    answer = snakemake("-n", "--directory", folder, "--configfile", settings(folder, **SMALL))
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    for rule in ("extract_messages", "train_cosface", "build_table5", "plot_figure6"):
+        assert f"\n{rule} " in answer.stdout
+
+
+def test_the_demo_is_planned_from_nothing(tmp_path):
+    answer = snakemake("-n", "--profile", "profiles/demo", "--directory", tmp_path)
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    assert "make_demo_channel" in answer.stdout
+
+
+def test_a_mistyped_key_is_named_with_the_nearest_right_one(tmp_path):
+    answer = snakemake("-n", "--configfile", settings(tmp_path, sede=1))
+    assert answer.returncode != 0
+    assert "there is no key 'sede'; did you mean 'seed'?" in answer.stdout
+    assert "Traceback" not in answer.stdout
+
+
+def test_an_empty_folder_of_exports_is_named(tmp_path):
+    answer = snakemake("-n", "--directory", tmp_path, "results/prompts/00000.parquet")
+    assert answer.returncode != 0
+    assert "the folder data/exports holds no .html file" in answer.stdout
+
+
+def test_nothing_starts_without_the_weights_that_it_needs(folder):
+    target = "results/annotations/text_nsfw/00000.parquet"
+    answer = snakemake(target, "--directory", folder, "--configfile", settings(folder, **SMALL))
+    assert answer.returncode != 0
+    assert "Nothing was run, for this is missing" in answer.stdout
+    assert "hf download" in answer.stdout
+    assert not (folder / "results" / "messages").exists()
+    # The key of the text embeddings is missing as well, but this target does not need it.
+    assert "OPENAI_API_KEY" not in answer.stdout
