@@ -17,11 +17,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from scripts.curate.demo_channel import USERS, write_channel
-from scripts.curate.demo_export_html import render_export
-from scripts.curate.demo_generations import plan_generations
-from scripts.curate.demo_times import Locale
-from scripts.curate.make_demo_channel import CREATE
+from scripts.demo.channel import USERS, write_channel
+from scripts.demo.export_html import render_export
+from scripts.demo.generations import plan_generations
+from scripts.demo.make_demo_channel import CREATE
+from scripts.demo.times import Locale
 
 SIZE_BYTES = int(float(os.environ.get("BENCH_PARSE_BYTES", 2e9)))
 TREE_BYTES = 200_000_000
