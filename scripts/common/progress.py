@@ -19,16 +19,25 @@ def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterato
         what: the bar's name, such as ``encode camera_move 00000``.
         total: how many there are, if ``items`` has no length.
     """
+    return iter(_bar(items, desc=what, total=total))
+
+
+def byte_progress(what: str, total: int) -> tqdm:
+    """Return a bar for ``total`` bytes: a context manager of which ``update`` takes how many more.
+
+    It shows as ``progress`` does.
+    """
+    return _bar(desc=what, total=total, unit="B", unit_scale=True)
+
+
+def _bar(*items: Iterable[T], **settings: object) -> tqdm:
     watched = sys.stderr.isatty()
-    return iter(
-        tqdm(
-            items,
-            desc=what,
-            total=total,
-            mininterval=0.5 if watched else 30,
-            delay=2,
-            leave=False,
-            dynamic_ncols=watched,
-            file=sys.stderr,
-        )
+    return tqdm(
+        *items,
+        **settings,
+        mininterval=0.5 if watched else 30,
+        delay=2,
+        leave=False,
+        dynamic_ncols=watched,
+        file=sys.stderr,
     )

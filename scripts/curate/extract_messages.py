@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
+import polars as pl
 
+from scripts.common.progress import byte_progress
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.curate import MESSAGE_REJECTS, MESSAGES
 from scripts.common.tables import TableWriter
-from scripts.curate.discord_export import DiscordExport, Message
+from scripts.curate.discord_export import DiscordExport, bytes_between, place_of
+from scripts.curate.message_parts import content_and_video, find_interaction, snowflake_ms
 from scripts.curate.pika_message import read_generation
-
-BATCH_ROWS = 8_192
-"""Messages held in memory before they are written."""
+from scripts.curate.usual_generation import GENERATION, match_usual, read_usual
 
 
 def extract_messages(
@@ -36,77 +36,114 @@ def extract_messages(
     Raises:
         UserError: the file is missing, empty, no export, or one by an unsupported version.
     """
-    source = DiscordExport(export)
-    wanted = frozenset(bot_names)
     counts = Counts()
-    kept, rejected = [], []
-    with TableWriter(messages, MESSAGES) as keep, TableWriter(rejects, MESSAGE_REJECTS) as reject:
-        for message in source.messages():
-            row = _read_message(message, wanted)
-            if isinstance(row, str):
-                counts.reject(row)
-                rejected.append((str(message.message_id), row))
-            else:
-                counts.keep()
-                kept.append(row)
-            if len(kept) + len(rejected) == BATCH_ROWS:
-                keep.write(_table(kept, MESSAGES))
-                reject.write(_table(rejected, MESSAGE_REJECTS))
-                kept, rejected = [], []
-        keep.write(_table(kept, MESSAGES))
-        reject.write(_table(rejected, MESSAGE_REJECTS))
+    with (
+        TableWriter(messages, MESSAGES) as keep,
+        TableWriter(rejects, MESSAGE_REJECTS) as reject,
+        byte_progress(f"read {Path(export).name}", _size_bytes(export)) as bar,
+    ):
+        source = DiscordExport(export, on_read=bar.update)
+        for table in source.messages():
+            kept, rejected = _read_messages(table, bot_names)
+            keep.write(kept.to_arrow())
+            reject.write(rejected.to_arrow())
+            counts.keep(len(kept))
+            counts.rejected.update(rejected["reason"])
     _compare(counts, source)
     return counts
 
 
-def _read_message(message: Message, bot_names: frozenset[str]) -> tuple | str:
-    """Return a row of ``MESSAGES``, or the reason why the message gives none."""
-    if message.is_system:
-        return "system_notice"
-    author = message.author
-    if author is None:
-        return "no_author" if message.is_complete else "cut_off"
-    if not author.is_bot:
-        return "not_a_bot"
-    if author.name not in bot_names and author.full_name.partition("#")[0] not in bot_names:
-        return "other_bot"
-    if not message.is_complete:
-        return "cut_off"
-    content, video = message.content_and_video() if message.has_video() else ("", None)
+def _read_messages(
+    messages: pl.DataFrame, bot_names: Sequence[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return ``MESSAGES`` and ``MESSAGE_REJECTS`` of a table of messages."""
+    messages = messages.with_row_index("place").with_columns(reason=_refusal(bot_names))
+    candidates = messages.filter(pl.col("reason").is_null())
+    usual, others = _read_usual(candidates)
+    rows, reasons = [], []
+    for place, html in others.select("place", "html").iter_rows():
+        generation = _read_generation(html.encode())
+        if isinstance(generation, str):
+            reasons.append((place, generation))
+        else:
+            rows.append((place, *generation))
+    if reasons:
+        places, names = zip(*reasons, strict=True)
+        messages = messages.with_columns(messages["reason"].scatter(places, names))
+    generations = pl.concat([usual, pl.DataFrame(rows, schema=usual.schema, orient="row")])
+    kept = messages.filter(pl.col("reason").is_null()).hstack(
+        generations.sort("place").drop("place")
+    )
+    rejected = messages.filter(pl.col("reason").is_not_null())
+    return _finish(kept).select(MESSAGES.names), rejected.select(MESSAGE_REJECTS.names)
+
+
+def _refusal(bot_names: Sequence[str]) -> pl.Expr:
+    """Return the reason why a message can be no generation, null if there is none."""
+    names = list(bot_names)
+    is_bot_named = pl.col("author").is_in(names) | pl.col("full_name").str.replace("#.*", "").is_in(
+        names
+    )
+    return (
+        pl.when("is_system").then(pl.lit("system_notice"))
+        .when(pl.col("author").is_null() & pl.col("is_complete")).then(pl.lit("no_author"))
+        .when(pl.col("author").is_null()).then(pl.lit("cut_off"))
+        .when(~pl.col("is_bot")).then(pl.lit("not_a_bot"))
+        .when(~is_bot_named).then(pl.lit("other_bot"))
+        .when(~pl.col("is_complete")).then(pl.lit("cut_off"))
+        .when(~pl.col("html").str.contains("<video class=", literal=True)).then(pl.lit("no_video"))
+    )  # fmt: skip
+
+
+def _read_usual(messages: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the place and the ``GENERATION`` of messages that look as usual, and the others."""
+    content = pl.col("html").cast(pl.Binary).bin.slice(place_of("chatlog__content"))
+    contents = messages.select(content).to_series()
+    found = [content and match_usual(content) for content in contents]
+    is_usual = pl.Series([groups is not None for groups in found], dtype=pl.Boolean)
+    generations = read_usual([groups for groups in found if groups is not None])
+    return (
+        messages.filter(is_usual).select("place").hstack(generations),
+        messages.filter(~is_usual),
+    )
+
+
+def _read_generation(html: bytes) -> tuple | str:
+    """Return a row of ``GENERATION``, or the reason why the message gives none."""
+    content, video = content_and_video(html)
     if video is None:
         return "no_video"
     generation = read_generation(content)
     if generation is None:
         return "no_prompt"
-    interaction = message.interaction()
-    parameters = generation.parameters
     return (
-        str(message.message_id),
-        message.timestamp_ms,
-        generation.requester or (interaction and interaction.user),
-        interaction and interaction.command,
         generation.prompt,
-        parameters.negative_prompt,
-        parameters.motion,
-        parameters.guidance_scale,
-        parameters.aspect_ratio,
-        parameters.camera,
-        parameters.fps,
-        parameters.seed,
-        parameters.others,
+        *generation.parameters,
         generation.kind,
+        generation.requester,
         video.location,
         video.name,
         video.expires_ms,
     )
 
 
-def _table(rows: list[tuple], schema: pa.Schema) -> pa.Table:
-    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
-    return pa.table(
-        [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)],
-        schema=schema,
+def _finish(messages: pl.DataFrame) -> pl.DataFrame:
+    """Add the time, which is in the id, and the slash command that a message answers."""
+    reply = bytes_between(place_of("chatlog__reply-author"), place_of("chatlog__header"))
+    replies = messages.select(pl.when("opens_group").then(reply)).to_series()
+    interactions = [reply and find_interaction(reply) for reply in replies]
+    commands = [interaction and interaction.command for interaction in interactions]
+    users = [interaction and interaction.user for interaction in interactions]
+    milliseconds = snowflake_ms(pl.col("message_id").cast(pl.UInt64)).cast(pl.Int64)
+    return messages.with_columns(
+        pl.coalesce("requester", pl.Series(users, dtype=pl.String)),
+        command=pl.Series(commands, dtype=pl.String),
+        timestamp_utc=milliseconds.cast(GENERATION["video_expires_utc"]),
     )
+
+
+def _size_bytes(path: Path) -> int:
+    return Path(path).stat().st_size if Path(path).is_file() else 0
 
 
 def _compare(counts: Counts, source: DiscordExport) -> None:

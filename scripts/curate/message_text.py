@@ -12,6 +12,8 @@ MENTION = r"\x02(?P<user>[^\x02\x03]*)\x03"
 _BULLET = "\x04"
 _MARKS = re.compile("[\x02-\x04]")
 _SOMEBODY = "@user"
+NOBODY = "Unknown"
+"""The name that the exporter gives to users whom it cannot look up."""
 
 _TAG = re.compile(
     r"<span class=[\"']?chatlog__markdown-mention[\"']?(?P<mention>[^<>]*)>(?P<shown>[^<]*)</span>"
@@ -48,8 +50,12 @@ def marked_text(content: str) -> str:
     content = _MARKS.sub("", content)
     if "<@" in content and _TYPED_TAG.search(content):
         return _text_as_typed(content)
-    text = _TAG.sub(_render, content) if "<" in content else content
-    return html.unescape(text) if "&" in text else text
+    return html.unescape(without_tags(content))
+
+
+def without_tags(content: str) -> str:
+    """Return a content's text as ``marked_text`` does, but with its entities."""
+    return _TAG.sub(_render, content)
 
 
 def fold(text: str) -> str:
@@ -72,7 +78,7 @@ def _render(tag: re.Match[str]) -> str:
         if title is None:  # a role, a channel, everyone: nobody's name
             return tag["shown"]
         name = title[title.lastindex]
-        return f"\x02{'' if name == 'Unknown' else name}\x03"
+        return f"\x02{'' if name == NOBODY else name}\x03"
     if tag["image"] is not None:
         alt = _ALT.search(tag["image"])
         return alt[alt.lastindex] if alt else ""

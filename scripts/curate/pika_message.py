@@ -73,7 +73,7 @@ def _find_fields(text: str) -> tuple[str, str, str | None] | None:
     author = _last(found for found in authors if found["user"] is not None) or _last(authors)
     signature = None if author else _last(_SIGNATURE.finditer(body))
     end = author or signature
-    typed, labels = _cut_fields(body[: end.start()] if end else body)
+    typed, labels = cut_fields(body[: end.start()] if end else body)
     if "Image:" in labels:
         kind = IMAGE_TO_VIDEO
     else:
@@ -87,9 +87,9 @@ def _find_bold(text: str, *, is_bold: bool) -> tuple[str, str, str | None] | Non
     typed = text[: signature.start()] if signature else text
     if not is_bold and (signature is None or typed.strip()):
         return None
-    typed, labels = _cut_fields(typed)
+    typed, labels = cut_fields(typed)
     if signature:
-        labels |= _cut_fields(text[signature.end() :])[1]
+        labels |= cut_fields(text[signature.end() :])[1]
     leading = re.match(rf"\s*{MENTION}", typed)
     if leading:
         typed = typed[leading.end() :]
@@ -97,7 +97,7 @@ def _find_bold(text: str, *, is_bold: bool) -> tuple[str, str, str | None] | Non
     return typed, IMAGE_TO_VIDEO if "Image:" in labels else UNKNOWN, requester
 
 
-def _cut_fields(text: str) -> tuple[str, set[str]]:
+def cut_fields(text: str) -> tuple[str, set[str]]:
     """Cut the fields off the end of a text; return what is left, and the fields' labels."""
     labels = set()
     while True:

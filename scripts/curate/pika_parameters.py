@@ -12,13 +12,13 @@ class Parameters(NamedTuple):
     that Pika does not know, mostly Midjourney's (``--v 5``, ``--size 100``).
     """
 
+    negative_prompt: str | None = None
     motion: int | None = None
     guidance_scale: float | None = None
     aspect_ratio: str | None = None
     camera: list[str] | None = None
     fps: int | None = None
     seed: int | None = None
-    negative_prompt: str | None = None
     others: str | None = None
 
 
@@ -72,25 +72,26 @@ def split_parameters(text: str) -> tuple[str, Parameters]:
     prompt: list[str] = []
     reading, position = prompt, 0
     for found in _PARAMETER.finditer(text):
-        if found["spaced"] and not found["text"] and not _ends_there(text, found.end()):
+        kind = found.lastgroup
+        if kind != "text" and found["spaced"] and not _ends_there(text, found.end()):
             continue
         reading.append(text[position : found.start()])
         reading, position = prompt, found.end()
-        if found["text"]:
+        if kind == "text":
             reading = negatives if found["text"].lower() != "no" else others
             others += [found[0]] if reading is others else []
-        elif found["camera"]:
+        elif kind == "camera":
             camera += _camera_moves(found["camera"].lower())
-        elif found["width"]:
+        elif kind == "height":
             values["aspect_ratio"] = f"{found['width']}:{found['height']}"
-        elif not found["name"] or not _set_number(values, found["name"].lower(), found["number"]):
+        elif kind != "number" or not _set_number(values, found["name"].lower(), found["number"]):
             others.append(found[0])
     reading.append(text[position:])
     return _joined(prompt, " "), Parameters(
-        **values,
-        camera=camera or None,
         negative_prompt=_joined(negatives, ", ") or None,
+        camera=camera or None,
         others=_joined(others, " ") or None,
+        **values,
     )
 
 
@@ -99,9 +100,7 @@ def _ends_there(text: str, position: int) -> bool:
 
 
 def _joined(parts: list[str], separator: str) -> str:
-    if len(parts) > 1:
-        parts = [part.strip() for part in parts if not part.isspace()]
-    return separator.join(filter(None, parts)).strip()
+    return separator.join(filter(None, map(str.strip, parts)))
 
 
 def _set_number(values: dict[str, object], name: str, number: str) -> bool:

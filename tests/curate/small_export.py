@@ -13,11 +13,12 @@ FIRST_ID = 1136088276353962765
 
 @dataclass(frozen=True)
 class Dress:
-    """How an exporter writes tags: quotes, line breaks between tags, and the classes of 2.34."""
+    """How a version writes tags: quotes, line breaks between tags, a bot's label, the time."""
 
     quote: str = ""
     gap: str = ""
-    is_old: bool = False
+    label: str = "chatlog__author-tag"
+    is_time_linked: bool = True
 
     def attribute(self, name: str, value: object) -> str:
         bare = re.fullmatch(r"[^\s\"'=<>`?&;]+", str(value))
@@ -30,7 +31,8 @@ DRESSES = {
     "minified": MINIFIED,
     "double quotes": Dress(quote='"'),
     "single quotes": Dress(quote="'"),
-    "2.34, not minified": Dress(quote='"', gap="\n        ", is_old=True),
+    "2.35 to 2.37": Dress(label="chatlog__bot-label"),
+    "2.34, not minified": Dress('"', "\n        ", "chatlog__bot-label", is_time_linked=False),
 }
 
 
@@ -113,9 +115,8 @@ def container(said: Said, dress: Dress = MINIFIED) -> str:
     parts.append(f"<div {a('class', 'chatlog__message-aside')}>{aside}</div>")
     parts.append(f"<div {a('class', 'chatlog__message-primary')}>{said.above}")
     if said.author is not None:
-        tag_class = "chatlog__bot-label" if dress.is_old else "chatlog__author-tag"
         time = "8/2/2023 12:09 AM"
-        if not dress.is_old:
+        if dress.is_time_linked:
             time = f"<a {a('href', link)}>{time}</a>"
         parts.append(
             f"<div {a('class', 'chatlog__header')}>{gap}<span {a('class', 'chatlog__author')} "
@@ -123,7 +124,7 @@ def container(said: Said, dress: Dress = MINIFIED) -> str:
             f"</span> {gap}"
         )
         if said.is_bot:
-            parts.append(f"<span {a('class', tag_class)}>BOT</span> ")
+            parts.append(f"<span {a('class', dress.label)}>BOT</span> ")
         parts.append(f"<span {a('class', 'chatlog__timestamp')}>{time}</span>{gap}</div>")
     if said.content is not None or said.is_edited:
         content = ""

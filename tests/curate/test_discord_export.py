@@ -1,10 +1,21 @@
 """The stream reader of Discord exports: layouts, groups, damage, hostile content."""
 
+from pathlib import Path
+from typing import NamedTuple
+
 import pytest
 
 from scripts.common.errors import UserError
 from scripts.curate import discord_export
-from scripts.curate.discord_export import DiscordExport, Video, snowflake_ms
+from scripts.curate.discord_export import DiscordExport
+from scripts.curate.message_parts import (
+    Author,
+    Interaction,
+    Video,
+    content_and_video,
+    find_interaction,
+    snowflake_ms,
+)
 from tests.curate.small_export import (
     DRESSES,
     FIRST_ID,
@@ -27,11 +38,43 @@ REAL = sorted((SHARED / "real").glob("*.html")) or [
 NEW = [path for path in REAL if not str(path).endswith("legacy-bots.html")]
 
 
-def read(tmp_path, document: str | bytes) -> tuple[list, DiscordExport]:
+class Message(NamedTuple):
+    """A row of the reader's table."""
+
+    message_id: int
+    author: Author | None
+    is_system: bool
+    is_complete: bool
+    opens_group: bool
+    html: bytes
+
+    def content_and_video(self) -> tuple[str, Video | None]:
+        return content_and_video(self.html)
+
+    def interaction(self) -> Interaction | None:
+        return find_interaction(self.html)
+
+
+def rows_of(source: DiscordExport) -> list[Message]:
+    return [
+        Message(
+            int(row["message_id"]),
+            row["author"] and Author(row["author"], row["full_name"], row["is_bot"]),
+            row["is_system"],
+            row["is_complete"],
+            row["opens_group"],
+            row["html"].encode(),
+        )
+        for table in source.messages()
+        for row in table.iter_rows(named=True)
+    ]
+
+
+def read(tmp_path: Path, document: str | bytes) -> tuple[list[Message], DiscordExport]:
     path = tmp_path / "export.html"
     path.write_bytes(document if isinstance(document, bytes) else document.encode())
     source = DiscordExport(path)
-    return list(source.messages()), source
+    return rows_of(source), source
 
 
 def conversation(dress=DRESSES["minified"]) -> list[list[Said]]:
@@ -83,11 +126,36 @@ def test_every_dress_of_the_layout_gives_the_same_messages(tmp_path, dress):
     assert commands[:3] + commands[4:] == [None] * 6  # the reply of bob is no command
 
 
-def test_windows_line_ends_and_a_reversed_order_are_read(tmp_path):
-    document = export(*reversed(conversation())).replace("\n", "\r\n")
-    messages, source = read(tmp_path, document)
-    assert [message.message_id - FIRST_ID for message in messages] == [7, 6, 4, 5, 3, 1, 2]
+def test_windows_line_ends_are_read(tmp_path):
+    messages, source = read(tmp_path, export(*conversation()).replace("\n", "\r\n"))
+    assert [message.message_id - FIRST_ID for message in messages] == [1, 2, 3, 4, 5, 6, 7]
     assert source.declared_messages == 7
+
+
+def test_the_newest_may_come_first(tmp_path):
+    """In this order of 2.47 a group's newest message, which stands first, names the author."""
+    groups = [
+        [Said(FIRST_ID + 7, "bob", content="thanks", above=replied("a dog"))],
+        [generation(6, in_bold("a dog")), generation(5, with_fields("a cat"), author=None)],
+        [Said(FIRST_ID + 4, notice="joined."), Said(FIRST_ID + 3, notice="pinned a message.")],
+        [Said(FIRST_ID + 2, "ann", content="you?"), Said(FIRST_ID + 1, content="hello")],
+    ]
+    messages, source = read(tmp_path, export(*groups))
+    assert [message.message_id - FIRST_ID for message in messages] == [7, 6, 5, 4, 3, 2, 1]
+    assert [message.author and message.author.name for message in messages] == [
+        "bob", "Pika", "Pika", None, None, "ann", "ann",
+    ]  # fmt: skip
+    assert source.declared_messages == 7
+
+
+def test_every_byte_is_reported_as_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(discord_export, "BLOCK_BYTES", 1000)
+    path = tmp_path / "export.html"
+    path.write_text(export(*conversation()))
+    reported = []
+    list(DiscordExport(path, on_read=reported.append).messages())
+    assert sum(reported) == path.stat().st_size
+    assert len(reported) > 2
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 1000])
@@ -96,6 +164,7 @@ def test_blocks_may_end_anywhere(tmp_path, monkeypatch, size):
     original = discord_export._check_layout
     document = export(*conversation()).encode()
     monkeypatch.setattr(discord_export, "BLOCK_BYTES", size)
+    monkeypatch.setattr(discord_export, "TABLE_BYTES", 3 * size)
     # The layout is decided by the first block, which is larger than any head in real life.
     monkeypatch.setattr(discord_export, "_check_layout", lambda _, path: original(document, path))
     assert read(tmp_path, document)[0] == whole
@@ -104,11 +173,11 @@ def test_blocks_may_end_anywhere(tmp_path, monkeypatch, size):
 @pytest.mark.parametrize("path", NEW, ids=str)
 def test_every_message_of_a_real_export_is_found(path):
     source = DiscordExport(path)
-    messages = list(source.messages())
+    messages = rows_of(source)
     assert len(messages) == source.declared_messages == source.found_messages
     assert len({message.message_id for message in messages}) == len(messages)
     assert all(message.author or message.is_system for message in messages)
-    times = [message.timestamp_ms for message in messages]
+    times = [snowflake_ms(message.message_id) for message in messages]
     assert times == sorted(times)
 
 
@@ -131,7 +200,7 @@ def test_content_and_authors_agree_with_a_parser_that_builds_a_tree(path):
                 )
             )
     found = []
-    for message in DiscordExport(path).messages():
+    for message in rows_of(DiscordExport(path)):
         author, video = message.author, message.content_and_video()[1]
         found.append(
             (
@@ -205,7 +274,11 @@ def test_a_file_cut_anywhere_gives_what_stands_before_the_cut(tmp_path):
     for said in (said for group in conversation() for said in group):
         written = container(said).encode()
         ends.append(document.index(written) + len(written))
-    for end in range(document.index(b"</style>"), len(document)):
+    # Every place around the end of a message and in the last lines, and every ninth elsewhere.
+    places = set(range(document.index(b"</style>"), len(document), 9))
+    places |= {end + step for end in ends for step in range(-30, 10)}
+    places |= set(range(ends[-1], len(document)))
+    for end in sorted(places):
         messages, source = read(tmp_path, document[:end])
         ids = [message.message_id for message in messages]
         assert ids == [message.message_id for message in whole[: len(ids)]]
@@ -219,10 +292,19 @@ def test_a_file_cut_anywhere_gives_what_stands_before_the_cut(tmp_path):
         assert source.declared_messages == (7 if is_counted else None)
 
 
-def test_the_closing_line_may_be_written_in_any_language(tmp_path):
-    for written in ["1,072", "1.072", "1&#160;072", "1\u202f072", "1’072", "1072"]:
-        _, source = read(tmp_path, export(*conversation(), declared=written))
-        assert source.declared_messages == 1072, written
+@pytest.mark.parametrize(
+    "written",
+    ["1072", "1,072", "1.072", "1&#160;072", "1\u00a0072", "1\u202f072", "1’072", "1&#39;072",
+     "1&#x66C;072", "1٬072", "١٬٠٧٢", "१,०७२", "1٬072\u200f"],
+)  # fmt: skip
+def test_the_count_may_be_written_as_in_any_country(tmp_path, written):
+    _, source = read(tmp_path, export(*conversation(), declared=written))
+    assert source.declared_messages == 1072
+
+
+def test_millions_in_the_indian_way(tmp_path):
+    _, source = read(tmp_path, export(*conversation(), declared="12,34,567"))
+    assert source.declared_messages == 1_234_567
 
 
 def test_bytes_that_are_not_utf8_cost_one_character_each(tmp_path):
@@ -340,7 +422,6 @@ def test_videos_of_other_kinds_are_not_the_messages_own(tmp_path):
     )
     for below in (gif, embedded, forwarded):
         messages, _ = read(tmp_path, export([Said(FIRST_ID, "ann", content="x", below=below)]))
-        assert messages[0].has_video()
         assert messages[0].content_and_video()[1] is None
 
 

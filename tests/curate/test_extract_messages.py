@@ -12,14 +12,16 @@ import pytest
 from scripts.common.errors import UserError
 from scripts.common.schemas.curate import MESSAGE_REJECT_REASONS, MESSAGE_REJECTS, MESSAGES
 from scripts.common.tables import read_table
-from scripts.curate import extract_messages as module
-from scripts.curate.discord_export import snowflake_ms
+from scripts.curate import discord_export
 from scripts.curate.extract_messages import extract_messages
+from scripts.curate.message_parts import snowflake_ms
+from scripts.curate.usual_generation import match_usual
 from tests.curate.small_export import (
     DRESSES,
     FIRST_ID,
     SHARED,
     Said,
+    emoji,
     export,
     generation,
     in_bold,
@@ -156,7 +158,7 @@ def test_the_expiry_of_a_signed_link_is_kept(tmp_path):
 def test_a_file_cut_anywhere_invents_nothing_and_hides_nothing(tmp_path):
     document = export(*CHANNEL).encode()
     whole, whole_rejects, _ = extract(tmp_path, document)
-    for end in range(document.index(b'"chatlog">'), len(document), 41):
+    for end in range(document.index(b'"chatlog">'), len(document), 83):
         rows, rejects, counts = extract(tmp_path, document[:end])
         assert rows == whole[: len(rows)]
         assert counts.seen <= 10
@@ -193,10 +195,27 @@ def test_the_parts_of_a_message_that_lost_its_author(tmp_path):
 
 
 def test_pieces_of_a_long_table_come_in_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "BATCH_ROWS", 3)
+    monkeypatch.setattr(discord_export, "BLOCK_BYTES", 2000)
+    monkeypatch.setattr(discord_export, "TABLE_BYTES", 2000)
     rows, rejects, _ = extract(tmp_path, export(*CHANNEL))
     assert [int(row["message_id"]) - FIRST_ID for row in rows] == [3, 4, 8, 10]
     assert [int(number) - FIRST_ID for number in rejects] == [1, 2, 5, 6, 7, 9]
+
+
+PLAIN = "a cat runs -motion 2"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [with_fields(PLAIN), with_fields(PLAIN, one_line=True), in_bold(PLAIN),
+     with_fields(f"{emoji('😄')} <em>a</em> cat", image=False) + ")",
+     with_fields(PLAIN).replace("Prompt:", "<strong>Prompt:</strong>").replace(
+         "Image:", "<strong>Image:</strong>").replace("Author:", "<strong>Author:</strong>")],
+)  # fmt: skip
+def test_messages_as_they_usually_look_take_the_short_cut(content):
+    """Else reading would be right, and slow."""
+    text = export([generation(1, content, is_edited=True)])
+    assert match_usual(text[text.index("chatlog__content") :].encode()) is not None
 
 
 def test_the_same_export_gives_the_same_bytes(tmp_path):

@@ -3,13 +3,13 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.curate.message_text import LONGEST_TEXT, plain_text
 from scripts.curate.pika_message import Generation, read_generation
 from scripts.curate.pika_parameters import Parameters, split_parameters
-from tests.curate.small_export import emoji, in_bold, mention, typed, with_fields
+from tests.curate.small_export import emoji, in_bold, mention, with_fields
 
 
 @pytest.mark.parametrize(
@@ -168,78 +168,6 @@ def test_a_line_that_markdown_took_for_a_list_is_a_parameter_still():
     content = with_fields("a cat<ul><li>motion 2 - gs 8</li></ul>")
     expected = Parameters(motion=2, guidance_scale=8.0)
     assert read_generation(content) == Generation("a cat", "image_to_video", "ann", expected)
-
-
-# What was typed comes back, whatever it is made of.
-
-PIECES = st.one_of(
-    st.sampled_from(
-        ["a", "cat", "runs,", "it's", "<3", "&", '"talks"', "&amp;", "&lt;b&gt;", "niña", "Löwe",
-         "一条龙", "девушка", "(best quality:1.2)", "100%", "—", "volumetric", "state-of-the-art",
-         "-5", "8k", "zoom in", "camera pan left", "Image:", "Message: 1", "Author", "Prompt:", "2-3",
-         "<b>bold</b>", "</div>", "@somebody", "\n", "  ", "𝓪𝓫"]
-    ),
-    st.sampled_from(["😄", "❤️", "🐈‍⬛", "🇫🇷"]),
-    st.sampled_from(["https://example.com/ref.png", "https://cdn.discordapp.com/a/1?ex=1&is=2"]),
-    st.text(
-        st.characters(codec="utf-8", exclude_categories=("C", "Pd", "Z"), exclude_characters="*_~|`@:"),
-        min_size=1, max_size=8,
-    ),
-)  # fmt: skip
-OPTIONS = {
-    "motion": (st.integers(0, 4), str),
-    "guidance_scale": (st.sampled_from([8.0, 12.0, 15.5, 24.0]), lambda value: f"{value:g}"),
-    "aspect_ratio": (st.sampled_from(["16:9", "9:16", "1:1", "4:5"]), str),
-    "fps": (st.integers(8, 24), str),
-    "seed": (st.integers(0, 2**63 - 1), str),
-    "camera": (
-        st.sampled_from([["zoom in"], ["rotate ccw"], ["pan up", "pan left"]]),
-        lambda moves: " ".join(moves).replace("up pan", "up"),
-    ),
-    "negative_prompt": (st.sampled_from(["blurry, ugly", "low-res"]), str),
-}
-NAMES = {"guidance_scale": "gs", "aspect_ratio": "ar", "negative_prompt": "neg"}
-
-
-def as_html(piece: str) -> str:
-    if piece in ("😄", "❤️", "🐈‍⬛", "🇫🇷"):
-        return emoji(piece)
-    if piece.startswith("https://"):
-        return f'<a href="{typed(piece)}">{typed(piece)}</a>'
-    return typed(piece)
-
-
-@settings(max_examples=400, deadline=None)
-@given(
-    pieces=st.lists(PIECES, max_size=12),
-    options=st.fixed_dictionaries(
-        {}, optional={name: values for name, (values, _) in OPTIONS.items()}
-    ),
-    dash=st.sampled_from(["-", "--", "- ", "—"]),
-    form=st.sampled_from(["lines", "one line", "bold", "typed"]),
-    image=st.booleans(),
-)
-def test_what_was_typed_comes_back(pieces, options, dash, form, image):
-    spelled = [
-        f"{dash}{NAMES.get(name, name)} {OPTIONS[name][1](value)}"
-        for name, value in options.items()
-    ]
-    words = " ".join([*map(as_html, pieces), *map(typed, spelled)])
-    if form == "bold":
-        content, kind = in_bold(words), "unknown"
-    elif form == "typed":
-        words = " ".join([*pieces, *spelled])
-        content = (
-            f"<@1> **Prompt:** {words}\n" + "**Image:** 1 Attachment\n" * image + "Author: <@1>)"
-        )
-        kind = "image_to_video" if image else "text_to_video"
-    else:
-        content = with_fields(words, image=image, one_line=form == "one line")
-        kind = "image_to_video" if image else "text_to_video"
-    found = read_generation(content)
-    assert found.prompt == " ".join(" ".join(pieces).split())
-    assert found.parameters == Parameters(**options)
-    assert (found.kind, found.requester) == (kind, "1" if form == "typed" else "ann")
 
 
 @given(st.text(max_size=300))
