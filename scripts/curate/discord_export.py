@@ -24,7 +24,7 @@ from scripts.common.errors import UserError
 from scripts.curate.message_parts import Author, decode, find_author, read_author
 
 BLOCK_BYTES = 1 << 19
-TABLE_BYTES = 12 << 20
+TABLE_BYTES = 16 << 20
 LONGEST_MESSAGE_BYTES = 16 << 20
 
 _HOW_TO_EXPORT = (
@@ -69,7 +69,7 @@ class DiscordExport:
             Tables of some thousand rows: ``message_id``; ``author`` (the name shown), ``full_name``
             and ``is_bot``, null for notices and where the file lost the beginning of the group;
             ``is_system``; ``is_complete``, false for a message that the end of the file cuts off;
-            ``html``, what follows the tag of the message's container.
+            ``opens_group``; ``html``, what follows the tag of the message's container.
 
         Raises:
             UserError: the file is missing, empty, no export, or one by an unsupported version.
@@ -77,9 +77,8 @@ class DiscordExport:
         author, opens_group = None, False
         has_messages = has_authors = False
         for ids, bodies, is_complete in self._cut():
-            if not ids:
-                continue
             table = _describe(ids, bodies).with_columns(is_complete=pl.lit(is_complete))
+            bodies.clear()  # or they would be in memory twice
             table = table.with_columns(
                 opens_group=pl.col("opens_next").shift(1, fill_value=opens_group)
             )
@@ -92,6 +91,7 @@ class DiscordExport:
             has_messages |= table["is_complete"].any()
             has_authors |= table["is_system"].any() or table["author"].is_not_null().any()
             yield table
+            del table  # or two tables would be in memory at a time
         if has_messages and not has_authors:
             raise UserError(
                 f"{self.path} names no author in a way that DiscordChatExporter does, so another "
@@ -100,27 +100,30 @@ class DiscordExport:
 
     def _cut(self) -> Iterator[tuple[list[bytes], list[bytes], bool]]:
         """Yield (ids, what follows the messages' tags, whether they are complete)."""
-        ids, bodies, size = [b""], [b""], 0
+        ids, bodies, size_bytes = [b""], [b""], 0
         for block in self._blocks():
             # What stands before the first tag belongs to the message that was broken off.
             rest, *found = _MESSAGE_TAG.split(bodies.pop() + block)
             bodies += [rest, *found[1::2]]
             ids += found[0::2]
-            size += len(block)
-            if size > TABLE_BYTES:
-                yield ids[:-1], bodies[:-1], True
-                ids, bodies, size = ids[-1:], bodies[-1:], 0
+            size_bytes += len(block)
             if len(bodies[-1]) > LONGEST_MESSAGE_BYTES:
                 raise UserError(
                     f"{self.path} has no new message for {LONGEST_MESSAGE_BYTES >> 20} MB after "
                     f"message number {self.found_messages + len(ids) - 1:,}, so it is damaged "
                     f"there; {_HOW_TO_EXPORT}"
                 )
-        yield ids[:-1], bodies[:-1], True
-        self.declared_messages = _declared_messages(bodies[-1])
+            if size_bytes > TABLE_BYTES and len(ids) > 1:
+                last = ids.pop(), bodies.pop()
+                yield ids, bodies, True
+                ids, bodies, size_bytes = [last[0]], [last[1]], 0
+        last_id, rest = ids.pop(), bodies.pop()
+        if ids:
+            yield ids, bodies, True
+        self.declared_messages = _declared_messages(rest)
         # What follows the last complete tag is a piece of a tag.
-        rest = bodies[-1][: bodies[-1].rfind(b">") + 1]
-        yield ids[-1:], [rest], _is_closed(rest)
+        rest = rest[: rest.rfind(b">") + 1]
+        yield [last_id], [rest], _is_closed(rest)
 
     def _blocks(self) -> Iterator[bytes]:
         with _open(self.path) as file:

@@ -1,6 +1,7 @@
 """Recover every Pika generation (prompt, options, video) from one Discord HTML export."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -43,8 +44,8 @@ def extract_messages(
         byte_progress(f"read {Path(export).name}", _size_bytes(export)) as bar,
     ):
         source = DiscordExport(export, on_read=bar.update)
-        for table in source.messages():
-            kept, rejected = _read_messages(table, bot_names)
+        read = partial(_read_messages, bot_names=bot_names)
+        for kept, rejected in map(read, source.messages()):
             keep.write(kept.to_arrow())
             reject.write(rejected.to_arrow())
             counts.keep(len(kept))
@@ -54,7 +55,7 @@ def extract_messages(
 
 
 def _read_messages(
-    messages: pl.DataFrame, bot_names: Sequence[str]
+    messages: pl.DataFrame, *, bot_names: Sequence[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return ``MESSAGES`` and ``MESSAGE_REJECTS`` of a table of messages."""
     messages = messages.with_row_index("place").with_columns(reason=_refusal(bot_names))
@@ -80,16 +81,15 @@ def _read_messages(
 
 def _refusal(bot_names: Sequence[str]) -> pl.Expr:
     """Return the reason why a message can be no generation, null if there is none."""
-    names = list(bot_names)
-    is_bot_named = pl.col("author").is_in(names) | pl.col("full_name").str.replace("#.*", "").is_in(
-        names
-    )
+    is_named = pl.col("author").is_in(list(bot_names))
+    for name in bot_names:
+        is_named |= (pl.col("full_name") == name) | pl.col("full_name").str.starts_with(f"{name}#")
     return (
         pl.when("is_system").then(pl.lit("system_notice"))
         .when(pl.col("author").is_null() & pl.col("is_complete")).then(pl.lit("no_author"))
         .when(pl.col("author").is_null()).then(pl.lit("cut_off"))
         .when(~pl.col("is_bot")).then(pl.lit("not_a_bot"))
-        .when(~is_bot_named).then(pl.lit("other_bot"))
+        .when(~is_named).then(pl.lit("other_bot"))
         .when(~pl.col("is_complete")).then(pl.lit("cut_off"))
         .when(~pl.col("html").str.contains("<video class=", literal=True)).then(pl.lit("no_video"))
     )  # fmt: skip

@@ -20,19 +20,25 @@ from scripts.curate.message_text import LONGEST_TEXT, NOBODY, fold, without_tags
 from scripts.curate.pika_message import IMAGE_TO_VIDEO, TEXT_TO_VIDEO, UNKNOWN, cut_fields
 from scripts.curate.pika_parameters import split_parameters
 
+# What was typed: text and the tags of markdown, but for the bot's own bold labels, the end of its
+# bold, and control characters, which have a meaning in marked text. The sign `+` behind a
+# repetition forbids to try it shorter, which can find nothing here.
+_TEXT = rb"[^<\x00-\x08\x0e-\x1f]*+"
+_TAG = (
+    rb"<(?!strong>(?:Image|Message|Author):|/strong> - <span)"
+    rb"(?:(?:img|/?(?:a|em|u|s|code|strong))\b[^<>\x00-\x08\x0e-\x1f]*+>"
+    rb'|span class="chatlog__markdown-spoiler\b[^<>\x00-\x1f]*+>[^<\x00-\x08\x0e-\x1f]*+</span>)'
+)
 _PARTS = {
-    # No control characters, which have a meaning in marked text. The sign `+` behind a repetition
-    # forbids to try it shorter, which can find nothing here.
-    b"text": rb"([^<\x00-\x08\x0e-\x1f]*+(?:<(?:img|/?(?:a|em|u|s|code))\b[^<>\x00-\x08\x0e-\x1f]*+>"
-    rb"[^<\x00-\x08\x0e-\x1f]*+)*+)",
+    b"typed": rb"(%s(?:%s%s)*+)" % (_TEXT, _TAG, _TEXT),
     b"mention": rb'<span class="chatlog__markdown-mention" title="([^"\x00-\x1f]*)">[^<]*</span>',
 }
 _FIELDS = (
-    rb"(?:%(mention)s )?(?:<strong>)?Prompt:(?:</strong>)?%(text)s"
+    rb"(?:%(mention)s )?(?:<strong>)?Prompt:(?:</strong>)?%(typed)s"
     rb"((?<=\s)<strong>Image:</strong> 1 Attachment\s+)?"
     rb"(?:(?<=\sAuthor: )|(?<=\s)(?<!Author: )<strong>Author:</strong> )%(mention)s\)?" % _PARTS
 )
-_BOLD = rb"<strong>(?![^<]*Prompt:)%(text)s</strong> - %(mention)s" % _PARTS
+_BOLD = rb"<strong>(?![^<]*Prompt:)%(typed)s</strong> - %(mention)s" % _PARTS
 _USUAL = re.compile(
     rb'chatlog__content chatlog__markdown"><span class=chatlog__markdown-preserve>'
     rb"(?:%s|%s)</span>"
@@ -73,7 +79,7 @@ GENERATION = {
 """The columns of ``MESSAGES`` that say what was generated."""
 
 
-_split = lru_cache(maxsize=1 << 14)(split_parameters)
+_split = lru_cache(maxsize=1 << 13)(split_parameters)
 
 
 def match_usual(content: bytes) -> tuple[bytes | None, ...] | None:
