@@ -99,11 +99,14 @@ def _read_usual(messages: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the place and the ``GENERATION`` of messages that look as usual, and the others."""
     content = pl.col("html").cast(pl.Binary).bin.slice(place_of("chatlog__content"))
     contents = messages.select(content).to_series()
-    found = [content and match_usual(content) for content in contents]
-    is_usual = pl.Series([groups is not None for groups in found], dtype=pl.Boolean)
-    generations = read_usual([groups for groups in found if groups is not None])
+    is_usual, pieces = [], []
+    for content in contents:
+        found = content and match_usual(content)
+        is_usual.append(found is not None)
+        pieces += found or ()
+    is_usual = pl.Series(is_usual, dtype=pl.Boolean)
     return (
-        messages.filter(is_usual).select("place").hstack(generations),
+        messages.filter(is_usual).select("place").hstack(read_usual(pieces)),
         messages.filter(~is_usual),
     )
 

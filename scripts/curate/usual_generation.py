@@ -47,7 +47,7 @@ _USUAL = re.compile(
     rb'<source src=(?:"([^"]+)"|([^\s"\'<>=]+)) alt="Video attachment" title="Video: ([^"]*)">'
     % (_FIELDS, _BOLD)
 )
-_FOUND = (
+_PIECES = (
     "mentioned", "fields", "image_label", "author",
     "bold", "signature",
     "quoted_location", "bare_location", "video_name",
@@ -83,7 +83,7 @@ _split = lru_cache(maxsize=1 << 13)(split_parameters)
 
 
 def match_usual(content: bytes) -> tuple[bytes | None, ...] | None:
-    """Return what a message says, for ``read_usual``; None if it does not look as usual.
+    """Return the pieces of a message, for ``read_usual``; None if it does not look as usual.
 
     Args:
         content: what the message's container holds from ``chatlog__content`` on.
@@ -92,11 +92,10 @@ def match_usual(content: bytes) -> tuple[bytes | None, ...] | None:
     return found.groups() if found and found.end() < LONGEST_TEXT else None
 
 
-def read_usual(rows: Sequence[tuple[bytes | None, ...]]) -> pl.DataFrame:
-    """Return ``GENERATION`` of what ``match_usual`` found."""
-    columns = zip(*rows, strict=True) if rows else [()] * len(_FOUND)
+def read_usual(pieces: Sequence[bytes | None]) -> pl.DataFrame:
+    """Return ``GENERATION`` of the pieces of messages, one message's after the other's."""
     found = pl.DataFrame(
-        {name: texts(values) for name, values in zip(_FOUND, columns, strict=True)}
+        {name: texts(pieces[place :: len(_PIECES)]) for place, name in enumerate(_PIECES)}
     )
     user = pl.col("author", "mentioned", "signature").replace([NOBODY, ""], [None, None])
     table = found.select(
