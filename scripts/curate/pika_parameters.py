@@ -88,9 +88,9 @@ def split_parameters(text: str) -> tuple[str, Parameters]:
             others.append(found[0])
     reading.append(text[position:])
     return _joined(prompt, " "), Parameters(
-        negative_prompt=_joined(negatives, ", ") or None,
+        negative_prompt=(negatives and _joined(negatives, ", ")) or None,
         camera=camera or None,
-        others=_joined(others, " ") or None,
+        others=(others and _joined(others, " ")) or None,
         **values,
     )
 
