@@ -1,0 +1,54 @@
+"""However a channel was exported, in parts, twice, the newest first: each message counts once."""
+
+import pytest
+
+from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
+from scripts.common.tables import read_table
+from scripts.curate.collect_prompts import collect_prompts
+from scripts.curate.extract_messages import extract_messages
+from tests.curate.small_export import export, generation, in_bold, with_fields
+
+PROMPTS_SAID = ["a cat", "a dog -motion 2", "a cat", "it&#39;s &lt;3", "a cat -seed 5", "a fox"]
+MESSAGES = [
+    generation(n, in_bold(said) if n % 2 else with_fields(said), author="Pika#6789")
+    for n, said in enumerate(PROMPTS_SAID)
+]
+
+
+def collect(folder, parts):
+    """Return the prompts of exports given as name -> messages, and why messages gave none."""
+    folder.mkdir()
+    tables = []
+    for name, messages in parts.items():
+        path = folder / f"{name}.html"
+        path.write_text(export(*[[message] for message in messages]))
+        tables.append(folder / "messages" / f"{name}.parquet")
+        extract_messages(path, tables[-1], folder / "rejects" / name, bot_names=["Pika"])
+    prompts, rejects = folder / "prompts.parquet", folder / "rejects.parquet"
+    counts = collect_prompts(tables, [prompts], rejects, kinds=["image_to_video", "unknown"],
+                             user_key="k")  # fmt: skip
+    assert counts.lost == 0
+    rows = read_table(prompts, PROMPTS).to_pylist()
+    for row in rows:
+        row["candidates"] = [candidate["message_id"] for candidate in row["candidates"]]
+    return rows, counts, read_table(rejects, PROMPT_REJECTS).to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("parts", "twice"),
+    [
+        ({"part": MESSAGES[:2], "part-2": MESSAGES[2:4], "part-3": MESSAGES[4:]}, 0),
+        ({"c": MESSAGES[:2], "a": MESSAGES[2:4], "b": MESSAGES[4:]}, 0),
+        ({"b": MESSAGES[2:], "a": MESSAGES[:2]}, 0),
+        ({"july": MESSAGES[:4], "august": MESSAGES[2:]}, 2),
+        ({"one": MESSAGES, "two": MESSAGES, "three": MESSAGES[1:3]}, 8),
+        ({"newest first": MESSAGES[::-1]}, 0),
+        ({"newest first": MESSAGES[:3:-1], "oldest first": MESSAGES[:5]}, 1),
+    ],
+)
+def test_the_prompts_are_those_of_one_whole_export(tmp_path, parts, twice):
+    whole, _, _ = collect(tmp_path / "whole", {"whole": MESSAGES})
+    rows, counts, rejects = collect(tmp_path / "parts", parts)
+    assert rows == whole
+    assert counts.rejected["same_message"] == twice
+    assert sum(row["reason"] == "same_message" for row in rejects) == twice
