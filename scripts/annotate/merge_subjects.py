@@ -1,12 +1,12 @@
 """Merge the variants of each subject over all shards (Supplement 10)."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from scripts.annotate.shard_annotation import Rejection
 from scripts.annotate.subject_clusters import find_names
@@ -15,7 +15,10 @@ from scripts.common.fingerprints import fingerprint, hash_code
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.annotate import SUBJECT, SUBJECTS, variant_embeddings
-from scripts.common.tables import read_table, write_table
+from scripts.common.tables import embedding_array, read_table, write_table
+
+_SLICE = 4096
+"""Vectors that are read from the ledger at a time."""
 
 
 def merge_subjects(
@@ -49,9 +52,9 @@ def merge_subjects(
     Returns:
         Counts of variants; none is rejected: what is near no other is a subject of its own.
     """
-    tagged = read_table(annotations, SUBJECT, columns=["subject"])["subject"].to_pylist()
-    counter = Counter(subject for subject in tagged if subject)
-    variants = sorted(counter)
+    tagged = read_table(annotations, SUBJECT, columns=["subject"])["subject"]
+    counter = {found["values"]: found["counts"] for found in pc.value_counts(tagged).to_pylist()}
+    variants = sorted(filter(None, counter))
     counts = np.array([counter[variant] for variant in variants], np.int64)
     vectors = _embed(variants, entry, batch_size, device, ledger_root, code)
     names = find_names(vectors, counts, min_cluster_size=min_cluster_size, epsilon=epsilon)
@@ -81,28 +84,33 @@ def _embed(
     def backend() -> Any:
         return load_backend(entry, device=device)
 
-    def work(batch: Sequence[str]) -> list[dict]:
-        found = zip(batch, backend().embed(batch), strict=True)
-        return [
-            {"variant": variant, "embedding": None if isinstance(vector, Rejection) else vector}
-            for variant, vector in found
-        ]
+    def work(left: Sequence[str]) -> Iterator[dict]:
+        for start in range(0, len(left), batch_size):
+            batch = left[start : start + batch_size]
+            for variant, vector in zip(batch, backend().embed(batch), strict=True):
+                missing = isinstance(vector, Rejection)
+                yield {"variant": variant, "embedding": None if missing else vector}
 
-    schema = variant_embeddings(backend().dimension)
+    dimension = backend().dimension
     key = fingerprint(entry=entry, code=hash_code(code, "annotate"))
     folder = ledger_root / "annotate" / key / "subjects"
-    with RowLedger(folder, schema, key="variant") as ledger:
-        rows = ledger.complete(
-            variants,
+    with RowLedger(folder, variant_embeddings(dimension), key="variant") as ledger:
+        # Of like length, so that a batch is not padded to its one long string.
+        order = sorted(range(len(variants)), key=lambda number: len(variants[number]))
+        rows = ledger.stream(
+            [variants[number] for number in order],
             work,
-            batch_size=batch_size,
             what="subjects",
             failed=lambda row: row["embedding"] is None,
         )
-    # A variant without a vector is near no other: it stays a subject of its own.
-    nowhere = np.zeros(backend().dimension, np.float32)
-    vectors = [nowhere if row["embedding"] is None else row["embedding"] for row in rows]
-    return np.array(vectors, np.float32)
+        # A variant without a vector is near no other: it stays a subject of its own.
+        vectors = np.zeros((len(variants), dimension), np.float32)
+        there = [number for number in order if variants[number] not in rows.faults]
+        for start in range(0, len(there), _SLICE):
+            numbers = there[start : start + _SLICE]
+            table = ledger.read([variants[number] for number in numbers])
+            vectors[numbers] = embedding_array(table["embedding"])
+    return vectors
 
 
 def _rank_clusters(names: np.ndarray, counts: np.ndarray) -> np.ndarray:
