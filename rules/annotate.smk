@@ -26,11 +26,13 @@ rule embed_texts:
     resources:
         gpu=annotator_gpus(ANNOTATORS["text_embedding"]),
         mem_mb=4000,
-        runtime=240,
+        runtime=annotator_runtime(ANNOTATORS["text_embedding"]),
     params:
         batch_size=lookup("annotate/batch_size", within=config),
+        budget_usd=get_text_embedding_budget,
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["text_embedding"]),
+        service=get_text_embedding_service,
     script:
         "../scripts/annotate/embed_texts.py"
 
@@ -49,6 +51,7 @@ rule embed_images:
         "benchmarks/embed_images/{shard}.jsonl"
     conda:
         "../envs/models.yaml"
+    threads: ANNOTATE_DECODERS
     resources:
         gpu=annotator_gpus(ANNOTATORS["image_embedding"]),
         mem_mb=4000,
@@ -57,6 +60,7 @@ rule embed_images:
         batch_size=lookup("annotate/batch_size", within=config),
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["image_embedding"]),
+        workers=get_workers,
     script:
         "../scripts/annotate/embed_images.py"
 
@@ -101,6 +105,7 @@ rule score_images:
         "benchmarks/score_images/{shard}.jsonl"
     conda:
         "../envs/models.yaml"
+    threads: ANNOTATE_DECODERS
     resources:
         gpu=annotator_gpus(ANNOTATORS["image_nsfw"]),
         mem_mb=4000,
@@ -109,6 +114,7 @@ rule score_images:
         batch_size=lookup("annotate/batch_size", within=config),
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["image_nsfw"]),
+        workers=get_workers,
     script:
         "../scripts/annotate/score_images.py"
 
@@ -128,12 +134,15 @@ rule tag_subjects:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=2000,
-        runtime=1440,
+        gpu=annotator_gpus(ANNOTATORS["subject"]),
+        mem_mb=annotator_memory(ANNOTATORS["subject"]),
+        runtime=annotator_runtime(ANNOTATORS["subject"]),
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        device="cpu",
+        budget_usd=get_subject_budget,
+        device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["subject"]),
+        service=get_subject_service,
     script:
         "../scripts/annotate/tag_subjects.py"
 
@@ -153,12 +162,15 @@ rule tag_directions:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=2000,
-        runtime=1440,
+        gpu=annotator_gpus(ANNOTATORS["direction"]),
+        mem_mb=annotator_memory(ANNOTATORS["direction"]),
+        runtime=annotator_runtime(ANNOTATORS["direction"]),
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        device="cpu",
+        budget_usd=get_direction_budget,
+        device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["direction"]),
+        service=get_direction_service,
     script:
         "../scripts/annotate/tag_directions.py"
 

@@ -7,6 +7,7 @@ from scripts.annotate.embed_images import embed_images
 from scripts.annotate.embed_texts import embed_texts
 from scripts.annotate.score_images import score_images
 from scripts.annotate.score_texts import score_texts
+from scripts.annotate.shard_annotation import Annotator, PictureShard, TextShard
 from scripts.annotate.tag_directions import tag_directions
 from scripts.annotate.tag_subjects import tag_subjects
 from scripts.common.identity import prompt_uuid
@@ -52,10 +53,12 @@ class Shard:
         self.tar, self.index = write_images(self.folder, "00000", texts)
 
     def texts(self, function):
-        return function(self.prompts, self.index, self.output, **self.settings)
+        return function(
+            TextShard(self.prompts, self.index, self.output), Annotator(**self.settings)
+        )
 
     def images(self, function):
-        return function(self.tar, self.index, self.output, **self.settings)
+        return function(PictureShard(self.tar, self.index, self.output), Annotator(**self.settings))
 
     def rows(self, schema):
         return {row["uuid"]: row for row in read_table(self.output, schema).to_pylist()}

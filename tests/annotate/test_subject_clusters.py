@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 from scripts.annotate import subject_clusters
 from scripts.annotate.merge_subjects import merge_subjects
+from scripts.annotate.shard_annotation import Annotator
 from scripts.annotate.subject_clusters import find_names
 from scripts.common.schemas.annotate import SUBJECT, SUBJECTS
 from scripts.common.tables import read_table, write_table
@@ -131,11 +132,11 @@ def write_subjects(path, counts):
     return path
 
 
-def merged(tmp_path, counts, **settings):
+def merged(tmp_path, counts, entry=MINILM):
     annotations = [write_subjects(tmp_path / "00000.parquet", counts)]
     output = tmp_path / "subjects.parquet"
-    settings = {"entry": MINILM, "min_cluster_size": 2, "epsilon": 0.7, "batch_size": 64} | settings
-    found = merge_subjects(annotations, output, ledger_root=tmp_path / "ledger", **settings)
+    annotator = Annotator(entry, batch_size=64, ledger_root=tmp_path / "ledger")
+    found = merge_subjects(annotations, output, annotator, min_cluster_size=2, epsilon=0.7)
     assert (found.read, found.lost) == (len(counts), 0)
     return {row["variant"]: row for row in read_table(output, SUBJECTS).to_pylist()}
 
