@@ -100,6 +100,7 @@ class Batches:
                 ended = True
                 open_ids = {name for name in flight.ids if name in ids}
                 if batch is not None and batch.status == "failed":
+                    self._record(flight).unlink()  # it never began, and costs nothing
                     parts.extend(self._divide(batch, flight, alone=len(flights) == 1))
                     sent.subtract(flight.ids)
                     open_ids = set()
