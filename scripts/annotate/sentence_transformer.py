@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from sentence_transformers import SentenceTransformer as Model
 
-from scripts.annotate.pretrained import load_pretrained
 from scripts.common.devices import pick_device
+from scripts.common.weights import load_pretrained
 
 
 class SentenceTransformer:
