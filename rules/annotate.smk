@@ -9,11 +9,36 @@ in annotate.annotators.
 include: "inputs/annotate.smk"
 
 
+rule estimate_costs:
+    """Estimate what the annotations behind an endpoint will cost, before anything is sent."""
+    input:
+        prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
+        indexes=image_indexes(),
+        text_embedding=remote_code("scripts/annotate/embed_texts.py", "text_embedding"),
+        subject=remote_code("scripts/annotate/tag_subjects.py", "subject"),
+        direction=remote_code("scripts/annotate/tag_directions.py", "direction"),
+        code=code_of("scripts/annotate/estimate_costs.py"),
+    output:
+        costs="results/annotations/costs.parquet",
+    log:
+        "logs/estimate_costs.log",
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        annotators=get_remote_annotators,
+    script:
+        "../scripts/annotate/estimate_costs.py"
+
+
 rule embed_texts:
     """Embed the text prompts (Section 3)."""
     input:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
+        costs=costs_of("text_embedding"),
         code=annotator_code("scripts/annotate/embed_texts.py", "text_embedding"),
     output:
         annotations="results/annotations/text_embedding/{shard}.parquet",
@@ -124,6 +149,7 @@ rule tag_subjects:
     input:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
+        costs=costs_of("subject"),
         code=annotator_code("scripts/annotate/tag_subjects.py", "subject"),
     output:
         annotations="results/annotations/subject/{shard}.parquet",
@@ -152,6 +178,7 @@ rule tag_directions:
     input:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
+        costs=costs_of("direction"),
         code=annotator_code("scripts/annotate/tag_directions.py", "direction"),
     output:
         annotations="results/annotations/direction/{shard}.parquet",

@@ -57,6 +57,34 @@ def service_of(name):
     return SHEETS["annotators"][name].get("service", {}) if is_remote(name) else None
 
 
+def costs_of(annotation):
+    """Return the estimate that comes before an annotation behind an endpoint; none for others.
+
+    Only that it is there counts: a new estimate makes no annotation anew.
+    """
+    if not is_remote(ANNOTATORS[annotation]):
+        return []
+    return ancient("results/annotations/costs.parquet")
+
+
+def remote_code(script, annotation):
+    """Return the modules that decide an annotation behind an endpoint; none for others."""
+    return annotator_code(script, annotation) if is_remote(ANNOTATORS[annotation]) else []
+
+
+def get_remote_annotators(wildcards, resources):
+    """Return the annotators behind an endpoint: entry, service and budget of each."""
+    return {
+        annotation: {
+            "entry": annotator_entry(name),
+            "service": service_of(name),
+            "budget_usd": config["annotate"]["budget_usd"][annotation],
+        }
+        for annotation, name in ANNOTATORS.items()
+        if is_remote(name)
+    }
+
+
 # A parameter whose function asks for the resources reruns no job when it changes: neither a
 # budget nor a way of sending decides a row.
 

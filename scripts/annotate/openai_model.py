@@ -51,7 +51,8 @@ class OpenAIModel:
         """
         self._service = Service(**(service or {}))
         self.endpoint = Endpoint(weights, self._service)
-        self._folder, self._account = folder, account
+        self._folder, self.account = folder, account
+        self._counter = token_counter(self.endpoint.model)
         self._bill = Bill(self._service.prices, self._service.mode, account)
 
     def request(self, texts: list[str]) -> dict[str, Any]:
@@ -65,6 +66,11 @@ class OpenAIModel:
     def tokens(self, text: str, count: Callable[[str], int]) -> tuple[int, int]:
         """Return how many tokens are sent for a text, and how many may come back."""
         raise NotImplementedError
+
+    def estimate(self, texts: Mapping[str, str]) -> dict[str, float]:
+        """Return what each text will cost in US dollars; 0 where no price is known."""
+        count, _ = self._counter
+        return {item: self._bill.estimate(*self.tokens(texts[item], count)) for item in texts}
 
     def answer(
         self, texts: Mapping[str, str], keep: Callable[[], None] = lambda: None
@@ -82,11 +88,10 @@ class OpenAIModel:
             UserError: the budget does not cover them (nothing was sent then, or no more is sent),
                 or the endpoint does not work.
         """
-        counted, how = token_counter(self.endpoint.model)
-        costs = {item: self._bill.estimate(*self.tokens(texts[item], counted)) for item in texts}
+        costs, (_, how) = self.estimate(texts), self._counter
         what = f"{len(texts):,} texts to {self.endpoint.model} ({self._service.mode})"
         price = self._service.prices
-        if price is None and self._account is not None and self._account.budget_usd is not None:
+        if price is None and self.account is not None and self.account.budget_usd is not None:
             raise UserError(
                 f"{what}: its entry has no price, so that the budget cannot be kept; give it "
                 "service.price (0 where it costs nothing), or no budget"
@@ -94,14 +99,14 @@ class OpenAIModel:
         if price is not None:
             total = sum(costs.values())
             print(f"{what}: about ${total:,.2f} ({how}; prices of {price.as_of})", file=sys.stderr)
-            if self._account is not None:
-                self._account.reserve(total, what)
+            if self.account is not None:
+                self.account.reserve(total, what)
         if self._service.mode == BATCH:
             yield from self._send_batches(texts, costs, keep)
         else:
             yield from self._send_at_once(texts, costs)
-        if self._account is not None:
-            self._account.settle()
+        if self.account is not None:
+            self.account.settle()
 
     def _send_at_once(
         self, texts: Mapping[str, str], costs: Mapping[str, float]
@@ -165,11 +170,11 @@ class OpenAIModel:
             self._bill.book(answer.get("usage"), reserved_usd)
         elif answer.reason == "malformed_answer":
             self._bill.book(None, reserved_usd)  # it was answered, and so paid for
-        elif self._account is not None:
-            self._account.pay(0.0, reserved_usd)
+        elif self.account is not None:
+            self.account.pay(0.0, reserved_usd)
 
     def _find_overrun(self) -> UserError | None:
-        return self._account.find_overrun() if self._account is not None else None
+        return self.account.find_overrun() if self.account is not None else None
 
     def in_order(self, texts: Sequence[str]) -> list[Any]:
         """Return each text's value, in the order of the texts."""

@@ -112,16 +112,13 @@ class Annotator:
         Returns:
             Counts of prompts.
         """
-        table = read_table(shard.prompts, PROMPTS, columns=["uuid", "prompt"])
-        texts = dict(zip(table["uuid"].to_pylist(), table["prompt"].to_pylist(), strict=True))
-        wanted = Shard(shard.index.with_suffix(".tar"), shard.index)
+        texts = read_texts(shard.prompts, shard.index)
         work = AnnotatorAtWork(self, shard.output.parent.name, shard.output.stem)
 
         def values(left: Sequence[str], keep: Keep) -> Iterator[tuple[str, Any]]:
             return work.answer({uuid: texts[uuid] for uuid in left}, describe, keep)
 
-        uuids = [uuid for uuid in sorted(texts) if uuid in wanted]
-        return work.write(uuids, shard.output, schema, values, row_of)
+        return work.write(list(texts), shard.output, schema, values, row_of)
 
     def annotate_pictures(
         self,
@@ -261,6 +258,19 @@ class AnnotatorAtWork:
         if isinstance(value, Rejection):
             return row | {"status": REJECTED, "reason": value.reason}
         return row | row_of(value)
+
+
+def read_texts(prompts: Path, index: Path) -> dict[str, str]:
+    """Return the prompts of a shard that have an image, by UUID, sorted.
+
+    Args:
+        prompts: table of ``PROMPTS``.
+        index: index of the images (``ITEM_INDEX``).
+    """
+    table = read_table(prompts, PROMPTS, columns=["uuid", "prompt"]).sort_by("uuid")
+    wanted = Shard(index.with_suffix(".tar"), index)
+    rows = zip(table["uuid"].to_pylist(), table["prompt"].to_pylist(), strict=True)
+    return {uuid: prompt for uuid, prompt in rows if uuid in wanted}
 
 
 def _decisive_code(annotator: Annotator) -> list[Path | str]:

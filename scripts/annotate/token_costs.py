@@ -87,6 +87,12 @@ class Account:
             self._spent = json.loads(self._file.read_text())["spent_usd"]
 
     @property
+    def spent_usd(self) -> float:
+        """What all jobs have spent."""
+        files = [json.loads(path.read_text()) for path in self.folder.glob("*.json")]
+        return sum(file["spent_usd"] for file in files)
+
+    @property
     def total_usd(self) -> float:
         """What all jobs have spent and reserved."""
         files = [json.loads(path.read_text()) for path in self.folder.glob("*.json")]

@@ -206,6 +206,12 @@ class RowLedger:
         self.flush()
 
 
+def finished_items(folder: Path, key: str) -> set[str]:
+    """Return the keys of the rows that a ``RowLedger`` in ``folder`` holds, without opening it."""
+    parts = sorted(Path(folder).glob("part-*.parquet"))
+    return {item for part in parts for item in read_table(part, columns=[key])[key].to_pylist()}
+
+
 @dataclass(frozen=True)
 class FinishedRows:
     """The rows of all wanted items, in the items' order.

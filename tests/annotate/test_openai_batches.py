@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from scripts.annotate import openai_model, token_costs
+from scripts.annotate.estimate_costs import estimate_costs
 from scripts.annotate.openai_text import OpenAIDirection, OpenAIEmbedding
 from scripts.annotate.shard_annotation import Annotator, Rejection, TextShard
 from scripts.annotate.tag_directions import tag_directions
@@ -18,7 +19,7 @@ from scripts.annotate.token_costs import Account, Price, estimate_tokens
 from scripts.common.code import ROOT
 from scripts.common.errors import UserError
 from scripts.common.identity import prompt_uuid
-from scripts.common.schemas.annotate import DIRECTION
+from scripts.common.schemas.annotate import COSTS, DIRECTION
 from scripts.common.tables import read_table
 from tests.annotate.made_up import write_images, write_prompts
 from tests.annotate.openai_server import OpenAIServer
@@ -316,6 +317,33 @@ def test_a_run_that_costs_more_than_estimated_stops_at_the_budget(server, tmp_pa
     assert counts.kept == 10
     assert len(server.requests) == 10
     assert len(set(server.asked)) == 10
+
+
+def test_the_costs_of_all_shards_are_estimated_before_anything_is_sent(server, tmp_path):
+    shards = []
+    for number in range(2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        shards.append(make_shard(folder, TEXTS[10 * number : 10 * number + 10]))
+    paths = ([s.prompts for s in shards], [s.index for s in shards], tmp_path / "costs.parquet")
+
+    def estimate(budget_usd):
+        annotator = annotator_of(server, tmp_path, budget_usd, price=PRICE)
+        counts = estimate_costs(*paths, {"direction": annotator})
+        return counts.notes[0], read_table(paths[2], COSTS).to_pylist()[0]
+
+    with pytest.raises(UserError, match=r"20 texts to gpt_4o_direction will cost about \$0\.\d+,"):
+        estimate(0.01)
+    note, row = estimate(10.0)
+    assert (row["texts"], row["spent_usd"]) == (20, 0)
+    assert 0.1 < row["estimated_usd"] < 1
+    assert "the budget is $10.00" in note
+    assert server.requests == []
+    tag_directions(shards[0], annotator_of(server, tmp_path, 10.0, price=PRICE))
+    cost = 10 * (10 * 100 + 2 * 1000) / 1e6 / 2
+    # Both shards are called 00000 here, and what the one has is not held to be the other's.
+    left = estimate(10.0)[1]
+    assert (left["texts"], left["spent_usd"]) == (10, pytest.approx(cost))
 
 
 def test_two_jobs_share_a_budget(tmp_path):
