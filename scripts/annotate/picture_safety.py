@@ -55,7 +55,9 @@ class PictureSafety:
 
     def prepare(self, image: np.ndarray) -> torch.Tensor:
         """Return a picture (uint8 RGB) as the network takes it; threads may call it."""
-        pixels = self._processor(image, return_tensors="pt", input_data_format="channels_last")
+        pixels = self._processor(
+            np.array(image), return_tensors="pt", input_data_format="channels_last"
+        )
         return pixels["pixel_values"][0]
 
     def score(self, images: Sequence[np.ndarray | torch.Tensor]) -> np.ndarray:
