@@ -32,9 +32,10 @@ help:
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r envs/requirements.txt
 	@touch $@
 
+# The bracket keeps pgrep from finding the shell that runs it.
 demo: .venv/installed
 	@$(BIN)/python -m scripts.common.check --config config/demo.yaml --directory demo
-	@if ls demo/.snakemake/locks/* > /dev/null 2>&1 && ! pgrep -f "snakemake --profile profiles/demo" > /dev/null; then \
+	@if ls demo/.snakemake/locks/* > /dev/null 2>&1 && ! pgrep -f "[s]nakemake --profile profiles/demo" > /dev/null; then \
 		echo "An earlier run was killed; going on where it stood."; \
 		$(SNAKEMAKE) --profile profiles/demo --unlock > /dev/null 2>&1; \
 	fi
