@@ -32,13 +32,9 @@ help:
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r envs/requirements.txt
 	@touch $@
 
-# The bracket keeps pgrep from finding the shell that runs it.
 demo: .venv/installed
 	@$(BIN)/python -m scripts.common.check --config config/demo.yaml --directory demo
-	@if ls demo/.snakemake/locks/* > /dev/null 2>&1 && ! pgrep -f "[s]nakemake --profile profiles/demo" > /dev/null; then \
-		echo "An earlier run was killed; going on where it stood."; \
-		$(SNAKEMAKE) --profile profiles/demo --unlock > /dev/null 2>&1; \
-	fi
+	@$(BIN)/python -m scripts.common.unlock --profile profiles/demo --directory demo
 	@$(SNAKEMAKE) --profile profiles/demo --cores $(CORES) --quiet rules host
 	@$(BIN)/python -m scripts.publish.report --profile profiles/demo --directory demo
 
