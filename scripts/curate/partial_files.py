@@ -1,0 +1,68 @@
+"""Half of a download, kept so that the next try or the next run asks only for the rest."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+class PartialFile:
+    """The bytes of a download that came so far, and the mark of the file that they are of.
+
+    Without a mark (a strong ETag, or a date of change) the rest of a file cannot be told from the
+    rest of another: then a download starts anew.
+    """
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self._record = self.path.with_suffix(".json")
+        self._mark: str | None = None
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            self._mark = json.loads(self._record.read_text())["mark"]
+
+    @property
+    def size(self) -> int:
+        """Bytes that are there."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
+    def mark(self) -> str | None:
+        """What ``If-Range`` takes, if the rest can be asked for."""
+        return self._mark if self.size else None
+
+    @contextlib.contextmanager
+    def open(self, at: int, mark: str | None) -> Iterator[BinaryIO]:
+        """Open the file to write from byte ``at`` on, the rest cut off.
+
+        Args:
+            at: 0 for a new file, whose ``mark`` is noted; or the present size.
+            mark: ``mark_of`` the answer.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not at:
+            # Bytes of the file before must not be found under the mark of the new one.
+            self.path.unlink(missing_ok=True)
+            self._mark = mark
+            temporary = self._record.with_suffix(".tmp")
+            temporary.write_text(json.dumps({"mark": mark}))
+            os.replace(temporary, self._record)
+        # Unbuffered: what came must be there when the process is killed.
+        with open(self.path, "r+b" if at else "wb", buffering=0) as file:
+            file.seek(at)
+            file.truncate()
+            yield file
+
+    def discard(self) -> None:
+        """Forget what came so far."""
+        self.path.unlink(missing_ok=True)
+        self._record.unlink(missing_ok=True)
+        self._mark = None
+
+
+def mark_of(etag: str | None, last_modified: str | None) -> str | None:
+    """Return the mark of a file from the headers of an answer, or None (RFC 9110, 13.1.5)."""
+    if etag and etag.startswith('"'):
+        return etag
+    return last_modified or None
