@@ -209,14 +209,14 @@ class Downloads:
         if total is not None and total > limit:
             raise UnreadableVideo("too_large", f"{total} bytes")
         download.media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        with part.open(at, mark) as file:
+        with part.open(at, mark) as write:
             async for piece in response.aiter_raw():
                 at += len(piece)
                 download.received_bytes += len(piece)
                 self.received_bytes += len(piece)
                 if at > limit:
                     raise UnreadableVideo("too_large", f"over {limit:.0f} bytes")
-                file.write(piece)
+                write(piece)
         if total is not None and at != total:
             raise _PassingFault("truncated")
 

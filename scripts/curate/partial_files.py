@@ -3,9 +3,12 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+
+
+WORTH_RESUMING = 65_536
+"""Bytes from which on a download that is killed can be gone on with."""
 
 
 class PartialFile:
@@ -19,8 +22,9 @@ class PartialFile:
         self.path = Path(path)
         self._record = self.path.with_suffix(".json")
         self._mark: str | None = None
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            self._mark = json.loads(self._record.read_text())["mark"]
+        if self.path.exists():
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+                self._mark = json.loads(self._record.read_text())["mark"]
 
     @property
     def size(self) -> int:
@@ -30,11 +34,11 @@ class PartialFile:
     @property
     def mark(self) -> str | None:
         """What ``If-Range`` takes, if the rest can be asked for."""
-        return self._mark if self.size else None
+        return self._mark if self._mark and self.size else None
 
     @contextlib.contextmanager
-    def open(self, at: int, mark: str | None) -> Iterator[BinaryIO]:
-        """Open the file to write from byte ``at`` on, the rest cut off.
+    def open(self, at: int, mark: str | None) -> Iterator[Callable[[bytes], None]]:
+        """Give a function that writes from byte ``at`` on.
 
         Args:
             at: 0 for a new file, whose ``mark`` is noted; or the present size.
@@ -42,22 +46,36 @@ class PartialFile:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not at:
-            # Bytes of the file before must not be found under the mark of the new one.
-            self.path.unlink(missing_ok=True)
-            self._mark = mark
+            self.discard()  # no bytes of one file under the mark of another
+        size = at
+
+        def write(data: bytes) -> None:
+            nonlocal size
+            file.write(data)
+            size += len(data)
+            if size >= WORTH_RESUMING:
+                self._note(mark)
+
+        # Unbuffered: what came must be there when the process is killed.
+        with open(self.path, "ab", buffering=0) as file:
+            try:
+                yield write
+            except BaseException:
+                self._note(mark)
+                raise
+
+    def _note(self, mark: str | None) -> None:
+        if mark and self._mark is None:
             temporary = self._record.with_suffix(".tmp")
             temporary.write_text(json.dumps({"mark": mark}))
             os.replace(temporary, self._record)
-        # Unbuffered: what came must be there when the process is killed.
-        with open(self.path, "r+b" if at else "wb", buffering=0) as file:
-            file.seek(at)
-            file.truncate()
-            yield file
+            self._mark = mark
 
     def discard(self) -> None:
         """Forget what came so far."""
-        self.path.unlink(missing_ok=True)
+        # The mark first: killed in between, no bytes of another file may come under it.
         self._record.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
         self._mark = None
 
 

@@ -373,7 +373,7 @@ async def hangs_up(a):
 @behaviour
 async def long(a):
     """A larger file, sent so slowly that a killed reader has a part of it."""
-    data = a.server.video + bytes(60_000)  # FFmpeg does not mind what follows the last atom
+    data = a.server.video + bytes(300_000)  # FFmpeg does not mind what follows the last atom
     start = 0
     if a.start is not None and a.headers.get("if-range") == '"long"':
         start = a.start
@@ -382,8 +382,8 @@ async def long(a):
         extra += f"Content-Range: bytes {start}-{len(data) - 1}/{len(data)}\r\n"
     await a.send(b"", status=206 if start else 200, extra=extra, length=len(data) - start)
     began = time.monotonic()
-    for at in range(start, len(data), 6_000):
-        a.writer.write(data[at : at + 6_000])
+    for at in range(start, len(data), 20_000):
+        a.writer.write(data[at : at + 20_000])
         await a.writer.drain()
         await asyncio.sleep(0.03)
     assert time.monotonic() - began < 60
