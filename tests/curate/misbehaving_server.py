@@ -59,6 +59,7 @@ class MisbehavingServer:
     Attributes:
         asked: (path, start of the range asked for or None) of each request, in order.
         served: paths whose whole answer was sent.
+        headers: of the latest request.
         pause_s: before each answer.
     """
 
@@ -107,6 +108,7 @@ class MisbehavingServer:
                 answer = Answer(self, path, headers, writer)
                 self.asked.append((path, answer.start))
                 self.hosts[headers["host"]] += 1
+                self.headers = headers
                 if self.pause_s:
                     await asyncio.sleep(self.pause_s)
                 name = path.rpartition("/")[2].partition(".")[0]
