@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from scripts.common.ledger import FileLedger, RowLedger
+from scripts.common.ledger import FileLedger
 from scripts.common.shards import ShardItem
 from scripts.common.video import UnreadableVideo, probe_video
 from scripts.curate.media_links import (
@@ -18,9 +18,9 @@ from scripts.curate.media_links import (
     check_readable,
     expires_at,
     is_link,
-    short_hash,
 )
 from scripts.curate.partial_files import PartialFile
+from scripts.curate.refused_links import RefusedLinks
 
 if TYPE_CHECKING:  # a run with local media alone starts without them
     from scripts.curate.downloads import Downloads
@@ -28,9 +28,6 @@ if TYPE_CHECKING:  # a run with local media alone starts without them
     from scripts.curate.mirror import Mirror
 
 MEGABYTE = 1_000_000
-LASTING = {"gone", "empty_file", "undecodable", "no_frames", "not_a_video", "compressed"}
-"""Reasons that the same link would give tomorrow; others are tried again by every run."""
-
 _TEXT_TYPES = ("text/", "application/json", "application/xml")
 
 
@@ -72,12 +69,12 @@ class CandidateVideos:
         self,
         places: Places,
         ledger: FileLedger,
-        refusals: RowLedger,
+        refusals: RefusedLinks,
         parts: Path,
         decoders: Executor,
         *,
         max_mb: float,
-        remember_days: float,
+        max_megapixels: float,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ):
         """Set up the search.
@@ -85,17 +82,17 @@ class CandidateVideos:
         Args:
             places: where to look.
             ledger: takes the good videos.
-            refusals: ``REFUSED_LINKS`` of this and earlier runs.
+            refusals: of this and earlier runs.
             parts: folder of unfinished downloads.
             decoders: where videos are proved; one is in memory for each of its threads.
             max_mb: largest file, in 10^6 bytes.
-            remember_days: for which a link with a lasting fault is not asked for again.
+            max_megapixels: most that a video may have in all its frames.
             clock: the present, which decides which links have expired.
         """
         self._places, self._ledger, self._refusals = places, ledger, refusals
         self._parts, self._decoders, self._clock = parts, decoders, clock
         self._limit_bytes = int(max_mb * MEGABYTE)
-        self._remembered = timedelta(days=remember_days)
+        self._max_megapixels = max_megapixels
         self.looks: list[dict] = []
 
     def recall(self, uuid: str, candidates: Sequence[Mapping]) -> str | None:
@@ -176,8 +173,7 @@ class CandidateVideos:
         except UnreadableVideo as error:
             look.outcome = error.reason
             return look
-        name = short_hash(link)
-        if reason := self._remembered_refusal(name):
+        if reason := self._refusals.reason(link, self._clock()):
             look.outcome = reason
             return look
         download = await self._places.downloads.fetch(link, part)
@@ -192,9 +188,7 @@ class CandidateVideos:
                 page = error.reason == "undecodable" and text
                 look.outcome = "not_a_video" if page else error.reason
             part.discard()
-        if look.outcome in LASTING:
-            row = {"link": name, "reason": look.outcome, "refused_utc": self._clock()}
-            self._refusals.add([row])
+        self._refusals.note(link, look.outcome, self._clock())
         return look
 
     async def _working_link(self, link: str, expiry: datetime | None) -> str:
@@ -221,12 +215,6 @@ class CandidateVideos:
             raise UnreadableVideo("link_expired")
         return link
 
-    def _remembered_refusal(self, name: str) -> str | None:
-        row = self._refusals.rows.get(name)
-        if row is None or self._clock() - row["refused_utc"] > self._remembered:
-            return None
-        return row["reason"]
-
     async def _prove(self, uuid: str, candidate: Mapping, path: Path) -> None:
         work = partial(self._prove_file, uuid, candidate_version(candidate), path)
         await asyncio.get_running_loop().run_in_executor(self._decoders, work)
@@ -237,7 +225,8 @@ class CandidateVideos:
         if path.stat().st_size > self._limit_bytes:
             raise UnreadableVideo("too_large", str(path))
         data = path.read_bytes()
-        self._ledger.put(ShardItem(uuid, data, probe_video(data)), version)
+        properties = probe_video(data, max_megapixels=self._max_megapixels)
+        self._ledger.put(ShardItem(uuid, data, properties), version)
 
 
 def local_file(video: str, folder: Path) -> Path:

@@ -105,9 +105,7 @@ class Downloads:
         self._hosts: dict[str, HostLimits] = {}
         limits = httpx.Limits(max_connections=settings.connections_per_host, keepalive_expiry=30)
         if settings.proxy:
-            transport = httpx.AsyncHTTPTransport(
-                proxy=settings.proxy, trust_env=False, limits=limits
-            )
+            transport = httpx.AsyncHTTPTransport(proxy=settings.proxy, limits=limits)
         else:
             transport = PinnedTransport(self._policy, network, limits)
         read = settings.read_timeout_s

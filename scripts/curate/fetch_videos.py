@@ -13,20 +13,27 @@ from typing import TYPE_CHECKING
 
 from scripts.common.errors import UserError
 from scripts.common.fingerprints import fingerprint, hash_files
-from scripts.common.ledger import LEDGER, FileLedger, RowLedger
+from scripts.common.ledger import LEDGER, FileLedger
 from scripts.common.progress import item_progress
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.prompts import PROMPTS
-from scripts.common.schemas.videos import REFUSED_LINKS, VIDEO_CANDIDATES
+from scripts.common.schemas.videos import VIDEO_CANDIDATES
 from scripts.common.shards import ShardItem, write_shard
 from scripts.common.tables import read_table, write_table
 from scripts.curate.candidate_videos import MEGABYTE, CandidateVideos, Places
 from scripts.curate.media_links import is_link
+from scripts.curate.refused_links import RefusedLinks
 
 if TYPE_CHECKING:
     from scripts.curate.link_policy import Network
 
-LOCAL_ONLY = {"fetch": False, "mirror": "", "max_mb": 100.0, "remember_days": 7.0}
+LOCAL_ONLY = {
+    "fetch": False,
+    "mirror": "",
+    "max_mb": 100.0,
+    "max_megapixels": 20_000.0,
+    "remember_days": 7.0,
+}
 """``curate.links`` of a run that takes media files beside the exports alone."""
 
 
@@ -82,14 +89,13 @@ def fetch_videos(
         decoders=decoders,
         clock=lambda: now or datetime.now(UTC),
         ledger=ledger,
-        refusals=RowLedger(folder / f"refusals-{name}", REFUSED_LINKS, key="link", flush_rows=50),
+        refusals=RefusedLinks(folder / f"refusals-{name}.jsonl", links["remember_days"]),
         parts=folder / f"parts-{name}",
         network=network,
         note=note,
     )
     try:
-        with job.refusals:
-            found, reasons, looks = asyncio.run(_search(job))
+        found, reasons, looks = asyncio.run(_search(job))
         counts = write_shard(tar, index, _items(ledger, rows, found, reasons), "mp4")
         write_table(looks, candidates, VIDEO_CANDIDATES, sort_by=["uuid", "candidate", "place"])
         ledger.finish(tar, index)
@@ -113,7 +119,7 @@ class _Job:
     decoders: int
     clock: Callable[[], datetime]
     ledger: FileLedger
-    refusals: RowLedger
+    refusals: RefusedLinks
     parts: Path
     network: "Network | None"
     note: Callable[[str], None]
@@ -130,13 +136,14 @@ async def _search(job: _Job) -> tuple[dict[str, str], dict[str, str], list[dict]
         pool = stack.enter_context(ThreadPoolExecutor(job.decoders, "decoder"))
         search = CandidateVideos(
             places, job.ledger, job.refusals, job.parts, pool, clock=job.clock,
-            max_mb=job.links["max_mb"], remember_days=job.links["remember_days"],
+            max_mb=job.links["max_mb"], max_megapixels=job.links["max_megapixels"],
         )  # fmt: skip
         recalled = {uuid: search.recall(uuid, rows) for uuid, rows in job.rows.items()}
         found = {uuid: version for uuid, version in recalled.items() if version is not None}
         reasons: dict[str, str] = {}
         left = sorted(job.rows.keys() - found.keys())
-        job.note(f"{len(found):,} of {len(job.rows):,} videos are there from an earlier run")
+        if found:
+            job.note(f"{len(found):,} of {len(job.rows):,} videos are there from an earlier run")
         bar = stack.enter_context(item_progress(job.what, len(job.rows), len(found)))
         waiting = iter(left)
 

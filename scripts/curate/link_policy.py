@@ -71,7 +71,7 @@ class Network:
         scheme: of allowed links.
         look_up: host, port -> addresses.
         is_public: whether an address may be connected to.
-        certificates: whom to trust; by default the authorities that httpx trusts.
+        certificates: whom to trust; by default certifi's authorities, or those of SSL_CERT_FILE.
     """
 
     scheme: str = "https"
@@ -143,7 +143,7 @@ class PinnedTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, policy: LinkPolicy, network: Network, limits: httpx.Limits):
         self._policy, self._limits = policy, limits
-        self._certificates = network.certificates or httpx.create_ssl_context(trust_env=False)
+        self._certificates = network.certificates or httpx.create_ssl_context()
         self._pools: dict[str, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-
 WORTH_RESUMING = 65_536
 """Bytes from which on a download that is killed can be gone on with."""
 

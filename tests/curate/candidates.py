@@ -17,7 +17,7 @@ LINKS = {
     "fetch": True, "hosts": [], "mirror": "", "fresh_table": "", "fresh_command": [], "proxy": "",
     "connections_per_host": 8, "requests_per_second": 0, "tries": 3, "connect_timeout_s": 5,
     "read_timeout_s": 0.7, "total_timeout_s": 1.0, "first_wait_s": 0.01, "longest_wait_s": 1.5,
-    "max_mb": 0.4, "max_redirects": 3, "give_up_after": 10_000, "remember_days": 7,
+    "max_mb": 0.4, "max_megapixels": 1, "max_redirects": 3, "give_up_after": 10_000, "remember_days": 7,
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from scripts.curate.downloads import Downloads, DownloadSettings, retry_after
 from scripts.curate.host_limits import HostLimits
 from scripts.curate.media_links import attachment_key, candidate_version, expires_at
 from scripts.curate.partial_files import PartialFile
+from scripts.curate.refused_links import RefusedLinks
 from tests.curate.candidates import fetch, tiny_video
 from tests.curate.misbehaving_server import MisbehavingServer
 
@@ -290,6 +291,29 @@ def test_a_host_that_is_down_is_left_alone(tmp_path, server, place, hosts):
     assert set(reasons.values()) == {"unreachable", "host_down"}
     assert sum(reason == "host_down" for reason in reasons.values()) > 80
     assert len(server.asked) < 40
+
+
+def test_a_video_with_too_many_pixels_is_not_decoded_to_its_end(tmp_path, place, hosts):
+    """A file of a few bytes may unpack to hours of frames."""
+    wanted = {"a": [f"{place}/1/1/good.mp4{SIGNED}"]}  # two frames of 16 x 16
+    _, reasons, *_ = fetch(tmp_path, wanted, hosts=hosts, max_megapixels=0.0003)
+    assert reasons == {"a": "too_long"}
+    _, reasons, *_ = fetch(tmp_path, wanted, hosts=hosts, max_megapixels=0.0006)
+    assert reasons == {"a": None}
+
+
+def test_a_torn_line_of_refusals_is_passed_over(tmp_path):
+    now = datetime.now(UTC)
+    path = tmp_path / "refusals.jsonl"
+    refused = RefusedLinks(path, days=1)
+    refused.note("https://a", "gone", now)
+    refused.note("https://b", "timed_out", now)
+    path.write_text(path.read_text() + '\n["torn", "go')
+    RefusedLinks(path, days=1).note("https://c", "undecodable", now)
+    again = RefusedLinks(path, days=1)
+    found = [again.reason(f"https://{name}", now) for name in "abcd"]
+    assert found == ["gone", None, "undecodable", None]
+    assert again.reason("https://a", now + timedelta(days=2)) is None
 
 
 def test_a_full_disk_is_said_in_one_sentence(tmp_path, place, hosts, monkeypatch):

@@ -181,6 +181,18 @@ def test_a_proxy_of_the_environment_is_not_used(tmp_path, monkeypatch):
     assert found.reason is None
 
 
+def test_a_proxy_of_the_configuration_is_used_for_listed_hosts_alone(tmp_path):
+    with MisbehavingServer(tiny_video()) as proxy:
+        reasons = {
+            link: download(
+                link, tmp_path, HERE, hosts=["far.test"], proxy=f"http://127.0.0.1:{proxy.port}"
+            )[0].reason
+            for link in ("http://far.test/1/2/good.mp4", "http://near.test/1/2/good.mp4")
+        }
+    assert list(reasons.values()) == [None, "host_not_allowed"]
+    assert [path for path, _ in proxy.asked] == ["http://far.test/1/2/good.mp4"]
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
     """An authority and a certificate of cdn.discordapp.com, made on the spot."""

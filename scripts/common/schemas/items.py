@@ -27,6 +27,7 @@ REASONS = {
     "forbidden": "the server refused access (401, 403, 451)",
     "refused": "the server refused the request (another 4xx or 3xx)",
     "too_large": "the file is larger than the configuration allows",
+    "too_long": "all frames together have more pixels than the configuration allows",
     "compressed": "the answer was compressed although no compression was asked for",
     "not_a_video": "the server called the answer text, and it does not decode",
     "mirror_failed": "the mirror had an error when it was asked for the file",

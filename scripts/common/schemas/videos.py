@@ -1,4 +1,4 @@
-"""Tables about the search for scraped videos: every candidate, and what was refused."""
+"""The account of the search for scraped videos: every candidate and what became of it."""
 
 import pyarrow as pa
 
@@ -33,15 +33,5 @@ VIDEO_CANDIDATES = table_schema(
         column("tries", pa.int32(), "requests for it in this run"),
         column("received_bytes", pa.int64(), "that came over the network in this run", "bytes"),
         column("seconds", pa.float64(), "spent on requests, waits included", "s", nullable=True),
-    ],
-)
-
-REFUSED_LINKS = table_schema(
-    "refused_links",
-    "Links that will not be asked for again soon.",
-    [
-        column("link", pa.string(), "hash of the link, signature included"),
-        column("reason", pa.string(), "why there is no video: one of REASONS"),
-        column("refused_utc", pa.timestamp("ms", "UTC"), "when it was asked for"),
     ],
 )
