@@ -133,6 +133,8 @@ class Downloads:
             nothing.
         """
         download, started = Download(), time.monotonic()
+        if part.complete:
+            return download
         try:
             await self._fetch(link, part, download)
         except UnreadableVideo as error:
@@ -207,7 +209,7 @@ class Downloads:
         if total is not None and total > limit:
             raise UnreadableVideo("too_large", f"{total} bytes")
         download.media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        with part.open(at, mark) as write:
+        with part.open(at, mark, total) as write:
             async for piece in response.aiter_raw():
                 at += len(piece)
                 download.received_bytes += len(piece)

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -145,7 +146,10 @@ async def _search(job: _Job) -> tuple[dict[str, str], dict[str, str], list[dict]
         if found:
             job.note(f"{len(found):,} of {len(job.rows):,} videos are there from an earlier run")
         bar = stack.enter_context(item_progress(job.what, len(job.rows), len(found)))
-        waiting = iter(left)
+        waiting, started = iter(left), time.monotonic()
+
+        def seconds() -> float:
+            return max(1e-3, time.monotonic() - started)
 
         async def work() -> None:
             for uuid in waiting:  # shared: each takes the next that nobody has
@@ -155,7 +159,7 @@ async def _search(job: _Job) -> tuple[dict[str, str], dict[str, str], list[dict]
                 else:
                     reasons[uuid] = reason
                 if places.downloads is not None:
-                    rate = places.downloads.received_bytes / MEGABYTE / _elapsed(bar)
+                    rate = places.downloads.received_bytes / MEGABYTE / seconds()
                     bar.set_postfix_str(f"{rate:.1f} MB/s", refresh=False)
                 bar.update()
 
@@ -168,7 +172,7 @@ async def _search(job: _Job) -> tuple[dict[str, str], dict[str, str], list[dict]
                     group.create_task(work())
         except BaseExceptionGroup as errors:  # the first one stopped the others
             raise errors.exceptions[0] from None
-        _report(job, places, search.looks, _elapsed(bar))
+        _report(job, places, search.looks, seconds())
     return found, reasons, search.looks
 
 
@@ -225,10 +229,6 @@ def _report(job: _Job, places: Places, looks: Sequence[Mapping], seconds: float)
         job.note(
             f"{places.fresh.asked:,} links were too old; {places.fresh.given:,} fresh ones were had"
         )
-
-
-def _elapsed(bar) -> float:
-    return max(1e-3, bar.format_dict["elapsed"])
 
 
 if __name__ == "__main__":

@@ -302,6 +302,22 @@ def test_a_video_with_too_many_pixels_is_not_decoded_to_its_end(tmp_path, place,
     assert reasons == {"a": None}
 
 
+def test_a_complete_part_is_looked_at_without_asking(tmp_path, server, place, hosts):
+    """A run was killed after the last byte came, and before it was decoded."""
+    link = f"{place}/1/1/good.mp4{SIGNED}"
+    fetch(tmp_path, {"a": []}, hosts=hosts)
+    ledger = next((tmp_path / "ledger" / "curate").iterdir())
+    name = f"{prompt_uuid('a')}-{candidate_version({'export': 'a', 'video': link})}.part"
+    part = PartialFile(ledger / "parts-00000" / name)
+    data = server.video + bytes(70_000)
+    with part.open(0, None, len(data)) as write:
+        write(data)
+    _, reasons, shard, looks, _ = fetch(tmp_path, {"a": [link]}, hosts=hosts)
+    assert (reasons, server.asked, looks[0]["tries"]) == ({"a": None}, [], 0)
+    assert shard.read(prompt_uuid("a")) == data
+    assert not list(ledger.glob("parts-00000/*"))
+
+
 def test_a_torn_line_of_refusals_is_passed_over(tmp_path):
     now = datetime.now(UTC)
     path = tmp_path / "refusals.jsonl"
