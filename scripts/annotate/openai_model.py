@@ -101,10 +101,14 @@ class OpenAIModel:
             print(f"{what}: about ${total:,.2f} ({how}; prices of {price.as_of})", file=sys.stderr)
             if self.account is not None:
                 self.account.reserve(total, what)
-        if self._service.mode == BATCH:
-            yield from self._send_batches(texts, costs, keep)
-        else:
-            yield from self._send_at_once(texts, costs)
+        try:
+            if self._service.mode == BATCH:
+                yield from self._send_batches(texts, costs, keep)
+            else:
+                yield from self._send_at_once(texts, costs)
+        finally:
+            if self.account is not None:
+                self.account.save()
         if self.account is not None:
             self.account.settle()
 

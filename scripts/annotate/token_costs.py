@@ -5,6 +5,7 @@ import math
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from scripts.common.errors import UserError
 
 BATCH = "batch"
+_WRITE_SECONDS = 1.0
+"""How often costs are put on disk: a shared file system would not bear it for each of 27,000."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Account:
     budget_usd: float | None
     _spent: float = 0.0
     _reserved: float = 0.0
+    _written_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -89,14 +93,13 @@ class Account:
     @property
     def spent_usd(self) -> float:
         """What all jobs have spent."""
-        files = [json.loads(path.read_text()) for path in self.folder.glob("*.json")]
-        return sum(file["spent_usd"] for file in files)
+        return self._spent + sum(file["spent_usd"] for file in self._others())
 
     @property
     def total_usd(self) -> float:
         """What all jobs have spent and reserved."""
-        files = [json.loads(path.read_text()) for path in self.folder.glob("*.json")]
-        return sum(file["spent_usd"] + file["reserved_usd"] for file in files)
+        own = self._spent + self._reserved
+        return own + sum(file["spent_usd"] + file["reserved_usd"] for file in self._others())
 
     def reserve(self, usd: float, what: str) -> None:
         """Set aside what is to be sent.
@@ -126,6 +129,12 @@ class Account:
         with self._lock:
             self._spent += usd
             self._reserved = max(0.0, self._reserved - reserved_usd)
+            if time.monotonic() - self._written_at > _WRITE_SECONDS:
+                self._write()
+
+    def save(self) -> None:
+        """Put on disk what was booked since it was last done."""
+        with self._lock:
             self._write()
 
     def settle(self) -> None:
@@ -149,7 +158,12 @@ class Account:
     def _file(self) -> Path:
         return self.folder / f"{self.job}.json"
 
+    def _others(self) -> list[dict]:
+        paths = self.folder.glob("*.json")
+        return [json.loads(path.read_text()) for path in paths if path != self._file]
+
     def _write(self) -> None:
+        self._written_at = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self.folder, prefix="tmp-")
         with os.fdopen(handle, "w") as file:

@@ -352,9 +352,11 @@ def test_two_jobs_share_a_budget(tmp_path):
     with pytest.raises(UserError, match=r"with \$7\.00 spent or reserved before"):
         second.reserve(4.0, "4 texts")
     first.pay(2.0, 7.0)
+    first.save()
     second.reserve(4.0, "4 texts")
     assert Account(tmp_path / "subject", "00000", 10.0).total_usd == pytest.approx(6.0)
     assert second.find_overrun() is None
+    first.save()
     second.pay(9.0, 4.0)
     assert "$11.00" in str(second.find_overrun())
 
