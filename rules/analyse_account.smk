@@ -55,7 +55,7 @@ rule account_annotate:
 rule account_generate:
     """Follow every prompt into the choice, and every chosen one through each generator."""
     input:
-        dataset="results/dataset.parquet",
+        dataset=choosable(),
         chosen="results/chosen_prompts.parquet",
         indexes=[index for name in GENERATED for index in video_indexes(name)],
         code=code_of("scripts/analyse/account_generate.py"),
@@ -76,7 +76,7 @@ rule account_generate:
 rule account_split:
     """Follow every prompt, video and picture into TIP-Eval, TIP-ID and TIP-Trace."""
     input:
-        dataset="results/dataset.parquet",
+        dataset=choosable(),
         chosen="results/chosen_prompts.parquet",
         tip_eval="results/splits/tip_eval/prompts.parquet",
         tip_id=expand("results/splits/tip_id/{source}.parquet", source=TIP_ID_SOURCES),

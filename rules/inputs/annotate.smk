@@ -36,6 +36,8 @@ def annotator_gpus(name):
 
 def annotator_in_words(annotation):
     """Return what makes an annotation, for the data set's card."""
+    if annotation in RELEASED_ANNOTATIONS:
+        return "as released by the authors"
     entry = SHEETS["annotators"][ANNOTATORS[annotation]]
     return f"{entry['label']} ({weights_of(entry)})"
 

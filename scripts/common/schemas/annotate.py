@@ -15,6 +15,7 @@ REASONS = {
     "refused": "the model's endpoint does not take this item, or refuses to answer",
     "malformed_answer": "the model's answer is not of the form that was asked for",
     "service_failed": "the model's endpoint failed on this item, retries included",
+    "not_released": "the released data set has no value for the prompt",
 }
 """The closed list of reasons of an annotation."""
 
