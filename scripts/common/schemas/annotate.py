@@ -108,7 +108,11 @@ def variant_embeddings(dimension: int) -> pa.Schema:
 
 _PICTURE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
-_IMAGE_PATH = column("Image_Prompt", pa.string(), "images/{shard}.tar#{uuid}.png")
+_IMAGE_PATH = column(
+    "Image_Prompt",
+    pa.string(),
+    "images/{shard}.tar#{uuid}.png; the index beside the tar says where a released one lies",
+)
 _IMAGE_BYTES = column("Image_Prompt", _PICTURE, "the picture as JPEG, its longer side bounded")
 
 _RELEASED = [
