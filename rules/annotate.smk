@@ -21,6 +21,8 @@ rule embed_texts:
         "logs/embed_texts/{shard}.log",
     benchmark:
         "benchmarks/embed_texts/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("text_embedding"),
     conda:
         "../envs/models.yaml"
     resources:
@@ -47,6 +49,8 @@ rule embed_images:
         "logs/embed_images/{shard}.log",
     benchmark:
         "benchmarks/embed_images/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("image_embedding"),
     conda:
         "../envs/models.yaml"
     resources:
@@ -73,6 +77,8 @@ rule score_texts:
         "logs/score_texts/{shard}.log",
     benchmark:
         "benchmarks/score_texts/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("text_nsfw"),
     conda:
         "../envs/models.yaml"
     resources:
@@ -99,6 +105,8 @@ rule score_images:
         "logs/score_images/{shard}.log",
     benchmark:
         "benchmarks/score_images/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("image_nsfw"),
     conda:
         "../envs/models.yaml"
     resources:
@@ -125,6 +133,8 @@ rule tag_subjects:
         "logs/tag_subjects/{shard}.log",
     benchmark:
         "benchmarks/tag_subjects/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("subject"),
     conda:
         "../envs/models.yaml"
     resources:
@@ -150,6 +160,8 @@ rule tag_directions:
         "logs/tag_directions/{shard}.log",
     benchmark:
         "benchmarks/tag_directions/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("direction"),
     conda:
         "../envs/models.yaml"
     resources:

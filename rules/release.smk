@@ -18,19 +18,13 @@ wildcard_constraints:
 # What was released goes before what would make it anew.
 ruleorder: choose_released > choose_prompts
 ruleorder: choose_released > split_tip_eval
-ruleorder: read_embeddings > embed_texts
-ruleorder: read_embeddings > embed_images
-ruleorder: read_annotations > score_texts
-ruleorder: read_annotations > score_images
-ruleorder: read_annotations > tag_subjects
-ruleorder: read_annotations > tag_directions
 ruleorder: account_release > account_curate
 
 
 rule read_release:
     """Read the released rows, each prompt once, and check their number against the card."""
     input:
-        **{split: get_tables(split) for split in RELEASE_SPLITS},
+        **TABLES,
         card=get_card,
         code=code_of("scripts/curate/read_release.py"),
     output:

@@ -28,6 +28,14 @@ def annotator_code(script, annotation):
     return code_of(script, SHEETS["annotators"][ANNOTATORS[annotation]]["backend"])
 
 
+def shards_to_annotate(annotation):
+    """Return the shards that an annotator's rule makes: none of an annotation that was released.
+
+    Were the rule only less wanted, it would step in, at a price, where a released file is missing.
+    """
+    return "none" if annotation in RELEASED_ANNOTATIONS else r"\d{5}"
+
+
 def annotator_gpus(name):
     """Return the GPUs that an annotator asks for: none where it works behind an endpoint."""
     remote = "api" in SHEETS["annotators"][name].get("weights", {})

@@ -24,15 +24,17 @@ def found(find, *arguments, **settings):
         raise WorkflowError(str(error)) from None
 
 
+# Without the tables there is nothing to plan, so that their absence is said at once.
+TABLES = {split: [str(table) for table in found(find_tables, split)] for split in RELEASE_SPLITS}
+
+
 def placed(name):
     """Return a released tar, and the table of its members."""
     return f"{RELEASE['folder']}/{name}.tar", f"results/release/members/{name}.parquet"
 
 
 def picture_tars():
-    """Return the released tars of pictures -> tar and members, where they are wanted at all."""
-    if "tars" not in RELEASE["pictures"]:
-        return {}
+    """Return the released tars of pictures -> tar and members."""
     tars = {name: placed(name) for name in found(find_picture_tars, RELEASE_SPLITS)}
     if not tars and "parquet" not in RELEASE["pictures"]:
         raise WorkflowError(
@@ -45,23 +47,20 @@ def picture_tars():
 
 def unpacked_tables():
     """Return the released tables whose pictures are unpacked -> the tar of these, and members."""
-    if "parquet" not in RELEASE["pictures"]:
-        return {}
-    tables = [table for split in RELEASE_SPLITS for table in found(find_tables, split)]
+    stems = [Path(table).stem for tables in TABLES.values() for table in tables]
     return {
-        f"data/{table.stem}": tuple(
-            f"results/release/pictures/{table.stem}.{form}" for form in ("tar", "parquet")
+        f"data/{stem}": tuple(
+            f"results/release/pictures/{stem}.{form}" for form in ("tar", "parquet")
         )
-        for table in tables
+        for stem in stems
     }
 
 
-def picture_archives():
-    """Return all places of pictures -> tar and members, in order of preference."""
-    places = {"tars": picture_tars, "parquet": unpacked_tables}
-    return {
-        name: files for kind in RELEASE["pictures"] for name, files in places[kind]().items()
-    }
+PICTURE_PLACES = {"tars": picture_tars, "parquet": unpacked_tables}
+# All places of pictures -> tar and members, in order of preference.
+PICTURE_ARCHIVES = {
+    name: files for kind in RELEASE["pictures"] for name, files in PICTURE_PLACES[kind]().items()
+}
 
 
 def video_archives(generator):
@@ -69,15 +68,6 @@ def video_archives(generator):
     full = generator in SCRAPED and RELEASE["all_pika_videos"]
     name = SHEETS["generators"][generator]["released"]
     return {tar: placed(tar) for tar in found(find_video_tars, generator, name, full=full)}
-
-
-def get_tables(split):
-    """Return a function that finds the tables of a split."""
-
-    def get_tables_of_split(wildcards):
-        return [str(table) for table in found(find_tables, split)]
-
-    return get_tables_of_split
 
 
 def get_card(wildcards):
@@ -105,7 +95,7 @@ def get_better_pictures(wildcards):
     """Return the members of all that goes before the wildcard's table: tars, or larger splits."""
     split = wildcards.table.partition("-")[0]
     members = []
-    for name, (_, table) in picture_archives().items():
+    for name, (_, table) in PICTURE_ARCHIVES.items():
         stem = name.removeprefix("data/")
         if stem.partition("-")[0] == split:
             break
@@ -115,12 +105,12 @@ def get_better_pictures(wildcards):
 
 def get_picture_members(wildcards):
     """Return the members of all tars of pictures, in order of preference."""
-    return [members for _, members in picture_archives().values()]
+    return [members for _, members in PICTURE_ARCHIVES.values()]
 
 
 def get_picture_tars(wildcards):
     """Return the tars beside ``get_picture_members``."""
-    return [tar for tar, _ in picture_archives().values()]
+    return [tar for tar, _ in PICTURE_ARCHIVES.values()]
 
 
 def get_video_members(wildcards):
@@ -157,13 +147,13 @@ def released_shards(name):
 
 def get_accounted_members(wildcards):
     """Return the members of all tars, and of all tables whose pictures are unpacked."""
-    archives = [picture_archives(), *map(video_archives, RELEASED)]
-    return [members for found in archives for _, members in found.values()]
+    archives = [PICTURE_ARCHIVES, *map(video_archives, RELEASED)]
+    return [members for files in archives for _, members in files.values()]
 
 
 def get_accounted_pictures(wildcards):
-    """Return ``picture_archives`` as a rule's parameter."""
-    return {name: list(files) for name, files in picture_archives().items()}
+    """Return ``PICTURE_ARCHIVES`` as a rule's parameter."""
+    return {name: list(files) for name, files in PICTURE_ARCHIVES.items()}
 
 
 def get_accounted_videos(wildcards):

@@ -1,4 +1,4 @@
-import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from scripts.analyse.account_release import account_release
@@ -76,9 +76,9 @@ def account(arguments, settings):
     steps = {}
     for row in read_table(arguments[-1], ACCOUNT).to_pylist():
         key = row["step"], row["part"].rpartition("/")[2]
-        read, kept, reasons = steps.setdefault(key, (row["read"], row["kept"], {}))
+        step = steps.setdefault(key, (row["read"], row["kept"], {}))
         if row["reason"]:
-            reasons[row["reason"]] = row["count"]
+            step[2][row["reason"]] = row["count"]
         assert row["read"] == row["kept"] + row["rejected"]
     return steps
 
@@ -103,6 +103,6 @@ def test_rows_that_only_the_card_has_are_accounted_for(finished):
 
 def test_a_prompt_that_an_index_lost_is_found_out(finished):
     index = finished[1]["image_indexes"][0]
-    pl.read_parquet(index).head(9).write_parquet(index)
+    pq.write_table(read_table(index).slice(0, 9), index)
     with pytest.raises(UserError, match="index_images: 1 images came in and are neither kept"):
         account(*finished)

@@ -106,10 +106,6 @@ def test_everything_is_planned(folder):
          "nowhere/data holds no Subset-00000-of-NNNNN.parquet; get it with: hf download"),
         ("results/videos/pika/00000.tar", {"release": {"all_pika_videos": True}},
          "holds no pika_videos_tar/pika_videos*.tar, the videos of 'pika'; get it with"),
-        ("results/images/00000.tar", {"release": {"folder": "nowhere", "pictures": ["tars"]}},
-         "nowhere holds no tar of image prompts"),
-        ("results/annotations/text_embedding/00000.parquet", {"release": {"folder": "nowhere"}},
-         "Subset_Text_Embedding.parquet is missing; get it with: hf download"),
         ("results/dataset.parquet", {"generate": {"generators": ["pika", "nothing"]}},
          "generate.generators names 'nothing'"),
     ],
@@ -118,7 +114,28 @@ def test_what_is_missing_is_said_before_anything_runs(folder, target, changes, s
     answer = snakemake(folder, "-n", target, **changes)
     assert answer.returncode != 0
     assert sentence in answer.stdout
-    assert "Traceback" not in answer.stdout
+    assert "Traceback (most recent call last)" not in answer.stdout
+
+
+def test_the_annotator_does_not_step_in_for_a_released_file_that_is_missing(tmp_path):
+    release = make_release(tmp_path / "data/TIP-I2V", full=False)
+    (release / "Embedding/Subset_Text_Embedding.parquet").unlink()
+    answer = snakemake(tmp_path, "-n", "results/annotations/text_embedding/00000.parquet")
+    assert answer.returncode != 0
+    assert "Subset_Text_Embedding.parquet is missing; get it with: hf download" in answer.stdout
+
+
+def test_pictures_come_from_the_tars_alone_if_so_asked(tmp_path):
+    release = make_release(tmp_path / "data/TIP-I2V", full=False)
+    tars = {"release": {"pictures": ["tars"]}}
+    jobs = planned(tmp_path, "results/images/00000.tar", **tars)
+    assert jobs["list_members"] == 3 and "unpack_pictures" not in jobs
+    for tar in release.glob("*image_prompt_tar/*.tar"):
+        tar.unlink()
+    answer = snakemake(tmp_path, "-n", "results/images/00000.tar", **tars)
+    assert answer.returncode != 0 and "holds no tar of image prompts" in answer.stdout
+    jobs = planned(tmp_path, "results/images/00000.tar")
+    assert jobs["unpack_pictures"] == 2 and "list_members" not in jobs
 
 
 def test_the_data_set_the_splits_and_the_account_are_made(tmp_path):
