@@ -92,7 +92,10 @@ def _missing_releases(config: Mapping[str, Any], sheets: Mapping[str, Any]) -> l
     ]
     for generator in config["generate"]["generators"]:
         if name := sheets["generators"][generator].get("released"):
-            searches.append(lambda g=generator, n=name: find_video_tars(folder, g, n))
+            full = release["all_pika_videos"] and "scraped" in sheets["generators"][generator]
+            searches.append(
+                lambda g=generator, n=name, full=full: find_video_tars(folder, g, n, full=full)
+            )
     faults = []
     for search in searches:
         try:
