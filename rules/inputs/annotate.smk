@@ -29,9 +29,9 @@ def annotator_code(script, annotation):
 
 
 def shards_to_annotate(annotation):
-    """Return the shards that an annotator's rule makes: none of an annotation that was released.
+    """Return the shards of which an annotator is wanted, none if the annotation was released.
 
-    Were the rule only less wanted, it would step in, at a price, where a released file is missing.
+    Were it only less wanted, it would step in, at a price, where a released file is missing.
     """
     return "none" if annotation in RELEASED_ANNOTATIONS else r"\d{5}"
 

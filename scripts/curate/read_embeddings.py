@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from scripts.common.errors import UserError
 from scripts.common.identity import shard_of
@@ -19,7 +19,7 @@ from scripts.common.schemas.release import RELEASED
 from scripts.common.tables import embedding, write_table
 from scripts.curate.released_rows import open_table, parse_uuid, unreadable
 
-BATCH_ROWS = 4_096  # 50 MB of 3,072 numbers
+BATCH_ROWS = 8_192  # 100 MB of 3,072 numbers
 
 
 def read_embeddings(
@@ -56,12 +56,12 @@ def read_embeddings(
     annotations[0].parent.mkdir(parents=True, exist_ok=True)
     counts = Counts(declared=0)
     with tempfile.TemporaryDirectory(dir=annotations[0].parent, prefix="tmp-") as folder:
-        parts = [Path(folder) / f"{number}.parquet" for number in range(len(annotations))]
-        _deal_out(readers, parts, dimension)
+        parts = [_Part(Path(folder, f"{n}.part"), dimension) for n in range(len(annotations))]
+        _deal_out(readers, parts)
         for part, index, path in zip(parts, indexes, annotations, strict=True):
             images = pl.read_parquet(index, columns=["uuid", "status"])
             wanted = images.filter(pl.col("status") == OK)["uuid"].sort()
-            table, there = _settle(pq.read_table(part), wanted, dimension)
+            table, there = part.take(wanted)
             write_table(table, path, schema)
             counts.declared += len(wanted)
             counts.keep(there)
@@ -127,59 +127,68 @@ def _holds_uuids(column: pa.Array) -> bool:
     return all(parse_uuid(value) for value in column.to_pylist())
 
 
-def _deal_out(readers: Sequence[_Reader], parts: Sequence[Path], dimension: int) -> None:
-    """Write each good vector, at length 1, to the part of its bucket."""
-    schema = pa.schema([("uuid", pa.string()), ("rank", pa.int32()),
-                        ("embedding", embedding(dimension))])  # fmt: skip
-    writers = [pq.ParquetWriter(part, schema, compression="none") for part in parts]
-    try:
-        for rank, reader in enumerate(readers):
-            total = reader.file.metadata.num_rows // BATCH_ROWS + 1
-            for uuids, vectors in progress(reader.batches(), reader.table.stem, total):
-                norms = np.linalg.norm(vectors, axis=1)
-                good = (
-                    np.isfinite(norms)
-                    & (norms > 0)
-                    & np.array([uuid is not None for uuid in uuids])
-                )
-                buckets = np.array([shard_of(uuid, len(parts)) if uuid else -1 for uuid in uuids])
-                for bucket in np.unique(buckets[good]):
-                    rows = np.flatnonzero(good & (buckets == bucket))
+class _Part:
+    """The vectors of one bucket on disk, as they come: raw numbers, and a line for each."""
+
+    def __init__(self, path: Path, dimension: int):
+        self._lines, self._numbers = path.with_suffix(".tsv"), path.with_suffix(".float16")
+        self._dimension = dimension
+        for file in (self._lines, self._numbers):
+            file.touch()
+
+    def append(self, uuids: Sequence[str], rank: int, vectors: np.ndarray) -> None:
+        """Add float16 vectors of shape (uuids, dimension) from the table of this rank."""
+        with open(self._numbers, "ab") as file:
+            vectors.tofile(file)
+        with open(self._lines, "a") as file:
+            file.writelines(f"{uuid}\t{rank}\n" for uuid in uuids)
+
+    def take(self, wanted: pl.Series) -> tuple[pa.Table, int]:
+        """Return a row of the annotation for each wanted prompt, and how many have a vector."""
+        lines = [line.split("\t") for line in self._lines.read_text().splitlines()]
+        rows = {"uuid": [line[0] for line in lines], "rank": [int(line[1]) for line in lines]}
+        places = (
+            pl.DataFrame(rows, {"uuid": pl.String, "rank": pl.Int32})
+            .with_row_index("place")
+            .sort("rank", "place")
+            .unique("uuid", keep="first", maintain_order=True)
+        )
+        found = wanted.rename("uuid").to_frame().join(places, on="uuid", how="left").sort("uuid")
+        there = found["place"].is_not_null()
+        vectors = np.zeros((found.height, self._dimension), np.float16)
+        numbers = np.fromfile(self._numbers, np.float16).reshape(-1, self._dimension)
+        vectors[there.to_numpy()] = numbers[found["place"].drop_nulls().to_numpy()]
+        missing = pa.array(~there.to_numpy())
+        columns = {
+            "uuid": found["uuid"].to_arrow(),
+            "embedding": pa.FixedSizeListArray.from_arrays(
+                pa.array(vectors.ravel()), type=embedding(self._dimension), mask=missing
+            ),
+            "status": pc.if_else(missing, REJECTED, OK),
+            "reason": pc.if_else(missing, "not_released", pa.scalar(None, pa.string())),
+            "backend": pa.array([RELEASED] * found.height, pa.string()),
+        }
+        return pa.table(columns), int(there.sum())
+
+
+def _deal_out(readers: Sequence[_Reader], parts: Sequence[_Part]) -> None:
+    """Add each good vector, at length 1, to the part of its bucket."""
+    for rank, reader in enumerate(readers):
+        total = reader.file.metadata.num_rows // BATCH_ROWS + 1
+        for uuids, vectors in progress(reader.batches(), reader.table.stem, total):
+            norms = np.linalg.norm(vectors, axis=1)
+            good = np.isfinite(norms) & (norms > 0)
+            buckets = [
+                shard_of(uuid, len(parts)) if uuid and fine else -1
+                for uuid, fine in zip(uuids, good, strict=True)
+            ]
+            order = np.argsort(buckets, kind="stable")
+            starts = np.searchsorted(np.array(buckets)[order], np.arange(len(parts) + 1))
+            for part, first, last in zip(parts, starts[:-1], starts[1:], strict=True):
+                rows = order[first:last]
+                if len(rows):
                     units = (vectors[rows] / norms[rows, None]).astype(np.float16)
-                    columns = [
-                        pa.array([uuids[row] for row in rows], pa.string()),
-                        pa.array(np.full(len(rows), rank, np.int32)),
-                        pa.FixedSizeListArray.from_arrays(
-                            pa.array(units.ravel()), type=embedding(dimension)
-                        ),
-                    ]
-                    writers[bucket].write_table(pa.Table.from_arrays(columns, schema=schema))
-    finally:
-        for writer in writers:
-            writer.close()
-
-
-def _settle(part: pa.Table, wanted: pl.Series, dimension: int) -> tuple[pa.Table, int]:
-    """Return a row of the annotation for each wanted prompt, and how many have a vector."""
-    places = (
-        pl.DataFrame({"uuid": pl.from_arrow(part["uuid"]), "rank": pl.from_arrow(part["rank"])})
-        .with_row_index("place")
-        .sort("rank", "place")
-        .unique("uuid", keep="first", maintain_order=True)
-    )
-    found = wanted.rename("uuid").to_frame().join(places, on="uuid", how="left").sort("uuid")
-    missing = found["place"].is_null()
-    vectors = part["embedding"].take(found["place"].to_arrow()).combine_chunks()
-    columns = {
-        "uuid": found["uuid"].to_arrow(),
-        "embedding": vectors.cast(embedding(dimension)),
-        "status": missing.replace_strict(
-            {True: REJECTED, False: OK}, return_dtype=pl.String
-        ).to_arrow(),
-        "reason": pl.select(pl.when(missing).then(pl.lit("not_released"))).to_series().to_arrow(),
-        "backend": pl.select(pl.repeat(RELEASED, found.height)).to_series().to_arrow(),
-    }
-    return pa.table(columns), found.height - int(missing.sum())
+                    part.append([uuids[row] for row in rows], rank, units)
 
 
 if __name__ == "__main__":

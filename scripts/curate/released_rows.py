@@ -100,13 +100,16 @@ def parse_uuid(value: str | None) -> str | None:
 
 
 def open_table(table: Path) -> pq.ParquetFile:
-    """Open a released Parquet file.
+    """Open a released Parquet file, to be read in batches whatever its row groups are.
+
+    The two settings keep memory flat: by default Arrow holds all column chunks that it has read,
+    and pandas writes a million rows in one, which of the embeddings are 12 GB.
 
     Raises:
         UserError: it is missing or no Parquet.
     """
     try:
-        return pq.ParquetFile(table)
+        return pq.ParquetFile(table, buffer_size=2**20, pre_buffer=False)
     except FileNotFoundError:
         raise UserError(f"{table} is missing; download it again") from None
     except (pa.ArrowInvalid, OSError) as error:

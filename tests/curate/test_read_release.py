@@ -1,3 +1,4 @@
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +12,7 @@ from scripts.common.tables import read_table
 from scripts.curate.choose_released import choose_released
 from scripts.curate.read_release import read_release
 from scripts.curate.released_layout import find_tables
-from scripts.curate.released_rows import iterate_pictures, iterate_rows
+from scripts.curate.released_rows import iterate_pictures, iterate_rows, open_table
 from scripts.curate.removal_list import RemovalList
 from tests.curate.small_release import (
     EVAL,
@@ -218,6 +219,17 @@ def test_rows_come_in_batches_whatever_the_row_groups_are(release, monkeypatch):
     batches = list(iterate_rows(find_tables(release, "Full")))
     assert [(first, batch.height) for batch, first in batches] == [(0, 5), (5, 2), (7, 5)]
     assert not any("Image_Prompt" in batch.columns for batch, _ in batches)
+
+
+def test_memory_holds_one_batch_of_a_row_group_that_is_larger(tmp_path):
+    rows, numbers = 20_000, np.random.default_rng(1).random(20_000 * 256, np.float32)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(numbers), 256)
+    pq.write_table(pa.table({"v": vectors}), tmp_path / "t.parquet", row_group_size=rows)
+    before, held = pa.total_allocated_bytes(), []
+    for batch in open_table(tmp_path / "t.parquet").iter_batches(500):
+        held.append(pa.total_allocated_bytes() - before)
+        assert batch.num_rows == 500
+    assert max(held) < numbers.nbytes / 4
 
 
 def test_the_same_release_gives_the_same_bytes(release, tmp_path):
