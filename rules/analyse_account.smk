@@ -3,28 +3,33 @@
 An account of a stage is made again when the stage's files are; it reads them and decides nothing.
 """
 
+if config["source"] != "release":  # which has an account of its own, in release.smk
 
-rule account_curate:
-    """Follow every message, prompt, video and image (Section 3)."""
-    input:
-        exports=list(EXPORT_FILES.values()),
-        messages=expand("results/messages/{export}.parquet", export=EXPORT_FILES),
-        message_rejects=expand("results/rejects/messages/{export}.parquet", export=EXPORT_FILES),
-        prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
-        prompt_rejects="results/rejects/prompts.parquet",
-        video_indexes=expand("results/videos/pika/{shard}.parquet", shard=SHARDS),
-        image_indexes=image_indexes(),
-        code=code_of("scripts/analyse/account_curate.py"),
-    output:
-        account="results/analysis/account/curate.parquet",
-    log:
-        "logs/account_curate.log",
-    conda:
-        "../envs/tabular.yaml"
-    resources:
-        mem_mb=4000,
-    script:
-        "../scripts/analyse/account_curate.py"
+    rule account_curate:
+        """Follow every message, prompt, video and image (Section 3)."""
+        input:
+            exports=list(EXPORT_FILES.values()),
+            messages=expand("results/messages/{export}.parquet", export=EXPORT_FILES),
+            message_rejects=expand("results/rejects/messages/{export}.parquet", export=EXPORT_FILES),
+            prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
+            prompt_rejects="results/rejects/prompts.parquet",
+            video_indexes=expand(
+                "results/videos/{generator}/{shard}.parquet",
+                generator=SCRAPED_GENERATOR,
+                shard=SHARDS,
+            ),
+            image_indexes=image_indexes(),
+            code=code_of("scripts/analyse/account_curate.py"),
+        output:
+            account="results/analysis/account/curate.parquet",
+        log:
+            "logs/account_curate.log",
+        conda:
+            "../envs/tabular.yaml"
+        resources:
+            mem_mb=4000,
+        script:
+            "../scripts/analyse/account_curate.py"
 
 
 rule account_annotate:

@@ -1,5 +1,6 @@
 """What all rules share: the checked configuration, the sheets, the shards, and where things lie."""
 
+import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError

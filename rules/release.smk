@@ -18,7 +18,6 @@ wildcard_constraints:
 # What was released goes before what would make it anew.
 ruleorder: choose_released > choose_prompts
 ruleorder: choose_released > split_tip_eval
-ruleorder: account_release > account_curate
 
 
 rule read_release:
@@ -42,7 +41,7 @@ rule read_release:
         mem_mb=3000,
         runtime=60,
     params:
-        removals=str(REMOVALS),
+        removals=os.path.relpath(REMOVALS),
         splits=RELEASE_SPLITS,
     script:
         "../scripts/curate/read_release.py"

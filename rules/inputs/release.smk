@@ -13,7 +13,6 @@ RELEASE = config["release"]
 RELEASE_SPLITS = splits_of(RELEASE)
 RELEASED_VALUES = [name for name in RELEASED_ANNOTATIONS if name not in EMBEDDINGS]
 RELEASED_EMBEDDINGS = [name for name in RELEASED_ANNOTATIONS if name in EMBEDDINGS]
-EXPORT_FILES = {}  # a release begins after the exports
 
 
 def found(find, *arguments, **settings):

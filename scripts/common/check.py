@@ -5,6 +5,7 @@
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,6 +65,8 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:
             f"curate.exports: the folder {exports} holds no .html file; put DiscordChatExporter "
             "exports there, or name another folder in the configuration"
         )
+    if config["source"] != "release":
+        faults += _missing_for_links(config["curate"]["links"])
     for (sheet, name), entry in wanted_entries(config, sheets, folder).items():
         where = f"config/{sheet}.yaml: {name}"
         if config["source"] == "release" and _is_released(config, sheets, sheet, name):
@@ -116,6 +119,21 @@ def _is_released(
     makes = {key for key, value in config["annotate"]["annotators"].items() if value == name}
     embeds_subjects = config["annotate"]["subjects"]["embedder"] == name
     return makes <= set(released_annotations(config)) and not embeds_subjects
+
+
+def _missing_for_links(links: Mapping[str, Any]) -> list[str]:
+    mirror, table, command = links["mirror"], links["fresh_table"], links["fresh_command"]
+    faults = []
+    if mirror and "://" not in mirror and not Path(mirror).is_dir():
+        faults.append(f"curate.links.mirror: there is no folder {mirror}; correct it or empty it")
+    if table and not Path(table).is_file():
+        faults.append(f"curate.links.fresh_table: {table} is missing; correct it or empty it")
+    if command and shutil.which(command[0]) is None:
+        faults.append(
+            f"curate.links.fresh_command: there is no program {command[0]}; install it or correct "
+            "its path"
+        )
+    return faults
 
 
 def _missing_files(where: str, entry: Mapping[str, Any]) -> list[str]:
