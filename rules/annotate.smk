@@ -46,6 +46,8 @@ rule embed_texts:
         "logs/embed_texts/{shard}.log",
     benchmark:
         "benchmarks/embed_texts/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("text_embedding"),
     conda:
         "../envs/models.yaml"
     resources:
@@ -74,6 +76,8 @@ rule embed_images:
         "logs/embed_images/{shard}.log",
     benchmark:
         "benchmarks/embed_images/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("image_embedding"),
     conda:
         "../envs/models.yaml"
     threads: ANNOTATE_DECODERS
@@ -102,6 +106,8 @@ rule score_texts:
         "logs/score_texts/{shard}.log",
     benchmark:
         "benchmarks/score_texts/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("text_nsfw"),
     conda:
         "../envs/models.yaml"
     resources:
@@ -128,6 +134,8 @@ rule score_images:
         "logs/score_images/{shard}.log",
     benchmark:
         "benchmarks/score_images/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("image_nsfw"),
     conda:
         "../envs/models.yaml"
     threads: ANNOTATE_DECODERS
@@ -157,6 +165,8 @@ rule tag_subjects:
         "logs/tag_subjects/{shard}.log",
     benchmark:
         "benchmarks/tag_subjects/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("subject"),
     conda:
         "../envs/models.yaml"
     resources:
@@ -186,6 +196,8 @@ rule tag_directions:
         "logs/tag_directions/{shard}.log",
     benchmark:
         "benchmarks/tag_directions/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("direction"),
     conda:
         "../envs/models.yaml"
     resources:

@@ -34,6 +34,14 @@ def is_remote(name):
     return "api" in SHEETS["annotators"][name].get("weights", {})
 
 
+def shards_to_annotate(annotation):
+    """Return the shards of which an annotator is wanted, none if the annotation was released.
+
+    Were it only less wanted, it would step in, at a price, where a released file is missing.
+    """
+    return "none" if annotation in RELEASED_ANNOTATIONS else r"\d{5}"
+
+
 def annotator_gpus(name):
     """Return the GPUs that an annotator asks for: none behind an endpoint, or for a stand-in."""
     packaged = "package" in SHEETS["annotators"][name].get("weights", {})
@@ -136,6 +144,8 @@ def get_workers(wildcards, threads):
 
 def annotator_in_words(annotation):
     """Return what makes an annotation, for the data set's card."""
+    if annotation in RELEASED_ANNOTATIONS:
+        return "as released by the authors"
     entry = SHEETS["annotators"][ANNOTATORS[annotation]]
     return f"{entry['label']} ({weights_of(entry)})"
 

@@ -104,7 +104,7 @@ def write_table(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)  # a ledger may hold a link to the old file
-    pq.write_table(table, path, **_WRITING)
+    pq.write_table(table, path, row_group_size=ROW_GROUP, **_writing(schema))
 
 
 class TableWriter:
@@ -118,9 +118,7 @@ class TableWriter:
         self._schema = schema
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = pq.ParquetWriter(
-            path, schema, **{key: v for key, v in _WRITING.items() if key != "row_group_size"}
-        )
+        self._writer = pq.ParquetWriter(path, schema, **_writing(schema))
 
     def write(self, data: Rows) -> None:
         """Append rows as one row group."""
@@ -170,12 +168,17 @@ def read_frame(
     return read_table(paths, schema, columns).to_pandas()
 
 
-_WRITING = {
-    "compression": "zstd",
-    "version": "2.6",
-    "row_group_size": ROW_GROUP,
-    "write_statistics": True,
-}
+def _writing(schema: pa.Schema) -> dict:
+    """Return how tables of ``schema`` are written.
+
+    Embeddings get neither dictionary nor statistics: nobody asks for these of single numbers, and
+    they take most of the time.
+    """
+    settings = {"compression": "zstd", "version": "2.6", "write_statistics": True}
+    if any(pa.types.is_fixed_size_list(field.type) for field in schema):
+        flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
+        settings |= {"use_dictionary": flat, "write_statistics": flat}
+    return settings
 
 
 def _read_file(path: Path, schema: pa.Schema | None, columns: Sequence[str] | None) -> pa.Table:
