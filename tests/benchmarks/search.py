@@ -30,19 +30,18 @@ TIE = 1e-6
 
 OURS = """
 from scripts.trace.search import find_top_matches
-def prepare(queries, references):
-    return queries, references
-def search(queries, references):
-    rows = BLOCK_MB * 2**20 // (4 * references.shape[1])
-    blocks = (references[start : start + rows] for start in range(0, len(references), rows))
+def prepare(queries, blocks):
+    return queries, blocks
+def search(queries, blocks):
     return find_top_matches(queries, blocks, top_k=TOP_K, threads=THREADS)
 """
 FAISS = """
 import faiss
-def prepare(queries, references):
+def prepare(queries, blocks):
     faiss.omp_set_num_threads(THREADS)
-    index = faiss.IndexFlatIP(references.shape[1])
-    index.add(references)
+    index = faiss.IndexFlatIP(DIMENSION)
+    for block in blocks:
+        index.add(block)
     return queries, index
 def search(queries, index):
     return index.search(queries, TOP_K)
@@ -52,18 +51,19 @@ import json, re, sys, time
 from pathlib import Path
 import numpy as np
 folder = Path(sys.argv[1])
-references = np.load(folder / "references.npy", mmap_mode="r")
-work = prepare(np.load(folder / "queries.npy"), references)
+def read_blocks():
+    rows = BLOCK_MB * 2**20 // (4 * DIMENSION)
+    with open(folder / "references.f32", "rb") as file:
+        while len(block := np.fromfile(file, np.float32, rows * DIMENSION)):
+            yield block.reshape(-1, DIMENSION)
+work = prepare(np.fromfile(folder / "queries.f32", np.float32).reshape(-1, DIMENSION), read_blocks())
 wall = time.perf_counter()
 scores, numbers = search(*work)
 wall = time.perf_counter() - wall
+# Linux only: other counters also count what the process was before it became this one.
+peak_kib = re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]
 np.savez(folder / sys.argv[2], scores=scores, numbers=numbers)
-
-
-status = Path("/proc/self/status").read_text()
-held = int(re.search(r"RssAnon:\\s+(\\d+)", status)[1])
-peak = int(re.search(r"VmHWM:\\s+(\\d+)", status)[1])
-print(json.dumps({"wall_s": wall, "peak_mb": peak * 1024 / 1e6, "held_mb": held * 1024 / 1e6}))
+print(json.dumps({"wall_s": wall, "peak_mb": int(peak_kib) * 1024 / 1e6}))
 """
 WAYS = {"ours": OURS, "faiss": FAISS}
 
@@ -115,21 +115,19 @@ def run() -> dict:
 def write_vectors(folder: Path, queries: int, references: int, dimension: int) -> None:
     """Write unit vectors; each query is near to one reference, as a frame is to its source."""
     random = np.random.default_rng(0)
-    known = np.lib.format.open_memmap(
-        folder / "references.npy", "w+", np.float32, (references, dimension)
-    )
+    known = np.memmap(folder / "references.f32", np.float32, "w+", shape=(references, dimension))
     for start in range(0, references, 16_384):
         part = random.standard_normal((min(16_384, references - start), dimension), np.float32)
         known[start : start + len(part)] = part / np.linalg.norm(part, axis=1, keepdims=True)
     sources = known[random.integers(references, size=queries)]
     asked = sources + random.standard_normal((queries, dimension), np.float32) / dimension**0.5
-    np.save(folder / "queries.npy", asked / np.linalg.norm(asked, axis=1, keepdims=True))
+    (asked / np.linalg.norm(asked, axis=1, keepdims=True)).tofile(folder / "queries.f32")
     known.flush()
 
 
 def measure(name: str, folder: Path, threads: int) -> dict[str, float]:
     """Search in a fresh process; return its time and its peak of memory."""
-    constants = f"THREADS, TOP_K, BLOCK_MB = {threads}, {TOP_K}, {BLOCK_MB}\n"
+    constants = f"THREADS, TOP_K, BLOCK_MB, DIMENSION = {threads}, {TOP_K}, {BLOCK_MB}, {SIZE[2]}\n"
     done = subprocess.run(
         [sys.executable, "-c", constants + WAYS[name] + MEASURE, str(folder), f"{name}.npz"],
         capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": str(threads)},
@@ -163,8 +161,10 @@ def run_on_gpu() -> dict:
     queries, references, dimension = GPU_SIZE
     with tempfile.TemporaryDirectory() as folder:
         write_vectors(Path(folder), *GPU_SIZE)
-        asked = np.load(Path(folder) / "queries.npy")
-        known = np.load(Path(folder) / "references.npy")
+        asked, known = (
+            np.fromfile(Path(folder) / f"{name}.f32", np.float32).reshape(-1, dimension)
+            for name in ("queries", "references")
+        )
     seconds = []
     for _ in range(ROUNDS + 1):
         begin = time.perf_counter()
