@@ -158,11 +158,7 @@ rule account_trace:
         trace_images=expand("results/splits/tip_trace/{role}.parquet", role=PICTURE_SETS),
         indexes=frame_indexes(GENERATORS),
         features=tracing_features(),
-        matches=expand(
-            "results/trace/matches/{tracer}/{generator}.parquet",
-            tracer=TRACING_ROWS,
-            generator=GENERATORS,
-        ),
+        matches=expand("results/trace/matches/{model}.parquet", model=TRACING_MODELS),
         code=code_of("scripts/analyse/account_trace.py"),
     output:
         account="results/analysis/account/trace.parquet",
@@ -174,7 +170,6 @@ rule account_trace:
         mem_mb=8000,
     params:
         frame_indexes={name: frame_indexes([name]) for name in GENERATORS},
-        models={row: {name: model_of(row, name) for name in GENERATORS} for row in TRACING_ROWS},
     script:
         "../scripts/analyse/account_trace.py"
 

@@ -114,12 +114,10 @@ def source_index_files():
 
 
 def tracing_features():
-    """Return every table of features that Table 5 stands on, each once."""
-    return list(
-        dict.fromkeys(
-            features_of(tracer, generator, pictures)
-            for tracer in TRACING_ROWS
-            for generator in GENERATORS
-            for pictures in [generator, *PICTURE_SETS]
-        )
-    )
+    """Return every table of features that Table 5 stands on, shard by shard."""
+    return [
+        shard
+        for model in TRACING_MODELS
+        for pictures in ["references", *searched_sets(model)]
+        for shard in features_of(model, pictures)
+    ]

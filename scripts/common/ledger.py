@@ -98,6 +98,17 @@ class RowLedger:
             self._pending = []
         self._flushed_at = time.monotonic()
 
+    def unfinished(
+        self, items: Sequence[str], versions: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """Return the items that ``complete`` would work out, in the order given."""
+        wanted = versions or {}
+        return [
+            item
+            for item in items
+            if item not in self.rows or self._versions[item] != wanted.get(item)
+        ]
+
     def complete(
         self,
         items: Sequence[str],
@@ -120,12 +131,7 @@ class RowLedger:
             versions: checksum of what each item is made from (its image, its video) where its
                 key does not decide that; a row made from something else is not recalled.
         """
-        wanted = versions or {}
-        left = [
-            item
-            for item in items
-            if item not in self.rows or self._versions[item] != wanted.get(item)
-        ]
+        left = self.unfinished(items, versions)
         batches = [left[i : i + batch_size] for i in range(0, len(left), batch_size)]
         made: dict[str, dict] = {}
         for batch in progress(batches, what):
