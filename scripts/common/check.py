@@ -70,6 +70,18 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:
     return faults
 
 
+def find_absences(config: Mapping[str, Any]) -> list[str]:
+    """Return what no command can fetch: rows of the paper whose weights were never published."""
+    folder = ROOT / "config"
+    entries = wanted_entries(config, read_sheets(folder), folder)
+    return [
+        f"config/{sheet}.yaml: {name} ({entry['label']}): {entry['unavailable']}; its row shows "
+        "the paper's numbers only"
+        for (sheet, name), entry in entries.items()
+        if "unavailable" in entry
+    ]
+
+
 def _missing_files(where: str, entry: Mapping[str, Any]) -> list[str]:
     return [
         f"{where}: {entry[key]} is missing; put it there or correct '{key}' of the entry"
@@ -89,6 +101,8 @@ def main() -> int:
         arguments.directory.mkdir(parents=True, exist_ok=True)
         os.chdir(arguments.directory)
         faults = find_faults(config)
+        for absence in find_absences(config):
+            print(f"not to be had: {absence}", file=sys.stderr)
     except UserError as error:
         faults = [str(error)]
     for fault in faults:

@@ -104,7 +104,7 @@ def extract_features(
 
 
 class _ReadAhead:
-    """Reads and shapes pictures in threads, a bounded number ahead of the tracer."""
+    """Reads and prepares pictures in threads, a bounded number ahead of the tracer."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class _ReadAhead:
         ahead: int,
     ):
         """Take the pictures in the order in which they will be asked for."""
-        self._shape = getattr(tracer, "shape", lambda picture: picture)
+        self._prepare = getattr(tracer, "prepare", lambda picture: picture)
         self._files, self._pool, self._ahead = iter(files), pool, ahead
         self._started: dict[str, Future] = {}
 
@@ -126,9 +126,13 @@ class _ReadAhead:
 
     def _read(self, file: PictureFile) -> Any:
         try:
-            return self._shape(file.read())
+            picture = file.read()
         except UnreadableVideo as error:
             return error.reason
+        try:
+            return self._prepare(picture)
+        except Exception:
+            return "embedding_failed"
 
 
 def _with_precision(entry: Mapping[str, Any], precision: str) -> dict[str, Any]:
@@ -206,7 +210,7 @@ def _describe(
 
 def _embed(pictures: Sequence[Any], tracer: Tracer) -> list[np.ndarray | None]:
     """Return a vector for each picture; None where the tracer fails on that one alone."""
-    embed = getattr(tracer, "embed_shaped", tracer.embed)
+    embed = getattr(tracer, "embed_prepared", tracer.embed)
     try:
         return list(embed(pictures))
     except UserError:

