@@ -65,6 +65,8 @@ def shown_entry(sheet, name):
         "label": label_of(sheet, name),
         "group": entry.get("group", ""),
         "embedded": entry.get("embedded", False),
+        "paper": entry.get("paper", ""),
+        "unavailable": entry.get("unavailable", ""),
         "weights": entry.get("weights", {}),
         "settings": entry.get("settings", {}),
         "training": entry.get("training", {}),
@@ -91,9 +93,14 @@ def paper_rows():
     )
 
 
+def paper_table_file(number):
+    """Return the paper's numbers of one table, which lie with the configuration."""
+    return str(Path(workflow.basedir, f"config/paper/table{number}.csv"))
+
+
 def paper_table_files():
-    """Return the paper's numbers, which lie with the configuration."""
-    return [str(Path(workflow.basedir, f"config/paper/table{number}.csv")) for number in TABLES]
+    """Return the paper's numbers of all tables."""
+    return [paper_table_file(number) for number in TABLES]
 
 
 def popularity_annotators():
