@@ -82,9 +82,7 @@ rule account_split:
         tip_id=expand("results/splits/tip_id/{source}.parquet", source=TIP_ID_SOURCES),
         trace_prompts="results/splits/tip_trace/prompts.parquet",
         trace_frames=expand("results/splits/tip_trace/{generator}.parquet", generator=GENERATORS),
-        trace_images=expand(
-            "results/splits/tip_trace/{role}.parquet", role=["references", "distractors"]
-        ),
+        trace_images=expand("results/splits/tip_trace/{role}.parquet", role=TRACE_IMAGE_LISTS),
         indexes=[index for files in source_index_files().values() for index in files],
         image_indexes=image_indexes(),
         outside=list(outside_pictures().values()),

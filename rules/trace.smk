@@ -102,8 +102,7 @@ rule extract_features:
 rule collect_background:
     """Collect what scores are normalised by: source images that no query has (Section 5.4)."""
     input:
-        prompts="results/splits/tip_trace/prompts.parquet",
-        image_indexes=image_indexes(),
+        training_images="results/splits/tip_trace/training_images.parquet",
         code=code_of("scripts/trace/collect_background.py"),
     output:
         background="results/trace/background.parquet",
@@ -115,7 +114,6 @@ rule collect_background:
         mem_mb=4000,
         runtime=30,
     params:
-        image_tars=image_tars(),
         max_images=lookup("trace/score_normalisation/max_images", within=config),
         seed=lookup("seed", within=config),
     script:

@@ -163,6 +163,8 @@ def splits(tmp_path):
     frames.append(frames[1] | {"frame": 2})
     images = [
         {"uuid": "a", "role": "source_image", "sha256": "a"},
+        {"uuid": "b", "role": "training_image", "sha256": "b"},
+        {"uuid": "c", "role": "training_image", "sha256": "c"},
         {"uuid": "r1", "role": "reference", "sha256": "r1"},
         {"uuid": "d1", "role": "distractor", "sha256": "d1"},
     ]
@@ -203,6 +205,7 @@ def test_split(splits):
         "split_tip_id real": (2, 1, {"undecodable": 1}),
         "sample_trace_frames sway": (3, 2, {"generation_failed": 1}),
         "collect_trace_images source_image": (1, 1, {}),
+        "collect_trace_images training_image": (2, 2, {}),
         "collect_trace_images reference": (3, 1, {"not_drawn": 1, "same_bytes": 1}),
         "collect_trace_images distractor": (3, 1, {"empty_file": 1, "same_bytes": 1}),
     }

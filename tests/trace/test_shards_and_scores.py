@@ -5,7 +5,7 @@ import pytest
 
 import scripts.trace.match_queries as matching
 from scripts.common.errors import UserError
-from scripts.common.schemas.split import TRACE_IMAGES, TRACE_PROMPTS
+from scripts.common.schemas.split import TRACE_IMAGES
 from scripts.common.schemas.trace import MATCHES, features_schema
 from scripts.common.tables import read_table, write_table
 from scripts.trace.collect_background import collect_background
@@ -181,24 +181,16 @@ def test_normalisation_needs_a_background():
         similarity_to_background(np.eye(2, dtype=np.float32), [], neighbours=3)
 
 
-def test_the_background_is_of_training_prompts_only(trace, tmp_path):
-    prompts, background = tmp_path / "prompts.parquet", tmp_path / "background.parquet"
-    rows = [{"uuid": uuid, "part": "train"} for uuid in trace.train]
-    rows += [{"uuid": uuid, "part": "query"} for uuid in trace.queries]
-    write_table(rows, prompts, TRACE_PROMPTS)
+def test_the_background_is_drawn_from_the_training_images(trace, tmp_path):
+    images, background = tmp_path / "training.parquet", tmp_path / "background.parquet"
+    write_table(trace._rows(trace.images, trace.train, "training_image"), images, TRACE_IMAGES)
     for most, kept in ((4, 4), (100, 6)):
-        counts = collect_background(
-            prompts,
-            [trace.images.index],
-            background,
-            image_tars=[str(trace.images.tar)],
-            max_images=most,
-            seed=1,
-        )
+        counts = collect_background(images, background, max_images=most, seed=1)
         found = read_table(background, TRACE_IMAGES).to_pylist()
         assert counts.kept == len(found) == kept
         assert counts.lost == 0
         assert {row["uuid"] for row in found} <= set(trace.train)
+        assert {row["role"] for row in found} == {"background"}
     trace.background = background
     extract(trace, "background", brightness())
     _, counts = match(
