@@ -223,6 +223,16 @@ def test_of_one_generator_there_is_no_other_domain(tmp_path):
     build_table5_as_the_paper(tmp_path, [entry("bot", "BoT", paper="BoT")], GENERATORS[:1])
     assert read(tmp_path / "table5.csv")["method"].tolist() == ["BoT", "Same Domain"]
     assert "There is no row Cross Domain" in (tmp_path / "table5.md").read_text()
+    build_table4(
+        write_detection(tmp_path / "detection.parquet"),
+        faces(tmp_path, "table4"),
+        generators=GENERATORS[:1],
+        videomae=entry("videomae_base", "VideoMAE"),
+        banner="",
+    )
+    settings = read(tmp_path / "table4.csv")["setting"].tolist()
+    assert settings == ["Blind Guess", "Same Domain"] * 2
+    assert "There is no row Cross Domain" in (tmp_path / "table4.md").read_text()
 
 
 def test_intervals_and_recalls_stand_below_and_in_the_csv(tmp_path):
