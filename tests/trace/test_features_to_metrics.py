@@ -125,6 +125,19 @@ def test_a_broken_video_costs_only_its_own_frames(trace):
         assert (row["offset"] is None) == (row["uuid"] in broken)
 
 
+def test_a_tar_of_videos_that_lost_members_costs_only_those(trace):
+    tar = trace.root / "videos" / "left" / "00000.tar"
+    rows = sorted(read_table(tar.with_suffix(".parquet")).to_pylist(), key=lambda r: r["offset"])
+    lost = [row["uuid"] for row in rows[-2:]]
+    tar.write_bytes(tar.read_bytes()[: rows[-2]["offset"] + 100])
+    counts = decode(trace, "left")
+    expected = sum(2 if uuid in trace.train else 1 for uuid in lost)
+    assert counts.rejected == {"damaged_tar": expected}
+    assert counts.kept == 16 - expected
+    rejected = {row["uuid"] for row in index_of(trace, "left") if row["reason"]}
+    assert rejected == set(lost)
+
+
 def test_features_have_a_row_for_every_picture(trace):
     features, counts = extract(trace, "references")
     table = read_table(features, features_schema(64))
