@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from scripts.common.errors import UserError
 from scripts.common.fingerprints import fingerprint, hash_code, hash_files
 from scripts.common.ledger import LEDGER, JobLedger
+from scripts.common.progress import progress
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.split import SOURCE_IMAGE
@@ -149,8 +150,13 @@ def _search_sets(
         )
     pieces = [(np.empty((0, 0), np.float32), np.empty((0, 0), np.int64))]
     for some in _query_blocks(queries, kept, rows):
+        blocks = progress(
+            read_vectors(references, rows),
+            f"search {references[0].parent.parent.name}",
+            total=-(-known.num_rows // rows),
+        )
         scores, numbers = find_top_matches(
-            some, read_vectors(references, rows), top_k=top_k, threads=threads, products=products
+            some, blocks, top_k=top_k, threads=threads, products=products
         )
         if settings.weight:
             shared = similarity_to_background(
