@@ -72,7 +72,6 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-<<<<<<< HEAD
 def find_absences(config: Mapping[str, Any]) -> list[str]:
     """Return what no command can fetch: rows of the paper whose weights were never published."""
     folder = ROOT / "config"
@@ -83,7 +82,8 @@ def find_absences(config: Mapping[str, Any]) -> list[str]:
         for (sheet, name), entry in entries.items()
         if "unavailable" in entry
     ]
-=======
+
+
 def _missing_for_links(links: Mapping[str, Any]) -> list[str]:
     mirror, table, command = links["mirror"], links["fresh_table"], links["fresh_command"]
     faults = []
@@ -97,7 +97,6 @@ def _missing_for_links(links: Mapping[str, Any]) -> list[str]:
             "its path"
         )
     return faults
->>>>>>> main
 
 
 def _missing_files(where: str, entry: Mapping[str, Any]) -> list[str]:
