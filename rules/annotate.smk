@@ -9,11 +9,36 @@ in annotate.annotators.
 include: "inputs/annotate.smk"
 
 
+rule estimate_costs:
+    """Estimate what the annotations behind an endpoint will cost, before anything is sent."""
+    input:
+        prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
+        indexes=image_indexes(),
+        text_embedding=remote_code("scripts/annotate/embed_texts.py", "text_embedding"),
+        subject=remote_code("scripts/annotate/tag_subjects.py", "subject"),
+        direction=remote_code("scripts/annotate/tag_directions.py", "direction"),
+        code=code_of("scripts/annotate/estimate_costs.py"),
+    output:
+        costs="results/annotations/costs.parquet",
+    log:
+        "logs/estimate_costs.log",
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        annotators=get_remote_annotators,
+    script:
+        "../scripts/annotate/estimate_costs.py"
+
+
 rule embed_texts:
     """Embed the text prompts (Section 3)."""
     input:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
+        costs=costs_of("text_embedding"),
         code=annotator_code("scripts/annotate/embed_texts.py", "text_embedding"),
     output:
         annotations="results/annotations/text_embedding/{shard}.parquet",
@@ -28,11 +53,13 @@ rule embed_texts:
     resources:
         gpu=annotator_gpus(ANNOTATORS["text_embedding"]),
         mem_mb=4000,
-        runtime=240,
+        runtime=annotator_runtime(ANNOTATORS["text_embedding"]),
     params:
         batch_size=lookup("annotate/batch_size", within=config),
+        budget_usd=get_text_embedding_budget,
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["text_embedding"]),
+        service=get_text_embedding_service,
     script:
         "../scripts/annotate/embed_texts.py"
 
@@ -53,6 +80,7 @@ rule embed_images:
         shard=shards_to_annotate("image_embedding"),
     conda:
         "../envs/models.yaml"
+    threads: ANNOTATE_DECODERS
     resources:
         gpu=annotator_gpus(ANNOTATORS["image_embedding"]),
         mem_mb=4000,
@@ -61,6 +89,7 @@ rule embed_images:
         batch_size=lookup("annotate/batch_size", within=config),
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["image_embedding"]),
+        workers=get_workers,
     script:
         "../scripts/annotate/embed_images.py"
 
@@ -109,6 +138,7 @@ rule score_images:
         shard=shards_to_annotate("image_nsfw"),
     conda:
         "../envs/models.yaml"
+    threads: ANNOTATE_DECODERS
     resources:
         gpu=annotator_gpus(ANNOTATORS["image_nsfw"]),
         mem_mb=4000,
@@ -117,6 +147,7 @@ rule score_images:
         batch_size=lookup("annotate/batch_size", within=config),
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["image_nsfw"]),
+        workers=get_workers,
     script:
         "../scripts/annotate/score_images.py"
 
@@ -126,6 +157,7 @@ rule tag_subjects:
     input:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
+        costs=costs_of("subject"),
         code=annotator_code("scripts/annotate/tag_subjects.py", "subject"),
     output:
         annotations="results/annotations/subject/{shard}.parquet",
@@ -138,12 +170,15 @@ rule tag_subjects:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=2000,
-        runtime=1440,
+        gpu=annotator_gpus(ANNOTATORS["subject"]),
+        mem_mb=annotator_memory(ANNOTATORS["subject"]),
+        runtime=annotator_runtime(ANNOTATORS["subject"]),
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        device="cpu",
+        budget_usd=get_subject_budget,
+        device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["subject"]),
+        service=get_subject_service,
     script:
         "../scripts/annotate/tag_subjects.py"
 
@@ -153,6 +188,7 @@ rule tag_directions:
     input:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
+        costs=costs_of("direction"),
         code=annotator_code("scripts/annotate/tag_directions.py", "direction"),
     output:
         annotations="results/annotations/direction/{shard}.parquet",
@@ -165,12 +201,15 @@ rule tag_directions:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=2000,
-        runtime=1440,
+        gpu=annotator_gpus(ANNOTATORS["direction"]),
+        mem_mb=annotator_memory(ANNOTATORS["direction"]),
+        runtime=annotator_runtime(ANNOTATORS["direction"]),
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        device="cpu",
+        budget_usd=get_direction_budget,
+        device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["direction"]),
+        service=get_direction_service,
     script:
         "../scripts/annotate/tag_directions.py"
 

@@ -82,6 +82,19 @@ DIRECTION = _annotation(
     column("verbs", _TEXTS, "verbs in base form, in order, each once", nullable=True),
 )
 
+COSTS = table_schema(
+    "costs",
+    "What the annotations behind an endpoint will cost.",
+    [
+        column("annotation", pa.string(), "column of annotate.annotators"),
+        column("annotator", pa.string(), "entry of config/annotators.yaml"),
+        column("texts", pa.int64(), "texts to be sent: those that are not in the ledger"),
+        column("estimated_usd", pa.float64(), "what they will cost, on the high side", "USD"),
+        column("spent_usd", pa.float64(), "what was spent by earlier runs", "USD"),
+        column("budget_usd", pa.float64(), "what may be spent in all", "USD"),
+    ],
+)
+
 SUBJECTS = table_schema(
     "subjects",
     "Variants of subjects, merged (Supplement 10).",
