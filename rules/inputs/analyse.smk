@@ -67,6 +67,8 @@ def shown_entry(sheet, name):
         "label": label_of(sheet, name),
         "group": entry.get("group", ""),
         "embedded": entry.get("embedded", False),
+        "paper": entry.get("paper", ""),
+        "unavailable": entry.get("unavailable", ""),
         "weights": entry.get("weights", {}),
         "settings": entry.get("settings", {}),
         "training": entry.get("training", {}),
@@ -93,10 +95,15 @@ def paper_rows():
     )
 
 
-def paper_table_files():
-    """Return the paper's numbers, which lie with the configuration."""
+def paper_table_file(number):
+    """Return the paper's numbers of one table, which lie with the configuration."""
     folder = os.path.relpath(Path(workflow.basedir, "config/paper"))
-    return [f"{folder}/table{number}.csv" for number in TABLES]
+    return f"{folder}/table{number}.csv"
+
+
+def paper_table_files():
+    """Return the paper's numbers of all tables."""
+    return [paper_table_file(number) for number in TABLES]
 
 
 def popularity_annotators():
@@ -125,12 +132,10 @@ def source_index_files():
 
 
 def tracing_features():
-    """Return every table of features that Table 5 stands on, each once."""
-    return list(
-        dict.fromkeys(
-            features_of(tracer, generator, pictures)
-            for tracer in TRACING_ROWS
-            for generator in GENERATORS
-            for pictures in [generator, *PICTURE_SETS]
-        )
-    )
+    """Return every table of features that Table 5 stands on, shard by shard."""
+    return [
+        shard
+        for model in TRACING_MODELS
+        for pictures in ["references", *searched_sets(model)]
+        for shard in features_of(model, pictures)
+    ]
