@@ -9,9 +9,10 @@ from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.fingerprints import sha256_of
+from scripts.common.index_rows import IndexRows
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import ITEM_INDEX, OK, REJECTED
-from scripts.common.tables import read_table, write_table
+from scripts.common.tables import write_table
 from scripts.common.video import VideoProperties
 
 
@@ -66,21 +67,33 @@ def write_shard(tar: Path, index: Path, items: Iterable[ShardItem], extension: s
     return counts
 
 
-class Shard:
-    """Reads items of a tar by UUID, at the offsets of its index."""
+class Shards:
+    """Several shards read as one, by UUID: all of a generator's videos, or all images.
 
-    def __init__(self, tar: Path, index: Path):
-        self.tar, self.index = Path(tar), Path(index)
-        rows = read_table(self.index, ITEM_INDEX).to_pylist()
-        self.rows: dict[str, dict] = {row["uuid"]: row for row in rows}
+    Only the indexes are in memory, as columns (``rows``).
+    """
+
+    def __init__(self, tars: Iterable[Path | str], indexes: Iterable[Path | str]):
+        self._tars, self._indexes = [Path(tar) for tar in tars], [Path(index) for index in indexes]
+        if len(self._tars) != len(self._indexes):
+            raise ValueError(f"{len(self._tars)} tars, but {len(self._indexes)} indexes")
+        self.rows = IndexRows(self._indexes)
 
     @property
     def uuids(self) -> list[str]:
         """The ids of the items that are there, sorted."""
-        return sorted(uuid for uuid, row in self.rows.items() if row["status"] == OK)
+        return self.rows.uuids
 
     def __contains__(self, uuid: str) -> bool:
-        return uuid in self.rows and self.rows[uuid]["status"] == OK
+        return self.rows.is_ok(uuid)
+
+    def reason(self, uuid: str, default: str = "no_video") -> str:
+        """Return why an item is not there: its own reason, or ``default`` if nobody wanted it."""
+        return (self.rows[uuid]["reason"] if uuid in self.rows else None) or default
+
+    def tar_of(self, uuid: str) -> Path:
+        """Return the tar in which an item lies."""
+        return self._tars[self.rows.file_of(uuid)]
 
     def read(self, uuid: str) -> bytes:
         """Return the bytes of one item.
@@ -91,60 +104,31 @@ class Shard:
         """
         if uuid not in self:
             raise KeyError(uuid)
-        row = self.rows[uuid]
+        row, tar = self.rows[uuid], self.tar_of(uuid)
         try:
-            with open(self.tar, "rb") as file:
+            with open(tar, "rb") as file:
                 file.seek(row["offset"])
                 data = file.read(row["size_bytes"])
         except FileNotFoundError:
-            raise UserError(f"{self.tar} is missing; run the rule that makes it") from None
+            raise UserError(f"{tar} is missing; run the rule that makes it") from None
         if sha256_of(data) != row["sha256"]:
+            index = self._indexes[self.rows.file_of(uuid)]
             raise UserError(
-                f"{self.tar} does not hold {uuid} as {self.index} says; delete both and run again"
+                f"{tar} does not hold {uuid} as {index} says; delete both and run again"
             )
         return data
-
-
-class Shards:
-    """Several shards read as one, by UUID: all of a generator's videos, or all images."""
-
-    def __init__(self, tars: Iterable[Path | str], indexes: Iterable[Path | str]):
-        self._shards = [
-            Shard(Path(tar), Path(index)) for tar, index in zip(tars, indexes, strict=True)
-        ]
-        self._home = {uuid: shard for shard in self._shards for uuid in shard.rows}
-
-    @property
-    def uuids(self) -> list[str]:
-        """The ids of the items that are there, sorted."""
-        return sorted(uuid for uuid in self._home if uuid in self)
-
-    @property
-    def rows(self) -> dict[str, dict]:
-        """The index rows of all shards by UUID."""
-        return {uuid: shard.rows[uuid] for uuid, shard in self._home.items()}
-
-    def __contains__(self, uuid: str) -> bool:
-        return uuid in self._home and uuid in self._home[uuid]
-
-    def reason(self, uuid: str, default: str = "no_video") -> str:
-        """Return why an item is not there: its own reason, or ``default`` if nobody wanted it."""
-        shard = self._home.get(uuid)
-        return (shard.rows[uuid]["reason"] if shard else None) or default
-
-    def tar_of(self, uuid: str) -> Path:
-        """Return the tar in which an item lies."""
-        return self._home[uuid].tar
-
-    def read(self, uuid: str) -> bytes:
-        """Return the bytes of one item; errors as ``Shard.read``."""
-        if uuid not in self._home:
-            raise KeyError(uuid)
-        return self._home[uuid].read(uuid)
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         for uuid in self.uuids:
             yield uuid, self.read(uuid)
+
+
+class Shard(Shards):
+    """Reads items of one tar by UUID, at the offsets of its index."""
+
+    def __init__(self, tar: Path, index: Path):
+        super().__init__([tar], [index])
+        self.tar, self.index = Path(tar), Path(index)
 
 
 def _index_row(item: ShardItem, offset: int) -> dict:
