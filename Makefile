@@ -2,12 +2,13 @@
 # make test   lint, format and tests
 # make check  what would be missing: weights, files, keys (TARGET=..., CONFIG=my.yaml)
 # make lineage TARGET=results/tables/table5.csv   where a file came from
+# make remove   take what config/removals.txt lists out of all results (DIRECTORY=demo)
 # make bench  the benchmarks (NAME=parse for one)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test check lineage bench clean help
+.PHONY: demo test check lineage remove bench clean help
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
@@ -33,10 +34,7 @@ help:
 
 demo: .venv/installed
 	@$(BIN)/python -m scripts.common.check --config config/demo.yaml --directory demo
-	@if ls demo/.snakemake/locks/* > /dev/null 2>&1 && ! pgrep -f "snakemake --profile profiles/demo" > /dev/null; then \
-		echo "An earlier run was killed; going on where it stood."; \
-		$(SNAKEMAKE) --profile profiles/demo --unlock > /dev/null 2>&1; \
-	fi
+	@$(BIN)/python -m scripts.common.unlock --profile profiles/demo --directory demo
 	@$(SNAKEMAKE) --profile profiles/demo --cores $(CORES) --quiet rules host
 	@$(BIN)/python -m scripts.publish.report --profile profiles/demo --directory demo
 
@@ -52,6 +50,9 @@ check: .venv/installed
 
 lineage: .venv/installed
 	@$(BIN)/python -m scripts.common.lineage $(TARGET)
+
+remove: .venv/installed
+	@$(BIN)/python -m scripts.publish.removal $(if $(DIRECTORY),--directory $(DIRECTORY))
 
 bench: .venv/installed
 	@$(BIN)/python -m tests.benchmarks $(NAME)

@@ -35,6 +35,7 @@ if config["source"] == "demo":
 
 onstart:
     refuse_missing_weights(workflow.dag.needrun_jobs())
+    recall_removals()
 
 
 rule all:

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from scripts.common.backends import check_entry
 from scripts.common.code import modules_of
 from scripts.common.configuration import check_configuration, read_sheets
 from scripts.common.errors import UserError
 from scripts.common.identity import shard_names
+from scripts.curate.removal_list import read_removals
 
 try:
     SHEETS = read_sheets(Path(workflow.basedir) / "config")
@@ -25,6 +27,7 @@ TRACERS = config["trace"]["tracers"]
 REAL_SOURCES = config["split"]["tip_id"]["real"]
 TEXT_SOURCES = config["split"]["tip_id"]["text_generated"]
 SHARDS = shard_names(config["curate"]["shards"])
+REMOVALS = Path(workflow.basedir) / "config/removals.txt"
 
 
 wildcard_constraints:
@@ -113,3 +116,19 @@ def refuse_missing_weights(jobs):
     faults = [fault for name, entry in entries.items() for fault in check_entry(name, entry)]
     if faults:
         raise WorkflowError("Nothing was run, for this is missing:\n" + "\n".join(faults))
+
+
+def recall_removals():
+    """Say so if the results still hold prompts that the removal list names."""
+    try:
+        removals = read_removals(REMOVALS)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    if removals:
+        from scripts.publish.removal import still_there  # pyarrow takes a second to start
+
+        if number := still_there(Path("results"), removals):
+            logger.warning(
+                f"{number} prompts of config/removals.txt are still among the results: run "
+                "'make remove' once this run is over"
+            )

@@ -12,6 +12,7 @@ MESSAGE_REJECT_REASONS = {
     "no_video": "the bot attached no video: a request in progress, refused or failed",
     "no_prompt": "the bot attached a video, but the text is in no known form",
     "cut_off": "the file ends inside the message",
+    "removed": "its prompt is on the removal list, which was applied after it was recovered",
 }
 """The closed list of reasons of MESSAGE_REJECTS."""
 

@@ -10,6 +10,7 @@ REJECT_REASONS = {
     "image_to_video": "the configuration does not ask for generations from an image",
     "unknown": "the configuration does not ask for generations of unknown kind",
     "empty_prompt": "the generation has no text prompt",
+    "removed": "its prompt, or who first typed it, is on the removal list",
     "duplicate_prompt": "an earlier message has the same prompt",
 }
 

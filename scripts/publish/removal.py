@@ -1,0 +1,226 @@
+"""Take what the removal list names out of everything that a run has made.
+
+``python -m scripts.publish.removal --directory demo`` (or ``make remove``)
+
+It is no rule: a rule's outputs would be newer than all that was made from them, and one removed
+prompt would have millions of others looked at again. Here rows and bytes are taken out where they
+lie, the files keep their dates, and Snakemake sees nothing to do but to draw again what showed
+single prompts (the gallery) and to count again (the funnel). New runs leave the same prompts out
+when they collect prompts. What was counted, measured or trained before stays as it was.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tarfile
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from scripts.common.errors import UserError
+from scripts.common.identity import prompt_uuid
+from scripts.common.progress import progress
+from scripts.curate.removal_list import RemovalList, read_removals
+
+LIST = Path(__file__).parents[2] / "config/removals.txt"
+KEYS = ("uuid", "UUID", "item", "query", "reference", "message_id")
+"""Columns that say of which prompt, or of which of its messages, a row is."""
+DRAWN_AGAIN = ("figures/gallery*", "analysis/account/*", "report.zip")
+"""What shows single prompts or counts them; Snakemake makes these few again from what is left."""
+_BLANK = b"\0" * (1 << 20)
+
+
+def remove_items(results: Path, removals: RemovalList) -> Counter[str]:
+    """Take all that belongs to the listed prompts out of a results folder, and say what went.
+
+    It may be killed and run again: a row goes after the bytes to which it points.
+
+    Args:
+        results: the results folder of a run that is not running.
+        removals: the list.
+
+    Returns:
+        Counts by kind: prompts, messages, rows, videos and pictures, ledger files.
+
+    Raises:
+        UserError: a table cannot be read.
+    """
+    gone: Counter[str] = Counter()
+    uuids = _listed_prompts(results, removals)
+    messages = set()
+    for path in sorted(results.glob("messages/*.parquet")):
+        messages |= _move_messages(path, results / "rejects/messages" / path.name, uuids)
+    gone["prompts"], gone["messages"] = len(uuids), len(messages)
+    tables = [path for path in _tables(results) if not path.is_relative_to(results / "messages")]
+    ids = pa.array(sorted(uuids | messages), pa.string())
+    keep_rejects = results / "rejects/messages"
+    for path in progress(tables, "tables"):
+        if not path.is_relative_to(keep_rejects):
+            taken = _take_out(path, ids)
+            gone += taken if ".ledger" not in path.parts else Counter()  # the same, once more
+    gone += _clear_ledger(results / ".ledger", uuids)
+    if gone["rows"]:
+        for pattern in DRAWN_AGAIN:
+            for path in results.glob(pattern):
+                path.unlink()
+    return gone
+
+
+def blank_member(tar: Path, offset: int, size_bytes: int) -> bool:
+    """Overwrite one member of a tar with zeros, under a name that says nothing.
+
+    Members after it stay where their indexes say; a tar of 20 GB is not written anew for one of
+    them. Readers of WebDataset pass over names like ``__removed__``.
+
+    Returns:
+        Whether it was done: a tar that is a link belongs to somebody else and is left alone.
+    """
+    if tar.is_symlink() or not tar.exists():
+        return False
+    member = tarfile.TarInfo("__removed__")
+    member.size, member.mtime, member.mode = size_bytes, 0, 0o644
+    dates = tar.stat()
+    with open(tar, "r+b") as file:
+        file.seek(offset - tarfile.BLOCKSIZE)
+        file.write(member.tobuf(tarfile.USTAR_FORMAT))
+        for start in range(0, size_bytes, len(_BLANK)):
+            file.write(_BLANK[: min(len(_BLANK), size_bytes - start)])
+    os.utime(tar, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+    return True
+
+
+def _listed_prompts(results: Path, removals: RemovalList) -> set[str]:
+    """Return the UUIDs to take out: the listed ones, and the listed users' prompts."""
+    uuids = set(removals.uuids)
+    users = pa.array(sorted(removals.users), pa.string())
+    for path in [*results.glob("prompts/*.parquet"), results / "dataset.parquet"]:
+        if not removals.users or not path.exists():
+            continue
+        key, user = ("UUID", "UserID") if path.stem == "dataset" else ("uuid", "user_id")
+        if {key, user} <= set(pq.read_schema(path).names):
+            table = pq.read_table(path, columns=[key, user], partitioning=None)
+            uuids |= set(table.filter(pc.is_in(table[user], value_set=users))[key].to_pylist())
+    return uuids
+
+
+def _move_messages(messages: Path, rejects: Path, uuids: set[str]) -> set[str]:
+    """Move the messages of removed prompts to the rejected ones, so that the sums still hold."""
+    table = pq.read_table(messages, partitioning=None)
+    ids = {prompt: prompt_uuid(prompt) for prompt in table["prompt"].unique().to_pylist()}
+    mask = pa.array([ids[prompt] in uuids for prompt in table["prompt"].to_pylist()], pa.bool_())
+    moved = table.filter(mask)["message_id"].to_pylist()
+    if moved:
+        if rejects.exists():
+            before = pq.read_table(rejects, partitioning=None)
+            there = set(before["message_id"].to_pylist())
+            rows = [{"message_id": m, "reason": "removed"} for m in moved if m not in there]
+            added = pa.Table.from_pylist(rows, schema=before.schema)
+            _replace(rejects, [pa.concat_tables([before, added])], before.schema)
+        _replace(messages, [table.filter(pc.invert(mask))], table.schema)
+    return set(moved)
+
+
+def _tables(results: Path) -> Iterable[Path]:
+    return sorted(path for path in results.rglob("*.parquet") if not path.is_symlink())
+
+
+def _take_out(path: Path, ids: pa.Array) -> Counter[str]:
+    """Take the rows of ``ids`` out of one table, and first the bytes to which they point."""
+    gone: Counter[str] = Counter()
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path} cannot be read ({error}); delete it and run again") from None
+    schema = file.schema_arrow
+    keys = [name for name in KEYS if name in schema.names]
+    hits = _rows(file.read(columns=keys), keys, ids) if keys else None
+    if hits is None or not pc.any(hits).as_py():
+        return gone
+    gone["rows"] = pc.sum(hits).as_py()
+    tar = path.with_suffix(".tar")
+    if {"offset", "size_bytes"} <= set(schema.names) and "tar" not in schema.names:
+        places = file.read(columns=["offset", "size_bytes"]).filter(hits).to_pylist()
+        done = [
+            blank_member(tar, place["offset"], place["size_bytes"])
+            for place in places
+            if place["offset"] is not None
+        ]
+        gone["videos and pictures"] = sum(done)
+    left = (
+        batch.filter(pc.invert(_rows(pa.Table.from_batches([batch]), keys, ids).combine_chunks()))
+        for batch in file.iter_batches(65_536)
+    )
+    _replace(path, (pa.Table.from_batches([batch], schema) for batch in left), schema)
+    return gone
+
+
+def _rows(table: pa.Table, keys: list[str], ids: pa.Array) -> pa.ChunkedArray:
+    """Return which rows name one of ``ids`` in one of the key columns."""
+    found = [pc.is_in(table[key], value_set=ids) for key in keys]
+    for other in found[1:]:
+        found[0] = pc.or_(found[0], other)
+    return found[0]
+
+
+def _replace(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write a table anew in its place, with the date that it had."""
+    dates = path.stat()
+    part = path.with_name(f"{path.name}.part")
+    with pq.ParquetWriter(part, schema, compression="zstd", version="2.6") as writer:
+        for table in tables:
+            writer.write_table(table)
+    os.utime(part, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+    os.replace(part, path)
+
+
+def _clear_ledger(ledger: Path, uuids: set[str]) -> Counter[str]:
+    """Delete the single files that unfinished work keeps of removed prompts."""
+    gone: Counter[str] = Counter()
+    for path in list(ledger.rglob("*")) if uuids else []:
+        if path.name[:36] in uuids and path.is_file():
+            path.unlink()
+            gone["ledger files"] += 1
+        elif path.name == "finished.versions":
+            versions = json.loads(path.read_text())
+            left = {uuid: version for uuid, version in versions.items() if uuid not in uuids}
+            if len(left) < len(versions):
+                path.write_text(json.dumps(left))
+    return gone
+
+
+def still_there(results: Path, removals: RemovalList) -> int:
+    """Return how many listed prompts a run's data set still holds."""
+    path = results / "dataset.parquet"
+    if not removals or not path.exists():
+        return 0
+    uuids = pa.array(sorted(_listed_prompts(results, removals)), pa.string())
+    column = pq.read_table(path, columns=["UUID"], partitioning=None)["UUID"]
+    return pc.sum(pc.is_in(column, value_set=uuids)).as_py() or 0
+
+
+def main() -> int:
+    """Read the command line and return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--directory", type=Path, default=Path(), help="folder of the run")
+    parser.add_argument("--list", type=Path, default=LIST, help="the removal list")
+    arguments = parser.parse_args()
+    try:
+        if any((arguments.directory / ".snakemake/locks").glob("*")):
+            raise UserError(f"{arguments.directory}: a run is under way; remove when it is over")
+        removals = read_removals(arguments.list)
+        gone = remove_items(arguments.directory / "results", removals)
+    except UserError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    listed = f"{len(removals.uuids):,} UUIDs and {len(removals.users):,} users are listed"
+    print(f"{listed}; taken out: " + ", ".join(f"{what} {n:,}" for what, n in gone.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
