@@ -1,30 +1,28 @@
 """The rows of the indexes beside tars, by UUID, held as columns: a tenth of what dicts take."""
 
 from collections.abc import ItemsView, Iterator, Mapping, Sequence, ValuesView
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from scripts.common.schemas.items import ITEM_INDEX, OK
-from scripts.common.tables import read_table
 
 _BATCH = 10_000
-_FEW = ("group", "status", "reason", "codec")
+_FEW = ("group", "status", "reason", "codec", "tar")
 
 
 class IndexRows(Mapping[str, dict]):
-    """UUID -> row of ``ITEM_INDEX``, over one or several indexes; where two know one, the last.
+    """UUID -> row of an index, over one or several indexes; where two know one, the last.
 
     A lookup is a binary search, of some microseconds. Rows are made when they are asked for, so to
     change one changes nothing here.
     """
 
-    def __init__(self, indexes: Sequence[Path]):
-        tables = [read_table(index, ITEM_INDEX) for index in indexes]
+    def __init__(self, tables: Sequence[pa.Table]):
+        """Take the tables of the indexes: with ``uuid`` and ``status``, and all else as it comes."""
         self._ends = np.cumsum([table.num_rows for table in tables], dtype=np.int64)
-        table = pa.concat_tables(tables) if tables else ITEM_INDEX.empty_table()
+        table = pa.concat_tables(tables or [ITEM_INDEX.empty_table()])
         ids = _as_bytes(table["uuid"])
         self._order = np.argsort(ids, kind="stable")
         self._ids = ids[self._order]

@@ -12,7 +12,7 @@ from scripts.common.fingerprints import sha256_of
 from scripts.common.index_rows import IndexRows
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import ITEM_INDEX, OK, REJECTED
-from scripts.common.tables import write_table
+from scripts.common.tables import read_table, write_table
 from scripts.common.video import VideoProperties
 
 
@@ -77,7 +77,7 @@ class Shards:
         self._tars, self._indexes = [Path(tar) for tar in tars], [Path(index) for index in indexes]
         if len(self._tars) != len(self._indexes):
             raise ValueError(f"{len(self._tars)} tars, but {len(self._indexes)} indexes")
-        self.rows = IndexRows(self._indexes)
+        self.rows = IndexRows([read_table(index, ITEM_INDEX) for index in self._indexes])
 
     @property
     def uuids(self) -> list[str]:

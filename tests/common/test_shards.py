@@ -8,7 +8,7 @@ from scripts.common.index_rows import IndexRows
 from scripts.common.pictures import decode_picture, encode_png, picture_properties
 from scripts.common.schemas.items import ITEM_INDEX
 from scripts.common.shards import Shard, ShardItem, Shards, write_shard
-from scripts.common.tables import write_table
+from scripts.common.tables import read_table, write_table
 
 
 def picture(value):
@@ -84,7 +84,7 @@ def random_indexes(folder, seed, files=3):
 @pytest.mark.parametrize("seed", range(5))
 def test_the_rows_of_indexes_are_those_of_a_dict(tmp_path, seed):
     paths, expected = random_indexes(tmp_path, seed)
-    rows = IndexRows(paths)
+    rows = IndexRows([read_table(path, ITEM_INDEX) for path in paths])
     plain = {uuid: row for uuid, (_, row) in expected.items()}
     assert len(rows) == len(plain) and list(rows) == sorted(plain)
     assert dict(rows.items()) == plain
@@ -101,8 +101,7 @@ def test_the_rows_of_indexes_are_those_of_a_dict(tmp_path, seed):
                 rows.file_of(uuid)
 
 
-def test_no_index_has_no_rows(tmp_path):
-    write_table(ITEM_INDEX.empty_table(), tmp_path / "e.parquet", ITEM_INDEX)
-    for rows in (IndexRows([]), IndexRows([tmp_path / "e.parquet"])):
+def test_no_index_has_no_rows():
+    for rows in (IndexRows([]), IndexRows([ITEM_INDEX.empty_table()])):
         assert len(rows) == 0 and list(rows.items()) == [] and rows.uuids == []
         assert "id-1" not in rows and not rows.is_ok("id-1")
