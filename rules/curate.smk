@@ -102,5 +102,7 @@ rule extract_images:
     resources:
         mem_mb=2000,
         runtime=240,
+    params:
+        max_megapixels=lookup("curate/max_image_megapixels", within=config),
     script:
         "../scripts/curate/extract_images.py"

@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 
 from scripts.common.identity import normalise_prompt, prompt_uuid, shard_of
-from scripts.common.pictures import decode_picture
 from scripts.common.schemas.curate import MESSAGES
 from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
 from scripts.common.shards import Shard
 from scripts.common.tables import fit, read_table, write_table
-from scripts.common.video import UnreadableVideo, encode_video, read_frames
+from scripts.common.video import UnreadableVideo, encode_video
 from scripts.curate.collect_prompts import collect_prompts
 from scripts.curate.export_files import find_exports
-from scripts.curate.extract_images import extract_images
 from scripts.curate.fetch_videos import fetch_videos, local_file
 
 START = datetime(2023, 8, 1, tzinfo=UTC)
@@ -250,16 +248,6 @@ def test_media_paths_stay_in_the_exports_folder(media):
     for path in ("../secret.mp4", "/etc/passwd", "a.html_Files/%2e%2e/%2e%2e/secret.mp4"):
         with pytest.raises(UnreadableVideo, match="unsafe_path"):
             local_file(path, media)
-
-
-def test_image_prompts_are_the_exact_first_frames(tmp_path, media):
-    _, shard = fetch(tmp_path, media, [message(1, "good"), message(4, "missing")])
-    tar, index = tmp_path / "images" / "00000.tar", tmp_path / "images" / "00000.parquet"
-    counts = extract_images(shard.tar, shard.index, tar, index, ledger_root=tmp_path / "ledger")
-    assert counts.sentence() == "read 2 = kept 1 + rejected 1 (no_video 1)"
-    uuid = prompt_uuid("good")
-    picture = decode_picture(Shard(tar, index).read(uuid))
-    assert np.array_equal(picture, read_frames(shard.read(uuid), [0])[0])
 
 
 def test_exports_are_found_and_named(tmp_path):
