@@ -14,6 +14,7 @@ rule account_curate:
         prompt_rejects="results/rejects/prompts.parquet",
         video_indexes=expand("results/videos/pika/{shard}.parquet", shard=SHARDS),
         image_indexes=image_indexes(),
+        watermarks=watermark_scores(),
         code=code_of("scripts/analyse/account_curate.py"),
     output:
         account="results/analysis/account/curate.parquet",

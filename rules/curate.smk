@@ -1,7 +1,8 @@
 """Curate: from Discord exports to unique prompts, their videos and image prompts (Section 3).
 
 Needs HTML exports with their media folders; makes results/messages, results/prompts,
-results/videos/<scraped generator> and results/images.
+results/videos/<scraped generator>, results/images, and results/watermark: which image prompts have
+a fixed overlay, such as a generator's logo.
 """
 
 
@@ -106,3 +107,49 @@ rule extract_images:
         max_megapixels=lookup("curate/max_image_megapixels", within=config),
     script:
         "../scripts/curate/extract_images.py"
+
+
+rule find_watermark:
+    """Find fixed overlays that many image prompts have in common, such as a generator's logo."""
+    input:
+        tars=image_tars(),
+        indexes=image_indexes(),
+        code=code_of("scripts/curate/find_watermark.py"),
+    output:
+        overlays="results/watermark/overlays.parquet",
+    log:
+        "logs/find_watermark.log",
+    benchmark:
+        "benchmarks/find_watermark.jsonl"
+    conda:
+        "../envs/video.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        seed=config["seed"],
+        settings=lookup("curate/watermark", within=config),
+    script:
+        "../scripts/curate/find_watermark.py"
+
+
+rule score_watermarks:
+    """Score how well each image prompt fits the overlays that were found."""
+    input:
+        tar="results/images/{shard}.tar",
+        index="results/images/{shard}.parquet",
+        overlays="results/watermark/overlays.parquet",
+        code=code_of("scripts/curate/score_watermarks.py"),
+    output:
+        watermarks="results/watermark/scores/{shard}.parquet",
+    log:
+        "logs/score_watermarks/{shard}.log",
+    benchmark:
+        "benchmarks/score_watermarks/{shard}.jsonl"
+    conda:
+        "../envs/video.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    script:
+        "../scripts/curate/score_watermarks.py"
