@@ -68,7 +68,8 @@ def plot_watermark(
 def draw_size(axis: Axes, rows: Sequence[Mapping], style: Mapping[str, Any]) -> None:
     """Draw what pictures of one size have in common, a frame around each overlay."""
     first = rows[0]
-    axis.imshow(Image.open(io.BytesIO(first["edges"])), cmap="gray", vmin=0, vmax=255)
+    shade = {"cmap": "gray", "vmin": 0, "vmax": 255, "alpha": 1.0 if first["is_searched"] else 0.25}
+    axis.imshow(Image.open(io.BytesIO(first["edges"])), **shade)
     for row in rows:
         if row["left"] is not None:
             corner = row["left"] - 0.5, row["top"] - 0.5
@@ -76,6 +77,8 @@ def draw_size(axis: Axes, rows: Sequence[Mapping], style: Mapping[str, Any]) -> 
             axis.add_patch(Rectangle(corner, row["box_width"], row["box_height"], **frame))
     found = sum(row["left"] is not None for row in rows)
     words = f"{found} found" if found else "nothing found"
+    if not first["is_searched"]:
+        words = "too few to say"
     axis.set_title(
         f"{first['width']} × {first['height']}, {first['images']:,} images: {words}",
         fontsize=8, fontweight="normal",

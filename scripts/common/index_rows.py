@@ -1,4 +1,4 @@
-"""The rows of the indexes beside tars, by UUID, held as columns: a tenth of what dicts take."""
+"""The rows of the indexes beside tars, by UUID, held as columns: a third of what dicts take."""
 
 from collections.abc import ItemsView, Iterator, Mapping, Sequence, ValuesView
 

@@ -70,9 +70,10 @@ def find_watermark(
     rows, found = [], []
     for size, field in sorted(fields.items(), key=lambda pair: (-pair[1].count, pair[0])):
         scale = scale_of(size, working_side)
-        own = find_overlays(field, size, scale) if field.count >= min_images else []
+        is_searched = field.count >= min_images
+        own = find_overlays(field, size, scale) if is_searched else []
         found += own
-        rows += _rows(size, scale, field, own)
+        rows += [row | {"is_searched": is_searched} for row in _rows(size, scale, field, own)]
     shifted = [
         score
         for picture in (_pictures(images, chosen[:MAX_SHIFTED]) if found else ())

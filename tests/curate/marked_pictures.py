@@ -1,9 +1,11 @@
 """Pictures that look as first frames do, some of them with a semi-transparent mark in a corner."""
 
+import io
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from scripts.common.pictures import encode_png, picture_properties
+from scripts.common.pictures import picture_properties
 from scripts.common.shards import ShardItem, Shards, write_shard
 from scripts.demo.photographs import PHOTOGRAPHS, photograph
 
@@ -51,7 +53,9 @@ def write_pictures(folder, groups) -> tuple[Shards, dict[str, bool]]:
     for name, arguments in sorted(groups.items()):
         for number, (pixels, is_marked) in enumerate(pictures(*arguments)):
             uuid = f"{name}-{number:04d}"
-            items.append(ShardItem(uuid, encode_png(pixels), picture_properties(pixels)))
+            data = io.BytesIO()
+            Image.fromarray(pixels).save(data, "PNG", compress_level=0)  # compressing takes longest
+            items.append(ShardItem(uuid, data.getvalue(), picture_properties(pixels)))
             truth[uuid] = is_marked
     paths = folder / "00000.tar", folder / "00000.parquet"
     write_shard(*paths, items, "png")

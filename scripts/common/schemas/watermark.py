@@ -13,6 +13,7 @@ OVERLAYS = table_schema(
         column("width", pa.int32(), "width of the pictures", "pixels"),
         column("height", pa.int32(), "height of the pictures", "pixels"),
         column("images", pa.int32(), "pictures of this size that were looked at"),
+        column("is_searched", pa.bool_(), "whether they were enough to look for an overlay"),
         column("scale", pa.float64(), "of the pictures to the pixels below"),
         column("edges", pa.binary(), "PNG: how steep the mean gradient is, white at 2 a pixel"),
         column("left", pa.int32(), "where the overlay begins", "scaled pixels", nullable=True),
