@@ -3,29 +3,34 @@
 An account of a stage is made again when the stage's files are; it reads them and decides nothing.
 """
 
+if config["source"] != "release":  # which has an account of its own, in release.smk
 
-rule account_curate:
-    """Follow every message, prompt, video and image (Section 3)."""
-    input:
-        exports=list(EXPORT_FILES.values()),
-        messages=expand("results/messages/{export}.parquet", export=EXPORT_FILES),
-        message_rejects=expand("results/rejects/messages/{export}.parquet", export=EXPORT_FILES),
-        prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
-        prompt_rejects="results/rejects/prompts.parquet",
-        video_indexes=expand("results/videos/pika/{shard}.parquet", shard=SHARDS),
-        image_indexes=image_indexes(),
-        watermarks=watermark_scores(),
-        code=code_of("scripts/analyse/account_curate.py"),
-    output:
-        account="results/analysis/account/curate.parquet",
-    log:
-        "logs/account_curate.log",
-    conda:
-        "../envs/tabular.yaml"
-    resources:
-        mem_mb=4000,
-    script:
-        "../scripts/analyse/account_curate.py"
+    rule account_curate:
+        """Follow every message, prompt, video and image (Section 3)."""
+        input:
+            exports=list(EXPORT_FILES.values()),
+            messages=expand("results/messages/{export}.parquet", export=EXPORT_FILES),
+            message_rejects=expand("results/rejects/messages/{export}.parquet", export=EXPORT_FILES),
+            prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
+            prompt_rejects="results/rejects/prompts.parquet",
+            video_indexes=expand(
+                "results/videos/{generator}/{shard}.parquet",
+                generator=SCRAPED_GENERATOR,
+                shard=SHARDS,
+            ),
+            image_indexes=image_indexes(),
+            watermarks=watermark_scores(),
+            code=code_of("scripts/analyse/account_curate.py"),
+        output:
+            account="results/analysis/account/curate.parquet",
+        log:
+            "logs/account_curate.log",
+        conda:
+            "../envs/tabular.yaml"
+        resources:
+            mem_mb=4000,
+        script:
+            "../scripts/analyse/account_curate.py"
 
 
 rule account_annotate:
@@ -56,7 +61,7 @@ rule account_annotate:
 rule account_generate:
     """Follow every prompt into the choice, and every chosen one through each generator."""
     input:
-        dataset="results/dataset.parquet",
+        dataset=choosable(),
         chosen="results/chosen_prompts.parquet",
         indexes=[index for name in GENERATED for index in video_indexes(name)],
         code=code_of("scripts/analyse/account_generate.py"),
@@ -77,7 +82,7 @@ rule account_generate:
 rule account_split:
     """Follow every prompt, video and picture into TIP-Eval, TIP-ID and TIP-Trace."""
     input:
-        dataset="results/dataset.parquet",
+        dataset=choosable(),
         chosen="results/chosen_prompts.parquet",
         tip_eval="results/splits/tip_eval/prompts.parquet",
         tip_id=expand("results/splits/tip_id/{source}.parquet", source=TIP_ID_SOURCES),

@@ -66,21 +66,29 @@ rule fetch_videos:
     input:
         prompts="results/prompts/{shard}.parquet",
         media=get_media_lists,
+        fresh=get_fresh_links_table,
         code=code_of("scripts/curate/fetch_videos.py"),
     output:
-        tar="results/videos/pika/{shard}.tar",
-        index="results/videos/pika/{shard}.parquet",
+        tar="results/videos/{generator}/{shard}.tar",
+        index="results/videos/{generator}/{shard}.parquet",
+        candidates="results/rejects/videos/{generator}/{shard}.parquet",
     log:
-        "logs/fetch_videos/{shard}.log",
+        "logs/fetch_videos/{generator}/{shard}.log",
     benchmark:
-        "benchmarks/fetch_videos/{shard}.jsonl"
+        "benchmarks/fetch_videos/{generator}/{shard}.jsonl"
+    wildcard_constraints:
+        generator=SCRAPED_GENERATOR,
     conda:
         "../envs/video.yaml"
+    threads: DECODERS
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=1440,
+        # One job at a time asks hosts, whose limits hold for each job (profiles/default).
+        downloads=int(config["curate"]["links"]["fetch"]),
     params:
         exports=EXPORT_FILES,
+        links=lookup("curate/links", within=config),
     script:
         "../scripts/curate/fetch_videos.py"
 
@@ -88,8 +96,8 @@ rule fetch_videos:
 rule extract_images:
     """Take each scraped video's first frame as its image prompt."""
     input:
-        tar="results/videos/pika/{shard}.tar",
-        index="results/videos/pika/{shard}.parquet",
+        tar=f"results/videos/{SCRAPED_GENERATOR}/{{shard}}.tar",
+        index=f"results/videos/{SCRAPED_GENERATOR}/{{shard}}.parquet",
         code=code_of("scripts/curate/extract_images.py"),
     output:
         tar="results/images/{shard}.tar",
@@ -109,47 +117,4 @@ rule extract_images:
         "../scripts/curate/extract_images.py"
 
 
-rule find_watermark:
-    """Find fixed overlays that many image prompts have in common, such as a generator's logo."""
-    input:
-        tars=image_tars(),
-        indexes=image_indexes(),
-        code=code_of("scripts/curate/find_watermark.py"),
-    output:
-        overlays="results/watermark/overlays.parquet",
-    log:
-        "logs/find_watermark.log",
-    benchmark:
-        "benchmarks/find_watermark.jsonl"
-    conda:
-        "../envs/video.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=120,
-    params:
-        seed=config["seed"],
-        settings=lookup("curate/watermark", within=config),
-    script:
-        "../scripts/curate/find_watermark.py"
-
-
-rule score_watermarks:
-    """Score how well each image prompt fits the overlays that were found."""
-    input:
-        tar="results/images/{shard}.tar",
-        index="results/images/{shard}.parquet",
-        overlays="results/watermark/overlays.parquet",
-        code=code_of("scripts/curate/score_watermarks.py"),
-    output:
-        watermarks="results/watermark/scores/{shard}.parquet",
-    log:
-        "logs/score_watermarks/{shard}.log",
-    benchmark:
-        "benchmarks/score_watermarks/{shard}.jsonl"
-    conda:
-        "../envs/video.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=240,
-    script:
-        "../scripts/curate/score_watermarks.py"
+include: "curate_watermark.smk"

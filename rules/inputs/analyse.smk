@@ -103,8 +103,16 @@ def paper_table_files():
 
 def popularity_annotators():
     """Return the annotators that named the subjects and directions."""
-    names = config["annotate"]["annotators"]
-    return shown_entries("annotators", [names["subject"], names["direction"]])
+    return [shown_annotator(annotation) for annotation in ("subject", "direction")]
+
+
+def shown_annotator(annotation):
+    """Return ``shown_entry`` of what made an annotation: an annotator, or the release's authors."""
+    if annotation in RELEASED_ANNOTATIONS:
+        unknown = {"weights": {}, "settings": {}, "training": {}}
+        names = {"entry": "released", "label": "as released", "group": "", "embedded": False}
+        return names | unknown
+    return shown_entry("annotators", ANNOTATORS[annotation])
 
 
 def outside_pictures():

@@ -42,7 +42,7 @@ def account_split(
     """Follow every prompt, video and picture into the three data sets.
 
     Args:
-        dataset: the data set; columns ``UUID``, ``Subject``.
+        dataset: what was chosen from, such as the data set; columns ``UUID``, ``Subject``.
         chosen: the chosen prompts (``CHOSEN``).
         tip_eval: TIP-Eval (``TIP_EVAL``).
         tip_id: source -> its part of TIP-ID (``TIP_ID``).

@@ -5,6 +5,7 @@
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,14 @@ from scripts.common.code import ROOT
 from scripts.common.configuration import check_configuration, read_sheets, wanted_entries
 from scripts.common.errors import UserError
 from scripts.curate.export_files import find_exports
+from scripts.curate.released_layout import (
+    EMBEDDINGS,
+    find_embeddings,
+    find_tables,
+    find_video_tars,
+    released_annotations,
+    splits_of,
+)
 
 
 def read_configuration(*overrides: Path) -> dict[str, Any]:
@@ -49,15 +58,19 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:
     sheets = read_sheets(folder)
     check_configuration(config, sheets, folder)
     made_up = config["source"] == "demo"
-    faults = []
+    faults = _missing_releases(config, sheets) if config["source"] == "release" else []
     exports = config["curate"]["exports"]
-    if not find_exports(exports, made_up=made_up):
+    if config["source"] != "release" and not find_exports(exports, made_up=made_up):
         faults.append(
             f"curate.exports: the folder {exports} holds no .html file; put DiscordChatExporter "
             "exports there, or name another folder in the configuration"
         )
+    if config["source"] != "release":
+        faults += _missing_for_links(config["curate"]["links"])
     for (sheet, name), entry in wanted_entries(config, sheets, folder).items():
         where = f"config/{sheet}.yaml: {name}"
+        if config["source"] == "release" and _is_released(config, sheets, sheet, name):
+            continue
         if sheet == "sources":
             faults += [] if made_up else _missing_files(where, entry)
             continue
@@ -67,6 +80,59 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:
                 find_backend(entry)
             except UserError as error:
                 faults.append(f"{where}: {error}")
+    return faults
+
+
+def _missing_releases(config: Mapping[str, Any], sheets: Mapping[str, Any]) -> list[str]:
+    """Return what is missing of the released data set: tables, embeddings, videos."""
+    release, splits = config["release"], splits_of(config["release"])
+    folder = release["folder"]
+    searches = [lambda split=split: find_tables(folder, split) for split in splits]
+    searches += [
+        lambda name=name: find_embeddings(folder, name, splits)
+        for name in released_annotations(config)
+        if name in EMBEDDINGS
+    ]
+    for generator in config["generate"]["generators"]:
+        if name := sheets["generators"][generator].get("released"):
+            full = release["all_pika_videos"] and "scraped" in sheets["generators"][generator]
+            searches.append(
+                lambda g=generator, n=name, full=full: find_video_tars(folder, g, n, full=full)
+            )
+    faults = []
+    for search in searches:
+        try:
+            search()
+        except UserError as error:
+            faults.append(str(error))
+    return faults
+
+
+def _is_released(
+    config: Mapping[str, Any], sheets: Mapping[str, Any], sheet: str, name: str
+) -> bool:
+    """Return whether what an entry would make was released, so that the entry is not needed."""
+    if sheet == "generators":
+        return "released" in sheets[sheet][name]
+    if sheet != "annotators":
+        return False
+    makes = {key for key, value in config["annotate"]["annotators"].items() if value == name}
+    embeds_subjects = config["annotate"]["subjects"]["embedder"] == name
+    return makes <= set(released_annotations(config)) and not embeds_subjects
+
+
+def _missing_for_links(links: Mapping[str, Any]) -> list[str]:
+    mirror, table, command = links["mirror"], links["fresh_table"], links["fresh_command"]
+    faults = []
+    if mirror and "://" not in mirror and not Path(mirror).is_dir():
+        faults.append(f"curate.links.mirror: there is no folder {mirror}; correct it or empty it")
+    if table and not Path(table).is_file():
+        faults.append(f"curate.links.fresh_table: {table} is missing; correct it or empty it")
+    if command and shutil.which(command[0]) is None:
+        faults.append(
+            f"curate.links.fresh_command: there is no program {command[0]}; install it or correct "
+            "its path"
+        )
     return faults
 
 

@@ -3,15 +3,19 @@
 import io
 import os
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from scripts.common.errors import UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.index_rows import IndexRows
 from scripts.common.rule_log import Counts
-from scripts.common.schemas.items import ITEM_INDEX, OK, REJECTED
+from scripts.common.schemas.items import ITEM_INDEX, OK, PLACED_INDEX, REJECTED
 from scripts.common.tables import read_table, write_table
 from scripts.common.video import VideoProperties
 
@@ -67,6 +71,30 @@ def write_shard(tar: Path, index: Path, items: Iterable[ShardItem], extension: s
     return counts
 
 
+def read_index(
+    index: Path | str, tar: Path | str, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Return an index with the tar in which each item lies, as a column ``tar``.
+
+    Items of the released data set stay in the tars that were downloaded: their index
+    (``PLACED_INDEX``) names these. All others lie in the tar beside the index.
+
+    Args:
+        index: Parquet file (``ITEM_INDEX`` or ``PLACED_INDEX``).
+        tar: the tar beside it, as readers find it.
+        columns: of ``ITEM_INDEX``; all by default.
+
+    Raises:
+        UserError: the index is missing, no Parquet, or lacks a column.
+    """
+    names = list(columns or ITEM_INDEX.names)
+    table = read_table(index, ITEM_INDEX, names)
+    places = pa.nulls(table.num_rows, pa.string())
+    if "tar" in pq.read_schema(index).names:
+        places = read_table(index, PLACED_INDEX, ["tar"])["tar"]
+    return table.append_column("tar", pc.fill_null(places, str(tar)))
+
+
 class Shards:
     """Several shards read as one, by UUID: all of a generator's videos, or all images.
 
@@ -77,7 +105,7 @@ class Shards:
         self._tars, self._indexes = [Path(tar) for tar in tars], [Path(index) for index in indexes]
         if len(self._tars) != len(self._indexes):
             raise ValueError(f"{len(self._tars)} tars, but {len(self._indexes)} indexes")
-        self.rows = IndexRows([read_table(index, ITEM_INDEX) for index in self._indexes])
+        self.rows = IndexRows(list(map(read_index, self._indexes, self._tars)))
 
     @property
     def uuids(self) -> list[str]:
@@ -93,7 +121,7 @@ class Shards:
 
     def tar_of(self, uuid: str) -> Path:
         """Return the tar in which an item lies."""
-        return self._tars[self.rows.file_of(uuid)]
+        return Path(self.rows[uuid]["tar"])
 
     def read(self, uuid: str) -> bytes:
         """Return the bytes of one item.
@@ -104,17 +132,20 @@ class Shards:
         """
         if uuid not in self:
             raise KeyError(uuid)
-        row, tar = self.rows[uuid], self.tar_of(uuid)
+        row = self.rows[uuid]
+        number = self.rows.file_of(uuid)
+        ours, index = row["tar"] == str(self._tars[number]), self._indexes[number]
         try:
-            with open(tar, "rb") as file:
+            with open(row["tar"], "rb") as file:
                 file.seek(row["offset"])
                 data = file.read(row["size_bytes"])
         except FileNotFoundError:
-            raise UserError(f"{tar} is missing; run the rule that makes it") from None
+            way_out = "run the rule that makes it" if ours else f"{index} names it: put it back"
+            raise UserError(f"{row['tar']} is missing; {way_out}") from None
         if sha256_of(data) != row["sha256"]:
-            index = self._indexes[self.rows.file_of(uuid)]
+            way_out = "delete both" if ours else "delete the index"
             raise UserError(
-                f"{tar} does not hold {uuid} as {index} says; delete both and run again"
+                f"{row['tar']} does not hold {uuid} as {index} says; {way_out} and run again"
             )
         return data
 
@@ -124,7 +155,7 @@ class Shards:
 
 
 class Shard(Shards):
-    """Reads items of one tar by UUID, at the offsets of its index."""
+    """Reads items by UUID, at the offsets of one index, from its tar or where the index says."""
 
     def __init__(self, tar: Path, index: Path):
         super().__init__([tar], [index])

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Union
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -42,6 +43,12 @@ def table_schema(name: str, description: str, columns: Sequence[pa.Field]) -> pa
 def embedding(dimension: int, kind: pa.DataType | None = None) -> pa.DataType:
     """Return the type of an embedding: a fixed-size list of float16 (or of ``kind``)."""
     return pa.list_(pa.field("element", kind or pa.float16(), nullable=False), dimension)
+
+
+def embedding_array(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a column of embeddings, of which none is missing, as an array (rows, dimension)."""
+    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(-1, column.type.list_size)
 
 
 def schema_name(schema: pa.Schema) -> str:

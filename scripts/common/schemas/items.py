@@ -11,6 +11,27 @@ REASONS = {
     "no_candidate": "no message of the prompt names a video",
     "link_expired": "the signed link's own date has passed",
     "link_not_local": "the video is a link, and links are not fetched in this run",
+    "bad_link": "the link is no well-formed address",
+    "not_https": "the link, or where it was redirected, is not https",
+    "host_not_allowed": "the link, or where it was redirected, is of a host that is not listed",
+    "private_address": "the host's name leads to an address that is not public",
+    "too_many_redirects": "the link was redirected too often",
+    "unreachable": "the host's name, the connection or its encryption failed, at every try",
+    "host_down": "so many links of the host failed that the rest were not tried in this run",
+    "timed_out": "the server took too long, at every try",
+    "truncated": "the connection broke before all bytes had come, at every try",
+    "bad_range": "the server's partial answers did not fit together, at every try",
+    "too_many_requests": "the server said that there were too many requests, at every try",
+    "server_error": "the server had an error (5xx), at every try",
+    "gone": "the server has no such file (404, 410)",
+    "forbidden": "the server refused access (401, 403, 451)",
+    "refused": "the server refused the request (another 4xx or 3xx)",
+    "too_large": "the file is larger than the configuration allows",
+    "too_long": "all frames together have more pixels than the configuration allows",
+    "compressed": "the answer was compressed although no compression was asked for",
+    "not_a_video": "the server called the answer text, and it does not decode",
+    "mirror_failed": "the mirror had an error when it was asked for the file",
+    "broken_copy": "the ledger's copy of the file is broken; the next run looks for it again",
     "missing_file": "the file that the export names is not there",
     "unsafe_path": "the path leads out of the export's media folder",
     "empty_file": "the file has no bytes",
@@ -20,6 +41,8 @@ REASONS = {
     "no_video": "there is no video for the item",
     "no_image": "there is no image prompt for the item",
     "generation_failed": "the generator raised an error for the item",
+    "no_member": "no tar of the released data set holds a file for the prompt",
+    "cut_off": "the released tar ends inside the file",
 }
 """The closed list of reasons of an index."""
 
@@ -41,4 +64,13 @@ ITEM_INDEX = table_schema(
         column("sha256", pa.string(), "checksum of the file", nullable=True),
         column("offset", pa.int64(), "where its bytes begin in the tar", "bytes", nullable=True),
     ],
+)
+
+PLACED_INDEX = ITEM_INDEX.append(
+    column("tar", pa.string(), "tar that holds it, if not the one beside the index", nullable=True)
+).with_metadata(
+    {
+        "name": "placed_index",
+        "description": "An index of which items may lie in tars that stay where they are.",
+    }
 )
