@@ -240,7 +240,10 @@ def test_a_video_that_only_the_second_export_holds_is_found(tmp_path, media):
     _, prompts, _, _ = collect(tmp_path, exports, shards=1)
     tar, index = tmp_path / "videos" / "00000.tar", tmp_path / "videos" / "00000.parquet"
     paths = {name: str(media / f"{name}.html") for name in exports}
-    counts = fetch_videos(prompts[0], tar, index, exports=paths, ledger_root=tmp_path / "ledger")
+    counts = fetch_videos(
+        prompts[0], tar, index, tmp_path / "candidates.parquet",
+        exports=paths, ledger_root=tmp_path / "ledger",
+    )  # fmt: skip
     assert counts.sentence() == "read 1 = kept 1 + rejected 0"
 
 
