@@ -19,6 +19,7 @@ if config["source"] != "release":  # which has an account of its own, in release
                 shard=SHARDS,
             ),
             image_indexes=image_indexes(),
+            watermarks=watermark_scores(),
             code=code_of("scripts/analyse/account_curate.py"),
         output:
             account="results/analysis/account/curate.parquet",

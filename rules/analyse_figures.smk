@@ -90,3 +90,24 @@ rule plot_gallery:
         videos=generator_files(),
     script:
         "../scripts/analyse/plot_gallery.py"
+
+
+rule plot_watermark:
+    """The watermark check: what image prompts of each size have in common, and their scores."""
+    input:
+        overlays="results/watermark/overlays.parquet",
+        watermarks=watermark_scores(),
+        code=code_of("scripts/analyse/plot_watermark.py"),
+    output:
+        png=reported("results/figures/watermark.png"),
+        pdf=reported("results/figures/watermark.pdf"),
+        provenance="results/figures/watermark.provenance.json",
+    log:
+        "logs/plot_watermark.log",
+    conda:
+        "../envs/plots.yaml"
+    params:
+        banner=config["banner"],
+        style=lookup("analyse/figures/watermark", within=config),
+    script:
+        "../scripts/analyse/plot_watermark.py"

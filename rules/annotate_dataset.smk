@@ -1,8 +1,12 @@
 """Annotate, continued: the data set that prompts, images and annotations make.
 
 Makes results/subjects.parquet, results/dataset.parquet in the released columns, and
-results/dataset with small pictures, which Hugging Face datasets loads.
+results/dataset with small pictures, which Hugging Face datasets loads, and with the embeddings.
 """
+
+
+wildcard_constraints:
+    modality="|".join(MODALITIES),
 
 
 rule merge_subjects:
@@ -91,10 +95,30 @@ rule pack_dataset:
         "../scripts/annotate/pack_dataset.py"
 
 
+rule pack_embeddings:
+    """Pack the embeddings of the data set's rows into one file for each modality."""
+    input:
+        dataset="results/dataset.parquet",
+        annotations=get_embeddings,
+        code=code_of("scripts/annotate/pack_embeddings.py"),
+    output:
+        packed=PACKED_EMBEDDINGS,
+    log:
+        "logs/pack_embeddings/{modality}.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    script:
+        "../scripts/annotate/pack_embeddings.py"
+
+
 rule describe_dataset:
     """Write the data set's card, with which Hugging Face datasets finds its files."""
     input:
         packed=expand(PACKED_SHARD, shard=SHARDS),
+        embeddings=expand(PACKED_EMBEDDINGS, modality=MODALITIES),
         code=code_of("scripts/annotate/describe_dataset.py"),
     output:
         card="results/dataset/README.md",

@@ -103,6 +103,11 @@ def image_indexes():
     return expand("results/images/{shard}.parquet", shard=SHARDS)
 
 
+def watermark_scores():
+    """Return the scores of all image prompts in the watermark check."""
+    return expand("results/watermark/scores/{shard}.parquet", shard=SHARDS)
+
+
 def label_of(sheet, name):
     """Return how tables and figures call an entry of a sheet."""
     return SHEETS[sheet][name].get("label", name)

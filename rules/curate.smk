@@ -1,7 +1,8 @@
 """Curate: from Discord exports to unique prompts, their videos and image prompts (Section 3).
 
 Needs HTML exports with their media folders; makes results/messages, results/prompts,
-results/videos/<scraped generator> and results/images.
+results/videos/<scraped generator>, results/images, and results/watermark: which image prompts have
+a fixed overlay, such as a generator's logo.
 """
 
 
@@ -110,5 +111,10 @@ rule extract_images:
     resources:
         mem_mb=2000,
         runtime=240,
+    params:
+        max_megapixels=lookup("curate/max_image_megapixels", within=config),
     script:
         "../scripts/curate/extract_images.py"
+
+
+include: "curate_watermark.smk"

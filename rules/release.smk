@@ -236,3 +236,6 @@ rule account_release:
         videos=get_accounted_videos,
     script:
         "../scripts/analyse/account_release.py"
+
+
+include: "curate_watermark.smk"

@@ -16,6 +16,7 @@ TITLES = {
     "figure6": "Figure 6",
     "funnel": "Account of items",
     "gallery": "Gallery",
+    "watermark": "Watermark check",
 }
 FORMS = {
     ".csv": "CSV",
@@ -39,7 +40,8 @@ def table_targets():
 def figure_targets():
     """Return every figure."""
     return expand(
-        "results/figures/{name}.png", name=["figure4", "figure5", "figure6", "funnel", "gallery"]
+        "results/figures/{name}.png",
+        name=["figure4", "figure5", "figure6", "funnel", "gallery", "watermark"],
     )
 
 

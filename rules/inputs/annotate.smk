@@ -6,6 +6,8 @@ ANNOTATORS = config["annotate"]["annotators"]
 ANNOTATE_DEVICE = "auto" if config["annotate"]["gpu"] else "cpu"
 ANNOTATE_DECODERS = config["annotate"]["decoders"]
 PACKED_SHARD = f"results/dataset/data/Full-{{shard}}-of-{len(SHARDS):05d}.parquet"
+MODALITIES = ["Text", "Image"]
+PACKED_EMBEDDINGS = "results/dataset/Embedding/Full_{modality}_Embedding.parquet"
 
 
 def annotate_targets():
@@ -14,6 +16,7 @@ def annotate_targets():
         "results/dataset.parquet",
         "results/dataset/README.md",
         *expand(PACKED_SHARD, shard=SHARDS),
+        *expand(PACKED_EMBEDDINGS, modality=MODALITIES),
     ]
 
 
@@ -158,3 +161,8 @@ def annotator_in_words(annotation):
 def annotations(annotation):
     """Return the tables of an annotation, one for each shard."""
     return expand("results/annotations/{name}/{shard}.parquet", name=annotation, shard=SHARDS)
+
+
+def get_embeddings(wildcards):
+    """Return the tables of the embeddings of texts or of images, one for each shard."""
+    return annotations(f"{wildcards.modality.lower()}_embedding")

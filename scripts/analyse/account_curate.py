@@ -11,11 +11,13 @@ from scripts.analyse.steps import (
     follow,
     index_outcomes,
     kept_ids,
+    reasons_of,
     write_account,
 )
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.curate import MESSAGE_REJECTS, MESSAGES
 from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
+from scripts.common.schemas.watermark import WATERMARKS
 from scripts.common.tables import read_frame
 
 STAGE = "curate"
@@ -27,6 +29,7 @@ def account_curate(
     prompt_rejects: Path,
     video_indexes: Sequence[Path],
     image_indexes: Sequence[Path],
+    watermarks: Sequence[Path],
     account: Path,
 ) -> Counts:
     """Follow every message, prompt, video and image.
@@ -37,6 +40,8 @@ def account_curate(
         prompt_rejects: table of ``PROMPT_REJECTS``.
         video_indexes: of the scraped videos (``ITEM_INDEX``).
         image_indexes: of the image prompts (``ITEM_INDEX``).
+        watermarks: tables of ``WATERMARKS``; an image with an overlay stays in the data set, and is
+            counted apart.
         account: table of ``ACCOUNT``.
 
     Returns:
@@ -56,6 +61,11 @@ def account_curate(
     steps.append(follow(STAGE, "fetch_videos", "videos", uuids, videos))
     images = index_outcomes(image_indexes)
     steps.append(follow(STAGE, "extract_images", "images", kept_ids(videos), images))
+    marks = read_frame(watermarks, WATERMARKS)
+    outcomes = reasons_of(marks)
+    outcomes[marks["has_overlay"].to_numpy()] = "overlay"
+    unit = "images without an overlay"
+    steps.append(follow(STAGE, "score_watermarks", unit, kept_ids(images), outcomes))
     return write_account(steps, account)
 
 
@@ -91,6 +101,7 @@ if __name__ == "__main__":
             prompt_rejects=Path(snakemake.input.prompt_rejects),
             video_indexes=snakemake.input.video_indexes,
             image_indexes=snakemake.input.image_indexes,
+            watermarks=snakemake.input.watermarks,
             account=Path(snakemake.output.account),
         )
         log.finish(counts)

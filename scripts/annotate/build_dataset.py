@@ -8,7 +8,7 @@ import polars as pl
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.annotate import DATASET, DATASET_REJECTS
 from scripts.common.schemas.items import OK
-from scripts.common.tables import write_table
+from scripts.common.tables import ROW_GROUP, TableWriter, write_table
 
 VALUES = {
     "text_embedding": [],
@@ -18,7 +18,7 @@ VALUES = {
     "subject": [pl.col("subject").alias("variant")],
     "direction": [pl.col("verbs").list.join(", ").alias("Direction")],
 }
-"""What the data set takes from each annotation; embeddings stay in their own tables."""
+"""What the data set takes from each annotation; embeddings get files of their own."""
 
 
 def build_dataset(
@@ -35,7 +35,7 @@ def build_dataset(
         prompts: tables of ``PROMPTS``, one for each shard.
         indexes: indexes of the images (``ITEM_INDEX``), in the same order; the file's stem is the
             shard.
-        annotations: the tables of each annotation, by the keys of ``VALUES``.
+        annotations: the tables of each annotation, by the keys of ``VALUES``, in the same order.
         subjects: table of ``SUBJECTS``.
         dataset: table of ``DATASET``, sorted by UUID.
         rejects: table of ``DATASET_REJECTS``.
@@ -43,56 +43,49 @@ def build_dataset(
     Returns:
         Counts of prompts.
     """
-    table = pl.concat(
-        [
-            pl.read_parquet(path, columns=["uuid", "prompt", "timestamp_utc", "user_id"])
-            for path in prompts
-        ]
-    ).sort("uuid")
-    table = table.join(_read_images(indexes), on="uuid", how="left").with_columns(
-        reason=pl.when(pl.col("status").ne_missing(OK)).then(pl.lit("no_image")),
-        detail=pl.when(pl.col("status").ne_missing(OK)).then(
-            pl.col("detail").fill_null("no_candidate")
-        ),
-    )
-    for name, paths in annotations.items():
-        table = _join_annotation(table, name, paths)
     names = pl.read_parquet(subjects, columns=["variant", "subject"])
-    table = table.join(names.rename({"subject": "Subject"}), on="variant", how="left")
-    kept = table.filter(pl.col("reason").is_null()).select(
-        UUID="uuid",
-        Text_Prompt="prompt",
-        Image_Prompt=pl.format("images/{}.tar#{}.png", "shard", "uuid"),
-        Subject="Subject",
-        Timestamp=pl.col("timestamp_utc").dt.strftime("%Y-%m-%d %H:%M:%S"),
-        Text_NSFW="Text_NSFW",
-        Image_NSFW="Image_NSFW",
-        UserID="user_id",
-        Direction="Direction",
-    )
-    rejected = table.filter(pl.col("reason").is_not_null()).select("uuid", "reason", "detail")
-    write_table(kept.to_arrow(), dataset, DATASET, sort_by=["UUID"])
+    counts, kept, rejected = Counts(declared=0), [], []
+    by_shard = zip(*annotations.values(), strict=True)
+    for table, index, paths in zip(prompts, indexes, by_shard, strict=True):
+        rows = _join_shard(table, index, dict(zip(annotations, paths, strict=True)))
+        counts.declared += rows["uuid"].n_unique()
+        is_kept = pl.col("reason").is_null()
+        kept.append(_release(rows.filter(is_kept), index.stem, names))
+        rejected.append(rows.filter(~is_kept).select("uuid", "reason", "detail"))
+    rejected = pl.concat(rejected)
     write_table(rejected.to_arrow(), rejects, DATASET_REJECTS)
-    counts = Counts(kept=kept.height, declared=table["uuid"].n_unique())
     for reason, number in rejected["reason"].value_counts().iter_rows():
         counts.reject(reason, number)
+    rows = pl.concat(kept).sort("UUID")
+    with TableWriter(dataset, DATASET) as writer:
+        for part in rows.iter_slices(ROW_GROUP):
+            writer.write(part.to_arrow())
+            counts.keep(part.height)
     return counts
 
 
-def _read_images(indexes: Sequence[Path]) -> pl.DataFrame:
-    return pl.concat(
-        [
-            pl.read_parquet(path, columns=["uuid", "status", "reason"]).with_columns(
-                shard=pl.lit(path.stem)
-            )
-            for path in indexes
-        ]
-    ).rename({"reason": "detail"})
+def _join_shard(prompts: Path, index: Path, annotations: Mapping[str, Path]) -> pl.DataFrame:
+    """Return a shard's prompts with all their values, and ``reason`` where one is missing."""
+    wanted = ["uuid", "prompt", "timestamp_utc", "user_id"]
+    images = pl.scan_parquet(index).select("uuid", "status", detail="reason")
+    missing = pl.col("status").ne_missing(OK)
+    table = (
+        pl.scan_parquet(prompts)
+        .select(wanted)
+        .join(images, on="uuid", how="left")
+        .with_columns(
+            reason=pl.when(missing).then(pl.lit("no_image")),
+            detail=pl.when(missing).then(pl.col("detail").fill_null("no_candidate")),
+        )
+    )
+    for name, path in annotations.items():
+        table = _join_annotation(table, name, path)
+    return table.collect()
 
 
-def _join_annotation(table: pl.DataFrame, name: str, paths: Sequence[Path]) -> pl.DataFrame:
+def _join_annotation(table: pl.LazyFrame, name: str, path: Path) -> pl.LazyFrame:
     """Add an annotation's values, and reject the rows that have none and no earlier fault."""
-    found = pl.concat([pl.read_parquet(path) for path in paths]).select(
+    found = pl.scan_parquet(path).select(
         "uuid", pl.col("status").alias("found"), pl.col("reason").alias("fault"), *VALUES[name]
     )
     table = table.join(found, on="uuid", how="left")
@@ -102,6 +95,23 @@ def _join_annotation(table: pl.DataFrame, name: str, paths: Sequence[Path]) -> p
         reason=pl.when(missing).then(pl.lit("not_annotated")).otherwise("reason"),
         detail=pl.when(missing).then(fault).otherwise("detail"),
     ).drop("found", "fault")
+
+
+def _release(rows: pl.DataFrame, shard: str, subjects: pl.DataFrame) -> pl.DataFrame:
+    """Return the released columns of rows that lack nothing."""
+    return rows.join(
+        subjects.rename({"subject": "Subject"}), on="variant", how="left", maintain_order="left"
+    ).select(
+        UUID="uuid",
+        Text_Prompt="prompt",
+        Image_Prompt=pl.format("images/{}.tar#{}.png", pl.lit(shard), "uuid"),
+        Subject="Subject",
+        Timestamp=pl.col("timestamp_utc").dt.strftime("%Y-%m-%d %H:%M:%S"),
+        Text_NSFW="Text_NSFW",
+        Image_NSFW="Image_NSFW",
+        UserID="user_id",
+        Direction="Direction",
+    )
 
 
 if __name__ == "__main__":

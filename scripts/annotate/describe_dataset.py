@@ -20,6 +20,7 @@ _SIZES = [
 
 def describe_dataset(
     packed: Sequence[Path],
+    embeddings: Sequence[Path],
     card: Path,
     *,
     annotators: Mapping[str, str],
@@ -30,6 +31,7 @@ def describe_dataset(
 
     Args:
         packed: tables of ``PACKED_DATASET``: ``data/Full-*`` beside the card.
+        embeddings: tables of ``packed_embeddings``.
         card: the README.md.
         annotators: what made each annotation, in words.
         licence: of the data, by its identifier on the hub.
@@ -41,7 +43,7 @@ def describe_dataset(
     rows = sum(pq.read_metadata(path).num_rows for path in packed)
     size = sum(path.stat().st_size for path in packed)
     front = yaml.safe_dump(_front_matter(rows, size, licence), sort_keys=False, allow_unicode=True)
-    text = f"---\n{front}---\n\n{_body(rows, annotators, banner)}"
+    text = f"---\n{front}---\n\n{_body(rows, embeddings, annotators, banner)}"
     card.parent.mkdir(parents=True, exist_ok=True)
     card.write_text(text, encoding="utf-8")
     return Counts(kept=rows, declared=rows)
@@ -75,7 +77,7 @@ def _front_matter(rows: int, size: int, licence: str) -> dict:
     }
 
 
-def _body(rows: int, annotators: Mapping[str, str], banner: str) -> str:
+def _body(rows: int, embeddings: Sequence[Path], annotators: Mapping[str, str], banner: str) -> str:
     lines = [f"> **{banner}**", ""] if banner else []
     lines += [
         "# Text and image prompts for image-to-video generation",
@@ -95,6 +97,16 @@ def _body(rows: int, annotators: Mapping[str, str], banner: str) -> str:
         f"| `{field.name}` | {field.metadata[b'description'].decode()} |"
         for field in PACKED_DATASET
     ]
+    lines += [
+        "",
+        "Embeddings lie in files of their own, row by row as `load_dataset` gives them:",
+        "",
+    ]
+    lines += ["| file | column | type |", "|---|---|---|"]
+    for path in embeddings:
+        vector = pq.read_schema(path)[1]
+        kind = f"{vector.type.list_size} x {vector.type.value_type}".replace("halffloat", "float16")
+        lines.append(f"| `{path.parent.name}/{path.name}` | `{vector.name}` | {kind} |")
     lines += ["", "| annotation | made by |", "|---|---|"]
     lines += [f"| {name.replace('_', ' ')} | {maker} |" for name, maker in annotators.items()]
     return "\n".join(lines) + "\n"
@@ -104,6 +116,7 @@ if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
         counts = describe_dataset(
             packed=[Path(path) for path in snakemake.input.packed],
+            embeddings=[Path(path) for path in snakemake.input.embeddings],
             card=Path(snakemake.output.card),
             annotators=snakemake.params.annotators,
             licence=snakemake.params.licence,

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from scripts.common.errors import UserError
 from scripts.common.fingerprints import sha256_of
+from scripts.common.index_rows import IndexRows
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import ITEM_INDEX, OK, PLACED_INDEX, REJECTED
 from scripts.common.tables import read_table, write_table
@@ -94,21 +95,33 @@ def read_index(
     return table.append_column("tar", pc.fill_null(places, str(tar)))
 
 
-class Shard:
-    """Reads items by UUID, at the offsets of an index, from its tar or where the index says."""
+class Shards:
+    """Several shards read as one, by UUID: all of a generator's videos, or all images.
 
-    def __init__(self, tar: Path, index: Path):
-        self.tar, self.index = Path(tar), Path(index)
-        rows = read_index(self.index, self.tar).to_pylist()
-        self.rows: dict[str, dict] = {row["uuid"]: row for row in rows}
+    Only the indexes are in memory, as columns (``rows``).
+    """
+
+    def __init__(self, tars: Iterable[Path | str], indexes: Iterable[Path | str]):
+        self._tars, self._indexes = [Path(tar) for tar in tars], [Path(index) for index in indexes]
+        if len(self._tars) != len(self._indexes):
+            raise ValueError(f"{len(self._tars)} tars, but {len(self._indexes)} indexes")
+        self.rows = IndexRows(list(map(read_index, self._indexes, self._tars)))
 
     @property
     def uuids(self) -> list[str]:
         """The ids of the items that are there, sorted."""
-        return sorted(uuid for uuid, row in self.rows.items() if row["status"] == OK)
+        return self.rows.uuids
 
     def __contains__(self, uuid: str) -> bool:
-        return uuid in self.rows and self.rows[uuid]["status"] == OK
+        return self.rows.is_ok(uuid)
+
+    def reason(self, uuid: str, default: str = "no_video") -> str:
+        """Return why an item is not there: its own reason, or ``default`` if nobody wanted it."""
+        return (self.rows[uuid]["reason"] if uuid in self.rows else None) or default
+
+    def tar_of(self, uuid: str) -> Path:
+        """Return the tar in which an item lies."""
+        return Path(self.rows[uuid]["tar"])
 
     def read(self, uuid: str) -> bytes:
         """Return the bytes of one item.
@@ -120,68 +133,33 @@ class Shard:
         if uuid not in self:
             raise KeyError(uuid)
         row = self.rows[uuid]
-        ours = row["tar"] == str(self.tar)
+        number = self.rows.file_of(uuid)
+        ours, index = row["tar"] == str(self._tars[number]), self._indexes[number]
         try:
             with open(row["tar"], "rb") as file:
                 file.seek(row["offset"])
                 data = file.read(row["size_bytes"])
         except FileNotFoundError:
-            way_out = (
-                "run the rule that makes it" if ours else f"{self.index} names it: put it back"
-            )
+            way_out = "run the rule that makes it" if ours else f"{index} names it: put it back"
             raise UserError(f"{row['tar']} is missing; {way_out}") from None
         if sha256_of(data) != row["sha256"]:
             way_out = "delete both" if ours else "delete the index"
             raise UserError(
-                f"{row['tar']} does not hold {uuid} as {self.index} says; {way_out} and run again"
+                f"{row['tar']} does not hold {uuid} as {index} says; {way_out} and run again"
             )
         return data
-
-    def tar_of(self, uuid: str) -> Path:
-        """Return the tar in which an item lies."""
-        return Path(self.rows[uuid]["tar"])
-
-
-class Shards:
-    """Several shards read as one, by UUID: all of a generator's videos, or all images."""
-
-    def __init__(self, tars: Iterable[Path | str], indexes: Iterable[Path | str]):
-        self._shards = [
-            Shard(Path(tar), Path(index)) for tar, index in zip(tars, indexes, strict=True)
-        ]
-        self._home = {uuid: shard for shard in self._shards for uuid in shard.rows}
-
-    @property
-    def uuids(self) -> list[str]:
-        """The ids of the items that are there, sorted."""
-        return sorted(uuid for uuid in self._home if uuid in self)
-
-    @property
-    def rows(self) -> dict[str, dict]:
-        """The index rows of all shards by UUID."""
-        return {uuid: shard.rows[uuid] for uuid, shard in self._home.items()}
-
-    def __contains__(self, uuid: str) -> bool:
-        return uuid in self._home and uuid in self._home[uuid]
-
-    def reason(self, uuid: str, default: str = "no_video") -> str:
-        """Return why an item is not there: its own reason, or ``default`` if nobody wanted it."""
-        shard = self._home.get(uuid)
-        return (shard.rows[uuid]["reason"] if shard else None) or default
-
-    def tar_of(self, uuid: str) -> Path:
-        """Return the tar in which an item lies."""
-        return self._home[uuid].tar_of(uuid)
-
-    def read(self, uuid: str) -> bytes:
-        """Return the bytes of one item; errors as ``Shard.read``."""
-        if uuid not in self._home:
-            raise KeyError(uuid)
-        return self._home[uuid].read(uuid)
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         for uuid in self.uuids:
             yield uuid, self.read(uuid)
+
+
+class Shard(Shards):
+    """Reads items by UUID, at the offsets of one index, from its tar or where the index says."""
+
+    def __init__(self, tar: Path, index: Path):
+        super().__init__([tar], [index])
+        self.tar, self.index = Path(tar), Path(index)
 
 
 def _index_row(item: ShardItem, offset: int) -> dict:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Union
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from scripts.common.errors import UserError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:  # pandas costs a light job half of its start
 
 Rows = Union[pa.Table, "pd.DataFrame", list[dict]]
 ROW_GROUP = 65_536
+ROW_GROUP_BYTES = 2**26
+"""Most bytes of a row group's vectors: what a reader has to hold at least."""
 
 
 def column(name: str, kind: pa.DataType, description: str, unit: str = "", nullable: bool = False):
@@ -99,12 +102,12 @@ def write_table(
     """
     table = fit(data, schema)
     keys = list(sort_by) or (["uuid"] if "uuid" in schema.names else [])
-    if keys:
+    if keys and not _is_sorted(table, keys):
         table = table.sort_by([(key, "ascending") for key in keys])
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)  # a ledger may hold a link to the old file
-    pq.write_table(table, path, row_group_size=ROW_GROUP, **_writing(schema))
+    pq.write_table(table, path, row_group_size=row_group(schema), **_writing(schema))
 
 
 class TableWriter:
@@ -118,13 +121,14 @@ class TableWriter:
         self._schema = schema
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
         self._writer = pq.ParquetWriter(path, schema, **_writing(schema))
 
     def write(self, data: Rows) -> None:
-        """Append rows as one row group."""
+        """Append rows, as one row group unless they are too many."""
         table = fit(data, self._schema)
         if table.num_rows:
-            self._writer.write_table(table)
+            self._writer.write_table(table, row_group_size=row_group(self._schema))
 
     def __enter__(self) -> "TableWriter":
         return self
@@ -168,14 +172,33 @@ def read_frame(
     return read_table(paths, schema, columns).to_pandas()
 
 
-def _writing(schema: pa.Schema) -> dict:
-    """Return how tables of ``schema`` are written.
+def row_group(schema: pa.Schema) -> int:
+    """Return how many rows go into a row group: fewer where long vectors make rows wide."""
+    width = sum(kind.list_size * kind.value_type.byte_width for kind in _vectors(schema).values())
+    return min(ROW_GROUP, max(1, ROW_GROUP_BYTES // max(1, width)))
 
-    Embeddings get neither dictionary nor statistics: nobody asks for these of single numbers, and
-    they take most of the time.
+
+def _is_sorted(table: pa.Table, keys: Sequence[str]) -> bool:
+    """Return whether a table is sorted already: to look costs a hundredth of sorting it again."""
+    if len(keys) > 1 or table[keys[0]].null_count:
+        return False
+    values = table[keys[0]].combine_chunks()
+    return bool(pc.all(pc.less_equal(values[:-1], values[1:])).as_py())
+
+
+def _vectors(schema: pa.Schema) -> dict[str, pa.DataType]:
+    kinds = {field.name: field.type for field in schema}
+    return {name: kind for name, kind in kinds.items() if pa.types.is_fixed_size_list(kind)}
+
+
+def _writing(schema: pa.Schema) -> dict:
+    """Return how a table is written.
+
+    Numbers of vectors hardly repeat: to look for a dictionary and for the least and the greatest of
+    them takes four times as long as writing them.
     """
-    settings = {"compression": "zstd", "version": "2.6", "write_statistics": True}
-    if any(pa.types.is_fixed_size_list(field.type) for field in schema):
+    settings = {"compression": "zstd", "version": "2.6"}
+    if _vectors(schema):
         flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
         settings |= {"use_dictionary": flat, "write_statistics": flat}
     return settings

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import VideoReformatter
 
 
@@ -47,7 +48,7 @@ def probe_video(source: bytes | Path, *, max_megapixels: float = math.inf) -> Vi
         codec = stream.codec_context.name
         frames, width, height, megapixels = 0, 0, 0, 0.0
         for frame in _decode(container):
-            frames, width, height = frames + 1, frame.width, frame.height
+            frames, (width, height) = frames + 1, _upright_size(frame)
             megapixels += width * height / 1e6
             if megapixels > max_megapixels:
                 raise UnreadableVideo("too_long", f"{megapixels:,.0f} megapixels and more")
@@ -76,7 +77,7 @@ def read_header(source: bytes | Path) -> VideoProperties:
 
 
 def iterate_frames(source: bytes | Path) -> Iterator[np.ndarray]:
-    """Yield every frame in order as uint8 RGB of shape (height, width, 3).
+    """Yield every frame in order, upright, as uint8 RGB of shape (height, width, 3).
 
     Raises:
         UnreadableVideo: as ``probe_video``, when the fault is met.
@@ -84,38 +85,53 @@ def iterate_frames(source: bytes | Path) -> Iterator[np.ndarray]:
     with _open(source) as container:
         converter = VideoReformatter()
         for frame in _decode(container):
-            yield converter.reformat(frame, format="rgb24").to_ndarray()
+            yield _upright(converter.reformat(frame, format="rgb24").to_ndarray(), _turn(frame))
 
 
 def read_frames(
     source: bytes | Path,
     indices: Sequence[int] | None = None,
     size: tuple[int, int] | None = None,
+    *,
+    max_megapixels: float = math.inf,
 ) -> np.ndarray:
-    """Decode a video once, in order, and return the wanted frames.
+    """Decode a video once, in order, and return the wanted frames, upright.
+
+    A video that was taken with the camera on its side says in its display matrix how it is to be
+    turned; players, ffmpeg and OpenCV do so, and so does this.
 
     Args:
         source: the file's bytes or its path.
         indices: frame numbers, in any order, repeats allowed, negative ones counted from the end
             only if every frame is wanted anyway; all frames by default.
         size: (width, height) to resize each frame to while decoding (area averaging).
+        max_megapixels: of one frame; a video that states more is not decoded.
 
     Returns:
         uint8 RGB of shape (frames, height, width, 3), in the order of ``indices``.
 
     Raises:
-        UnreadableVideo: as ``probe_video``, or a wanted frame lies past the end (no_frames).
+        UnreadableVideo: as ``probe_video``, or a wanted frame lies past the end (no_frames), or is
+            too large (too_many_pixels).
     """
     wanted = None if indices is None else {int(index) for index in indices}
     found: dict[int, np.ndarray] = {}
     # One converter for all frames: setting one up costs more than converting a small frame.
     converter = VideoReformatter()
-    target = {} if size is None else {"width": size[0], "height": size[1], "interpolation": "AREA"}
     with _open(source) as container:
+        stated = container.streams.video[0].codec_context
+        _refuse_large(stated.width, stated.height, max_megapixels)
         for number, frame in enumerate(_decode(container)):
             if wanted is not None and number not in wanted:
                 continue
-            found[number] = converter.reformat(frame, format="rgb24", **target).to_ndarray()
+            _refuse_large(frame.width, frame.height, max_megapixels)
+            turn = _turn(frame)
+            target = {}
+            if size is not None:
+                width, height = size[::-1] if turn.is_on_its_side else size
+                target = {"width": width, "height": height, "interpolation": "AREA"}
+            picture = converter.reformat(frame, format="rgb24", **target).to_ndarray()
+            found[number] = _upright(picture, turn)
             if wanted is not None and len(found) == len(wanted):
                 break
     if not found:
@@ -123,6 +139,8 @@ def read_frames(
     order = sorted(found) if indices is None else [int(index) for index in indices]
     if any(index not in found for index in order):
         raise UnreadableVideo("no_frames", f"frame {max(order)} is past the end")
+    if len(order) == 1:  # not copied: it may be large
+        return found[order[0]][None]
     return np.stack([found[index] for index in order])
 
 
@@ -187,6 +205,48 @@ def _open(source: bytes | Path) -> av.container.InputContainer:
         container.close()
         raise UnreadableVideo("undecodable", "no video stream")
     return container
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """How a picture is to be turned: first its sides exchanged, then mirrored."""
+
+    is_on_its_side: bool = False
+    mirror_x: bool = False
+    mirror_y: bool = False
+
+
+def _turn(frame: av.VideoFrame) -> _Turn:
+    """Return what a frame's display matrix says; turns by other than right angles are passed over.
+
+    The matrix (ISO 14496-12, 8.3.2) takes a point (x, y) to (a x + c y, b x + d y).
+    """
+    data = frame.side_data.get(SideData.DISPLAYMATRIX)
+    if data is None:
+        return _Turn()
+    a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32).tolist()
+    if a and d and not (b or c):
+        return _Turn(False, a < 0, d < 0)
+    if b and c and not (a or d):
+        return _Turn(True, c < 0, b < 0)
+    return _Turn()
+
+
+def _upright(picture: np.ndarray, turn: _Turn) -> np.ndarray:
+    if turn.is_on_its_side:
+        picture = picture.swapaxes(0, 1)
+    picture = picture[:: -1 if turn.mirror_y else 1, :: -1 if turn.mirror_x else 1]
+    return np.ascontiguousarray(picture)
+
+
+def _upright_size(frame: av.VideoFrame) -> tuple[int, int]:
+    size = frame.width, frame.height
+    return size[::-1] if _turn(frame).is_on_its_side else size
+
+
+def _refuse_large(width: int, height: int, max_megapixels: float) -> None:
+    if width * height > max_megapixels * 1e6:
+        raise UnreadableVideo("too_many_pixels", f"{width} x {height}")
 
 
 def _decode(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:

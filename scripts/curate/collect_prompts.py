@@ -1,6 +1,5 @@
 """Collect the unique prompts of all exports, and bucket them by UUID (Section 3)."""
 
-import hashlib
 import hmac
 import os
 from collections.abc import Sequence
@@ -8,7 +7,12 @@ from pathlib import Path
 
 import polars as pl
 
-from scripts.common.identity import normalise_prompt, prompt_uuid, shard_of
+from scripts.common.identity_columns import (
+    normalise_prompts,
+    shards_of,
+    uuid_bytes,
+    uuid_texts,
+)
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
 from scripts.common.tables import write_table
@@ -29,8 +33,9 @@ def collect_prompts(
     """Keep each prompt once, as its earliest message has it, with all videos made from it.
 
     A prompt's later messages (retries, with another seed) stay as candidates for its video: the
-    earliest may have expired. 'After deduplicating the text prompts and validating the video
-    links' (Section 3) thus loses no prompt that has one good video.
+    earliest may have expired. So do the copies of a message that other exports hold, for which only
+    one may have come with its media or with a link that still lives. 'After deduplicating the text
+    prompts and validating the video links' (Section 3) thus loses no prompt that has one good video.
 
     Args:
         messages: tables of ``MESSAGES``, one for each export; the file's stem is the export.
@@ -42,60 +47,92 @@ def collect_prompts(
     Returns:
         Counts of messages.
     """
-    table = pl.concat(
-        [pl.read_parquet(path).with_columns(export=pl.lit(path.stem)) for path in messages]
-    ).sort("timestamp_utc", "message_id", "export")
-    text = {raw: normalise_prompt(raw) for raw in table["prompt"].unique()}
-    ids = {prompt: prompt_uuid(prompt) for prompt in text.values() if prompt}
-    table = table.with_columns(pl.col("prompt").replace_strict(text, return_dtype=pl.String))
-    first_message = pl.col("message_id").is_first_distinct()
-    usable = first_message & pl.col("kind").is_in(list(kinds)) & (pl.col("prompt") != "")
-    table = table.with_columns(
-        reason=pl.when(~first_message)
-        .then(pl.lit("same_message"))
-        .when(~pl.col("kind").is_in(list(kinds)))
-        .then(pl.col("kind"))
-        .when(pl.col("prompt") == "")
-        .then(pl.lit("empty_prompt"))
-        .when(~pl.struct(usable, "prompt").is_first_distinct())
-        .then(pl.lit("duplicate_prompt"))
-    )
-    unique = _unique(
-        table.filter(pl.col("reason").is_null() | (pl.col("reason") == "duplicate_prompt"))
-    )
-    users = {name: _hash_user(name, user_key) for name in unique["requester"].unique()}
-    unique = unique.with_columns(
-        uuid=pl.col("prompt").replace_strict(ids, return_dtype=pl.String),
-        user_id=pl.col("requester").replace_strict(users, return_dtype=pl.String),
-    ).drop("requester")
-    buckets = [shard_of(uuid, len(prompts)) for uuid in unique["uuid"]]
-    unique = unique.with_columns(bucket=pl.Series(buckets, dtype=pl.Int32))
-    for bucket, path in enumerate(prompts):
-        rows = unique.filter(pl.col("bucket") == bucket).select(PROMPTS.names)
-        write_table(rows.to_arrow(), path, PROMPTS)
+    table = _give_reasons(_read_messages(messages), kinds)
     rejected = table.filter(pl.col("reason").is_not_null()).select("message_id", "reason")
     write_table(rejected.to_arrow(), rejects, PROMPT_REJECTS, sort_by=["message_id", "reason"])
-    counts = Counts(kept=unique.height, declared=table.height)
+    counts = Counts(declared=table.height)
     for reason, number in rejected["reason"].value_counts().iter_rows():
         counts.reject(reason, number)
+    unique = _unique(table)
+    del table, rejected
+    ids = uuid_bytes(unique["prompt"])
+    unique = unique.with_columns(
+        uuid=uuid_texts(ids),
+        bucket=pl.Series(shards_of(ids, len(prompts))),
+        user_id=_hash_users(unique["requester"], user_key),
+    )
+    for bucket, path in enumerate(prompts):
+        rows = unique.filter(pl.col("bucket") == bucket).select(PROMPTS.names).sort("uuid")
+        write_table(rows.to_arrow(), path, PROMPTS)
+        counts.keep(rows.height)
     return counts
 
 
+def _read_messages(messages: Sequence[Path]) -> pl.DataFrame:
+    """Return what is needed of all messages, in the order of time, copies of one side by side."""
+    columns = [
+        "message_id", "timestamp_utc", "requester", "kind", "prompt", *PARAMETERS, "video",
+        "video_expires_utc",
+    ]  # fmt: skip
+    tables = [
+        pl.read_parquet(path, columns=columns).with_columns(
+            pl.col("prompt").map_batches(normalise_prompts, return_dtype=pl.String),
+            export=pl.lit(path.stem),
+        )
+        for path in messages
+    ]
+    return pl.concat(tables).sort("timestamp_utc", "message_id", "export")
+
+
+def _give_reasons(table: pl.DataFrame, kinds: Sequence[str]) -> pl.DataFrame:
+    """Add ``reason``, null for the first message of each prompt, and let copies say the same.
+
+    A copy may have been read otherwise (an export without Markdown, say): what counts is the first.
+    """
+    table = table.with_columns(is_copy=~pl.col("message_id").is_first_distinct())
+    copied = pl.col("message_id").filter("is_copy").unique()
+    said = table.join(table.select(copied), on="message_id", how="semi").filter(~pl.col("is_copy"))
+    said = said.select("message_id", said_prompt="prompt", said_kind="kind")
+    table = table.join(said, on="message_id", how="left", maintain_order="left").with_columns(
+        prompt=pl.coalesce("said_prompt", "prompt"), kind=pl.coalesce("said_kind", "kind")
+    )
+    is_wanted = pl.col("kind").is_in(list(kinds))
+    is_usable = is_wanted & (pl.col("prompt") != "")
+    return table.drop("said_prompt", "said_kind").with_columns(
+        is_usable=is_usable,
+        reason=pl.when("is_copy").then(pl.lit("same_message"))
+        .when(~is_wanted).then(pl.col("kind").cast(pl.String))
+        .when(pl.col("prompt") == "").then(pl.lit("empty_prompt"))
+        .when(~pl.struct(is_usable, "prompt").is_first_distinct())
+        .then(pl.lit("duplicate_prompt")),
+    )  # fmt: skip
+
+
 def _unique(table: pl.DataFrame) -> pl.DataFrame:
-    """Return one row for each prompt; ``table`` is sorted by time."""
+    """Return one row for each prompt of the usable messages; ``table`` is sorted by time."""
     candidate = pl.struct("message_id", "export", "video", "video_expires_utc")
-    return table.group_by("prompt", maintain_order=True).agg(
-        pl.first("timestamp_utc", "requester", "kind", *PARAMETERS),
-        messages=pl.len().cast(pl.Int32),
-        candidates=candidate.filter(pl.col("video").is_not_null()),
+    # The same link in two exports is one candidate; the same path lies in two folders.
+    is_link = pl.col("video").str.contains("^https?://")
+    is_again = is_link & ~pl.struct("message_id", "video").is_first_distinct()
+    return (
+        table.filter("is_usable")
+        .with_columns(is_candidate=pl.col("video").is_not_null() & ~is_again)
+        .group_by("prompt", maintain_order=True)
+        .agg(
+            pl.first("timestamp_utc", "requester", "kind", *PARAMETERS),
+            messages=(~pl.col("is_copy")).sum().cast(pl.Int32),
+            candidates=candidate.filter("is_candidate"),
+        )
     )
 
 
-def _hash_user(name: str | None, key: str | None) -> str | None:
-    """Return a keyed hash: without the key, nobody can go through all user names to undo it."""
-    if name is None or not key:
-        return None
-    return hmac.new(key.encode(), name.encode(), hashlib.sha256).hexdigest()[:32]
+def _hash_users(names: pl.Series, key: str | None) -> pl.Series:
+    """Return keyed hashes: without the key, nobody can go through all user names to undo them."""
+    if not key:
+        return pl.Series([None] * len(names), dtype=pl.String)
+    unique = names.drop_nulls().unique()
+    hashed = [hmac.digest(key.encode(), name.encode(), "sha256").hex()[:32] for name in unique]
+    return names.replace_strict(unique, pl.Series(hashed, dtype=pl.String), default=None)
 
 
 if __name__ == "__main__":

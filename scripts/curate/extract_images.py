@@ -17,29 +17,36 @@ def extract_images(
     tar: Path,
     index: Path,
     *,
+    max_megapixels: float,
     code: Sequence[Path | str] = (),
     ledger_root: Path = LEDGER,
 ) -> Counts:
     """Write first frames as lossless PNG: Pika 'utilizes these user-inputted prompts as the first
-    frames of generated videos' (Section 3).
+    frames of generated videos' (Section 3). Upright, as players show them; one video at a time is
+    in memory.
 
     Args:
         videos_tar: ``<uuid>.mp4`` members.
         videos_index: the index beside it.
         tar: ``<uuid>.png`` members.
         index: ``ITEM_INDEX``, one row for each wanted video; without a video, ``no_video``.
+        max_megapixels: of a frame; a larger one is rejected, not decoded.
         code: modules on which the result depends.
         ledger_root: where finished items are kept.
     """
     videos = Shard(videos_tar, videos_index)
-    folder = ledger_root / "curate" / fingerprint(code=hash_code(code, "curate"))
+    folder = (
+        ledger_root
+        / "curate"
+        / fingerprint(max_megapixels=max_megapixels, code=hash_code(code, "curate"))
+    )
     ledger = FileLedger(folder / f"images-{videos_tar.stem}")
 
     def take(uuid: str) -> ShardItem:
         if uuid not in videos:
             return ShardItem(uuid, reason="no_video")
         try:
-            picture = read_frames(videos.read(uuid), [0])[0]
+            picture = read_frames(videos.read(uuid), [0], max_megapixels=max_megapixels)[0]
         except UnreadableVideo as error:
             return ShardItem(uuid, reason=error.reason)
         return ShardItem(uuid, encode_png(picture), picture_properties(picture))
@@ -59,6 +66,7 @@ if __name__ == "__main__":
             videos_index=Path(snakemake.input.index),
             tar=Path(snakemake.output.tar),
             index=Path(snakemake.output.index),
+            max_megapixels=snakemake.params.max_megapixels,
             code=snakemake.input.code,
         )
         log.finish(counts)

@@ -77,7 +77,7 @@ def generate_videos(
     ledger = FileLedger(ledger_root / "generate" / work / f"{generator}-{shard}")
     maker = _VideoMaker(generator, entry, seed, prompts, images, note)
     # The prompt follows from the UUID; its image does not, and may have changed.
-    checksums = {uuid: row["sha256"] for uuid, row in images.rows.items() if uuid in images}
+    checksums = {uuid: images.rows[uuid]["sha256"] for uuid in prompts if uuid in images}
     what = f"{generator} {shard}"
     items = ledger.complete(sorted(prompts), maker.make, what=what, versions=checksums)
     counts = write_shard(tar, index, items, "mp4")

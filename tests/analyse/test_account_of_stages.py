@@ -17,6 +17,7 @@ from scripts.common.errors import UserError
 from scripts.common.schemas import annotate, curate, detect, evaluate, generate, split, trace
 from scripts.common.schemas.items import ITEM_INDEX
 from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
+from scripts.common.schemas.watermark import WATERMARKS
 from scripts.common.tables import read_frame, write_table
 
 
@@ -85,6 +86,7 @@ def curated(tmp_path):
         ),
         "video_indexes": [index(tmp_path / "v.parquet", a=None, b="undecodable")],
         "image_indexes": [index(tmp_path / "i.parquet", a=None, b="no_video")],
+        "watermarks": [write(tmp_path / "w.parquet", WATERMARKS, statuses(a=None))],
     }
 
 
@@ -95,7 +97,12 @@ def test_curate(curated, tmp_path):
         "collect_prompts": (3, 2, {"duplicate_prompt": 1}),
         "fetch_videos": (2, 1, {"undecodable": 1}),
         "extract_images": (1, 1, {}),
+        "score_watermarks": (1, 1, {}),
     }
+    marked = [row | {"score": 0.9, "has_overlay": True} for row in statuses(a=None)]
+    write(tmp_path / "w.parquet", WATERMARKS, marked)
+    account_curate(**curated, account=tmp_path / "account.parquet")
+    assert sums(tmp_path / "account.parquet")["score_watermarks"] == (1, 0, {"overlay": 1})
 
 
 def test_curate_a_prompt_lost_between_messages_and_prompts(curated, tmp_path):

@@ -3,6 +3,9 @@
 import io
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from PIL import Image
@@ -10,6 +13,8 @@ from PIL import Image
 from scripts.annotate.build_dataset import VALUES, build_dataset
 from scripts.annotate.describe_dataset import describe_dataset
 from scripts.annotate.pack_dataset import encode_preview, pack_dataset
+from scripts.annotate.pack_embeddings import pack_embeddings
+from scripts.common.errors import UserError
 from scripts.common.identity import prompt_uuid, shard_name, shard_of
 from scripts.common.schemas.annotate import (
     DATASET,
@@ -37,8 +42,6 @@ SCHEMAS = {
     "direction": DIRECTION,
 }
 MADE_UP = {
-    "text_embedding": {"embedding": np.full(4, 0.5, np.float16)},
-    "image_embedding": {"embedding": np.full(4, 0.5, np.float16)},
     "text_nsfw": {"score": 0.000803, "scores": [("toxicity", 0.000803)]},
     "image_nsfw": {"score": 0.1, "label": "Safe"},
     "subject": {"subject": "Dog"},
@@ -74,13 +77,19 @@ class Stage:
         row = {"variant": "Dogs", "subject": "Dog", "count": 1, "cluster": 0}
         rows = [row, row | {"variant": "Dog"}, row | {"variant": "Cats", "subject": "Cat"}]
         write_table(rows, subjects, SUBJECTS, sort_by=["variant"])
+        self.annotations = annotations
         return build_dataset(
             prompts, self.indexes, annotations, subjects, self.dataset, self.rejects
         )
 
     def row(self, name, text):
         row = {"uuid": prompt_uuid(text), "status": "ok", "reason": None, "backend": "made_up"}
-        return row | self.changes.get((name, text), MADE_UP[name])
+        return row | self.changes.get((name, text), self.made_up(name, text))
+
+    def made_up(self, name, text):
+        if name.endswith("_embedding"):
+            return {"embedding": vector(name, text)}
+        return MADE_UP[name]
 
     def rows(self):
         return {row["Text_Prompt"]: row for row in read_table(self.dataset, DATASET).to_pylist()}
@@ -93,6 +102,15 @@ class Stage:
         for tar, index, path in zip(self.tars, self.indexes, paths, strict=True):
             pack_dataset(self.dataset, tar, index, path, preview_side=64, preview_quality=75)
         return paths
+
+    def pack_embeddings(self, modality):
+        annotations = self.annotations[f"{modality.lower()}_embedding"]
+        path = self.folder / "release" / "Embedding" / f"Full_{modality}_Embedding.parquet"
+        return path, pack_embeddings(self.dataset, annotations, path, modality=modality)
+
+
+def vector(name, text):
+    return np.float16([len(name), *list(prompt_uuid(text).encode()[:3])])
 
 
 @pytest.fixture
@@ -170,6 +188,33 @@ def test_the_same_input_gives_the_same_bytes(stage):
     assert [stage.dataset.read_bytes(), *(path.read_bytes() for path in stage.pack())] == first
 
 
+def test_embeddings_are_those_of_the_data_sets_rows_and_no_others(stage):
+    stage.changes[("subject", "a dog runs")] = {"status": "rejected", "reason": "refused"}
+    stage.build()
+    stage.pack()
+    for modality in ("Text", "Image"):
+        path, counts = stage.pack_embeddings(modality)
+        assert counts.sentence() == "read 4 = kept 4 + rejected 0"
+        table = pq.read_table(path, partitioning=None)
+        assert table.schema.field(1).type == pa.list_(
+            pa.field("element", pa.float16(), nullable=False), 4
+        )
+        found = dict(zip(table["UUID"].to_pylist(), table[1].to_pylist(), strict=True))
+        assert found == {
+            row["UUID"]: vector(f"{modality.lower()}_embedding", text).tolist()
+            for text, row in stage.rows().items()
+        }
+
+
+def test_embeddings_of_several_lengths_are_refused(stage):
+    stage.build()
+    rows = [stage.row("text_embedding", "cats walk") | {"embedding": np.zeros(5, np.float16)}]
+    path = stage.annotations["text_embedding"][1]
+    write_table(rows, path, text_embeddings(5))
+    with pytest.raises(UserError, match=r"00001\.parquet has embeddings of .*\[5\]"):
+        stage.pack_embeddings("Text")
+
+
 def test_previews_keep_their_shape_and_are_never_enlarged():
     preview = Image.open(io.BytesIO(encode_preview(picture("cat", 640, 360), 64, 75)))
     assert (preview.format, preview.size) == ("JPEG", (64, 36))
@@ -186,7 +231,8 @@ def test_hugging_face_datasets_gives_pictures(stage, tmp_path, monkeypatch):
     paths = stage.pack()
     card = tmp_path / "release" / "README.md"
     settings = {"annotators": {"text_nsfw": "Detoxify"}, "licence": "cc-by-nc-4.0"}
-    counts = describe_dataset(paths, card, banner="MADE UP", **settings)
+    embeddings, _ = stage.pack_embeddings("Image")
+    counts = describe_dataset(paths, [embeddings], card, banner="MADE UP", **settings)
     assert counts.kept == 5
     loaded = datasets.load_dataset(str(card.parent), cache_dir=str(tmp_path / "cache"))
     assert list(loaded) == ["Full"]
@@ -201,13 +247,16 @@ def test_hugging_face_datasets_gives_pictures(stage, tmp_path, monkeypatch):
     expected = Image.fromarray(picture("cats walk", 640, 360)).resize((64, 36))
     assert np.abs(np.asarray(found, int) - np.asarray(expected, int)).mean() < 6
     assert rows["zoom in"]["Subject"] is None
+    vectors = pd.read_parquet(embeddings)
+    assert list(vectors["UUID"]) == table["UUID"]  # row by row
 
 
 def test_the_card_says_what_it_is(stage, tmp_path):
     stage.build()
     card = tmp_path / "release" / "README.md"
     settings = {"annotators": {"text_nsfw": "Detoxify"}, "licence": "cc-by-nc-4.0"}
-    describe_dataset(stage.pack(), card, banner="MADE UP", **settings)
+    embeddings = [stage.pack_embeddings(name)[0] for name in ("Text", "Image")]
+    describe_dataset(stage.pack(), embeddings, card, banner="MADE UP", **settings)
     _, front, body = card.read_text().split("---\n", 2)
     front = yaml.safe_load(front)
     assert front["license"] == "cc-by-nc-4.0"
@@ -217,5 +266,6 @@ def test_the_card_says_what_it_is(stage, tmp_path):
     assert body.strip().startswith("> **MADE UP**")
     assert all(f"`{name}`" in body for name in PACKED_DATASET.names)
     assert "| text nsfw | Detoxify |" in body
-    describe_dataset(stage.pack(), card, banner="", **settings)
+    assert "| `Embedding/Full_Image_Embedding.parquet` | `Image_Embedding` | 4 x float16 |" in body
+    describe_dataset(stage.pack(), embeddings, card, banner="", **settings)
     assert "MADE UP" not in card.read_text()

@@ -1,21 +1,21 @@
 """From messages to unique prompts, to videos proved by decoding, to first frames."""
 
+import hmac
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from scripts.common.identity import prompt_uuid, shard_of
-from scripts.common.pictures import decode_picture
+from scripts.common.identity import normalise_prompt, prompt_uuid, shard_of
 from scripts.common.schemas.curate import MESSAGES
 from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
 from scripts.common.shards import Shard
 from scripts.common.tables import fit, read_table, write_table
-from scripts.common.video import UnreadableVideo, encode_video, read_frames
+from scripts.common.video import UnreadableVideo, encode_video
 from scripts.curate.candidate_videos import local_file
 from scripts.curate.collect_prompts import collect_prompts
 from scripts.curate.export_files import find_exports
-from scripts.curate.extract_images import extract_images
 from scripts.curate.fetch_videos import fetch_videos
 
 START = datetime(2023, 8, 1, tzinfo=UTC)
@@ -68,10 +68,97 @@ def test_each_prompt_is_kept_once_and_every_message_accounted_for(tmp_path):
     cat = rows["a cat walks"]
     assert cat["uuid"] == prompt_uuid("a cat walks")
     assert cat["timestamp_utc"] == START + timedelta(minutes=1)
-    assert [candidate["message_id"] for candidate in cat["candidates"]] == ["1001", "1003"]
+    found = [(candidate["message_id"], candidate["export"]) for candidate in cat["candidates"]]
+    assert found == [("1001", "a"), ("1003", "a"), ("1003", "b")] and cat["messages"] == 2
     for shard, path in enumerate(prompts):
         ids = read_table(path, PROMPTS)["uuid"].to_pylist()
         assert all(shard_of(uuid, len(prompts)) == shard for uuid in ids)
+
+
+def test_each_copy_of_a_message_leaves_its_video_as_a_candidate(tmp_path):
+    link = "https://cdn.discordapp.com/attachments/1/2/x.mp4?ex={}"
+    day = timedelta(days=1)
+    first = message(1, "a cat", video=link.format(1), expires=START)
+    exports = {
+        "a": [first, message(2, "a dog", kind="text_to_video"), message(3, "a cat")],
+        "b": [first | {"video": link.format(2), "video_expires_utc": START + day}],
+        "c": [first, message(2, "a dog"), first | {"video": "c.html_Files/1.mp4"}],
+        "d": [first | {"prompt": "**a cat**"}],  # an export that read otherwise what was typed
+    }
+    counts, _, rows, _ = collect(tmp_path, exports)
+    assert counts.rejected == {"same_message": 5, "duplicate_prompt": 1, "text_to_video": 1}
+    assert (counts.read, counts.kept) == (8, 1) and set(rows) == {"a cat"}
+    found = [(c["export"], c["video"], c["video_expires_utc"]) for c in rows["a cat"]["candidates"]]
+    assert found == [
+        ("a", link.format(1), START),
+        ("b", link.format(2), START + day),
+        ("c", "c.html_Files/1.mp4", START),
+        ("a", "a.html_Files/3.mp4", None),
+    ]
+    assert rows["a cat"]["messages"] == 2
+
+
+def test_the_prompts_are_those_that_reading_message_by_message_gives(tmp_path):
+    """A plain reading of the rules, one message at a time, beside the columns."""
+    random = np.random.default_rng(1)
+    texts = [
+        "a",
+        "a ",
+        " a",
+        "a\u0301",
+        "\u00e1",
+        "b\nc",
+        "b c",
+        "",
+        "  ",
+        "d\x1fe",
+        "d e",
+        "好 き",
+    ]
+    exports = {
+        name: [
+            message(
+                number,
+                texts[number % 7 if number % 3 else random.integers(len(texts))],
+                kind=["image_to_video", "unknown", "text_to_video"][number % 5 % 3],
+                requester=f"user {number % 4}",
+                video=f"{name}/{number}.mp4",
+            )
+            for number in random.permutation(80)[:50].tolist()
+        ]
+        for name in "xyz"
+    }
+    counts, prompts, rows, _ = collect(tmp_path, exports, shards=3)
+    messages = [row | {"export": name} for name, part in exports.items() for row in part]
+    first, kept, reasons = {}, {}, Counter()
+    for row in sorted(messages, key=lambda row: (row["timestamp_utc"], row["export"])):
+        origin = first.setdefault(row["message_id"], row)
+        prompt = normalise_prompt(origin["prompt"])
+        is_usable = origin["kind"] != "text_to_video" and prompt
+        if is_usable:
+            candidates = kept.setdefault(prompt, (origin, []))[1]
+            if row["kind"] != "text_to_video":
+                candidates.append(row["video"])
+        if origin is not row:
+            reasons["same_message"] += 1
+        elif origin["kind"] == "text_to_video":
+            reasons["text_to_video"] += 1
+        elif not prompt:
+            reasons["empty_prompt"] += 1
+        elif kept[prompt][0] is not origin:
+            reasons["duplicate_prompt"] += 1
+    assert counts.rejected == reasons and len(rows) == len(kept) > 3
+    for prompt, (origin, videos) in kept.items():
+        row = rows[prompt]
+        assert row["uuid"] == prompt_uuid(prompt)
+        assert row["timestamp_utc"] == origin["timestamp_utc"]
+        assert [candidate["video"] for candidate in row["candidates"]] == videos
+        ids = read_table(prompts[shard_of(row["uuid"], 3)], PROMPTS)["uuid"].to_pylist()
+        assert row["uuid"] in ids
+        assert (
+            row["user_id"]
+            == hmac.new(b"k", origin["requester"].encode(), "sha256").hexdigest()[:32]
+        )
 
 
 def test_users_are_hashed_with_a_key_or_not_at_all(tmp_path):
@@ -147,21 +234,24 @@ def test_a_failed_video_is_tried_again_by_the_next_run_and_a_good_one_is_not(tmp
     assert len(shard.uuids) == 2
 
 
+def test_a_video_that_only_the_second_export_holds_is_found(tmp_path, media):
+    link = "https://cdn.discordapp.com/attachments/1/2/x.mp4"
+    exports = {"a": [message(1, "a cat", video=link)], "b": [message(1, "a cat")]}
+    _, prompts, _, _ = collect(tmp_path, exports, shards=1)
+    tar, index = tmp_path / "videos" / "00000.tar", tmp_path / "videos" / "00000.parquet"
+    paths = {name: str(media / f"{name}.html") for name in exports}
+    counts = fetch_videos(
+        prompts[0], tar, index, tmp_path / "candidates.parquet",
+        exports=paths, ledger_root=tmp_path / "ledger",
+    )  # fmt: skip
+    assert counts.sentence() == "read 1 = kept 1 + rejected 0"
+
+
 def test_media_paths_stay_in_the_exports_folder(media):
     assert local_file("a.html_Files/1%2Emp4", media).name == "1.mp4"
     for path in ("../secret.mp4", "/etc/passwd", "a.html_Files/%2e%2e/%2e%2e/secret.mp4"):
         with pytest.raises(UnreadableVideo, match="unsafe_path"):
             local_file(path, media)
-
-
-def test_image_prompts_are_the_exact_first_frames(tmp_path, media):
-    _, shard = fetch(tmp_path, media, [message(1, "good"), message(4, "missing")])
-    tar, index = tmp_path / "images" / "00000.tar", tmp_path / "images" / "00000.parquet"
-    counts = extract_images(shard.tar, shard.index, tar, index, ledger_root=tmp_path / "ledger")
-    assert counts.sentence() == "read 2 = kept 1 + rejected 1 (no_video 1)"
-    uuid = prompt_uuid("good")
-    picture = decode_picture(Shard(tar, index).read(uuid))
-    assert np.array_equal(picture, read_frames(shard.read(uuid), [0])[0])
 
 
 def test_exports_are_found_and_named(tmp_path):

@@ -71,7 +71,8 @@ def test_a_module_of_one_stage(demo):
     with demo.edited("scripts/analyse/figure_style.py", *edit):
         plan = demo.plan()
     assert rules(plan) == {
-        "plot_figure4", "plot_figure5", "plot_figure6", "plot_funnel", "plot_gallery"
+        "plot_figure4", "plot_figure5", "plot_figure6", "plot_funnel", "plot_gallery",
+        "plot_watermark",
     }  # fmt: skip
     with demo.edited("scripts/trace/search.py", *edit):
         plan = demo.plan()

@@ -156,6 +156,19 @@ PACKED_DATASET = pa.schema(
     },
 )
 
+
+def packed_embeddings(modality: str, dimension: int) -> pa.Schema:
+    """Return the schema of the data set's embeddings of Text or Image, with so many numbers each."""
+    return table_schema(
+        "packed_embeddings",
+        f"{modality} embeddings of the data set's rows, in the order of its files.",
+        [
+            column("UUID", pa.string(), "version-5 UUID of the text prompt"),
+            column(f"{modality}_Embedding", embedding(dimension), "vector of length 1"),
+        ],
+    )
+
+
 DATASET_REJECTS = table_schema(
     "dataset_rejects",
     "Prompts that are not in the data set.",

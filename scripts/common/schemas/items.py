@@ -37,6 +37,7 @@ REASONS = {
     "empty_file": "the file has no bytes",
     "undecodable": "the file cannot be decoded as a video or picture",
     "no_frames": "the file decodes to no frame at all",
+    "too_many_pixels": "one frame has more pixels than the configuration allows",
     "no_video": "there is no video for the item",
     "no_image": "there is no image prompt for the item",
     "generation_failed": "the generator raised an error for the item",

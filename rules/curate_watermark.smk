@@ -1,0 +1,50 @@
+"""Curate, continued: a fixed overlay, such as a generator's logo, in image prompts of any source.
+
+Makes results/watermark/overlays.parquet and results/watermark/scores/{shard}.parquet.
+"""
+
+
+rule find_watermark:
+    """Find fixed overlays that many image prompts have in common, such as a generator's logo."""
+    input:
+        tars=image_tars(),
+        indexes=image_indexes(),
+        code=code_of("scripts/curate/find_watermark.py"),
+    output:
+        overlays="results/watermark/overlays.parquet",
+    log:
+        "logs/find_watermark.log",
+    benchmark:
+        "benchmarks/find_watermark.jsonl"
+    conda:
+        "../envs/video.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        seed=config["seed"],
+        settings=lookup("curate/watermark", within=config),
+    script:
+        "../scripts/curate/find_watermark.py"
+
+
+rule score_watermarks:
+    """Score how well each image prompt fits the overlays that were found."""
+    input:
+        tar="results/images/{shard}.tar",
+        index="results/images/{shard}.parquet",
+        overlays="results/watermark/overlays.parquet",
+        code=code_of("scripts/curate/score_watermarks.py"),
+    output:
+        watermarks="results/watermark/scores/{shard}.parquet",
+    log:
+        "logs/score_watermarks/{shard}.log",
+    benchmark:
+        "benchmarks/score_watermarks/{shard}.jsonl"
+    conda:
+        "../envs/video.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    script:
+        "../scripts/curate/score_watermarks.py"

@@ -1,0 +1,78 @@
+"""Pack the data set's embeddings of one modality into one file, as they were released."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from scripts.common.errors import UserError
+from scripts.common.progress import progress
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.annotate import packed_embeddings
+from scripts.common.tables import TableWriter, read_table
+
+COLUMN = "embedding"
+
+
+def pack_embeddings(
+    dataset: Path, annotations: Sequence[Path], packed: Path, *, modality: str
+) -> Counts:
+    """Write the embedding of each row of the data set, one shard in memory at a time.
+
+    The rows lie as in the data set's own files, shard after shard and sorted by UUID in each, so
+    row i here belongs to row i of what Hugging Face datasets loads.
+
+    Args:
+        dataset: table of ``DATASET``.
+        annotations: tables of ``text_embeddings`` or ``image_embeddings``, one for each shard; the
+            file's stem is the shard.
+        packed: table of ``packed_embeddings``.
+        modality: Text or Image.
+
+    Returns:
+        Counts of the data set's rows.
+
+    Raises:
+        UserError: the annotations have embeddings of several lengths.
+    """
+    shard = pl.col("Image_Prompt").str.extract(r"^images/(\d+)\.tar#").cast(pl.Categorical)
+    rows = pl.scan_parquet(dataset).select("UUID", shard=shard).collect()
+    dimension = _dimension(annotations)
+    schema = packed_embeddings(modality, dimension)
+    counts = Counts(declared=rows.height)
+    with TableWriter(packed, schema) as writer:
+        for path in progress(annotations, f"{modality.lower()} embeddings"):
+            wanted = rows.filter(pl.col("shard") == path.stem)["UUID"].sort().to_arrow()
+            found = read_table(path, columns=["uuid", COLUMN])
+            places = pc.index_in(wanted, found["uuid"].cast(wanted.type))
+            vectors = found[COLUMN].take(places)
+            writer.write(pa.table([wanted, vectors], names=schema.names))
+            counts.keep(len(wanted))
+    return counts
+
+
+def _dimension(annotations: Sequence[Path]) -> int:
+    """Return how many numbers each embedding has."""
+    kinds = {path: pq.read_schema(path).field(COLUMN).type for path in annotations}
+    first = kinds[annotations[0]]
+    for path, kind in kinds.items():
+        if kind != first:
+            raise UserError(
+                f"{path} has embeddings of type {kind}, {annotations[0]} of {first}; delete the "
+                "older of them and run again"
+            )
+    return first.list_size
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = pack_embeddings(
+            dataset=Path(snakemake.input.dataset),
+            annotations=[Path(path) for path in snakemake.input.annotations],
+            packed=Path(snakemake.output.packed),
+            modality=snakemake.wildcards.modality,
+        )
+        log.finish(counts)

@@ -1,0 +1,101 @@
+"""Score how well each image prompt of a shard fits the overlays that were found."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from scripts.common.fingerprints import fingerprint, hash_code, hash_files
+from scripts.common.ledger import LEDGER, RowLedger
+from scripts.common.pictures import decode_picture
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.items import OK, REJECTED
+from scripts.common.schemas.watermark import OVERLAYS, WATERMARKS
+from scripts.common.shards import Shard
+from scripts.common.tables import read_table, write_table
+from scripts.common.video import UnreadableVideo
+from scripts.curate.overlay_scores import score_picture
+from scripts.curate.overlays import Overlay
+
+
+def score_watermarks(
+    tar: Path,
+    index: Path,
+    overlays: Path,
+    watermarks: Path,
+    *,
+    code: Sequence[Path | str] = (),
+    ledger_root: Path = LEDGER,
+) -> Counts:
+    """Write a score for each image prompt, and whether it has an overlay.
+
+    Nothing is removed: whoever measures on image prompts, or on videos made from them, can leave
+    out those with an overlay, or report them apart.
+
+    Args:
+        tar: ``<uuid>.png`` members.
+        index: the index beside it.
+        overlays: table of ``OVERLAYS``.
+        watermarks: table of ``WATERMARKS``, one row for each image that is there.
+        code: modules on which the result depends.
+        ledger_root: where finished items are kept.
+
+    Returns:
+        Counts of images; one with an overlay is kept as well.
+    """
+    images = Shard(tar, index)
+    found, threshold = read_overlays(overlays)
+    name = fingerprint(overlays=hash_files([overlays]), code=hash_code(code, "curate"))
+    ledger = RowLedger(ledger_root / "curate" / name / f"watermarks-{tar.stem}", WATERMARKS)
+
+    def score(uuids: Sequence[str]) -> list[dict]:
+        return [_row(uuid, images, found, threshold) for uuid in uuids]
+
+    uuids = images.uuids
+    versions = {uuid: images.rows[uuid]["sha256"] for uuid in uuids}
+    with ledger:
+        rows = ledger.complete(
+            uuids, score, batch_size=32, what=f"watermarks {tar.stem}", versions=versions
+        )
+    write_table(rows, watermarks, WATERMARKS)
+    counts = Counts.of_statuses({row["uuid"]: row["reason"] for row in rows})
+    if found:
+        marked = sum(row["has_overlay"] for row in rows)
+        counts.notes.append(f"{marked:,} of {len(rows):,} images of {tar.name} have an overlay")
+    return counts
+
+
+def read_overlays(path: Path) -> tuple[list[Overlay], float]:
+    """Return the overlays of a table of ``OVERLAYS``, and the score from which on one is there."""
+    found, threshold = [], 1.0
+    for row in read_table(path, OVERLAYS).to_pylist():
+        if row["gradient"] is None:
+            continue
+        box = row["left"], row["top"], row["box_width"], row["box_height"]
+        gradient = np.array(row["gradient"], np.float32).reshape(2, box[3], box[2])
+        found.append(Overlay((row["width"], row["height"]), row["scale"], box, gradient))
+        threshold = row["threshold"]
+    return found, threshold
+
+
+def _row(uuid: str, images: Shard, found: Sequence[Overlay], threshold: float) -> dict:
+    row = {"uuid": uuid, "score": None, "has_overlay": False, "status": OK, "reason": None}
+    if not found:
+        return row
+    try:
+        [score] = score_picture(decode_picture(images.read(uuid)), found)
+    except UnreadableVideo as error:
+        return row | {"status": REJECTED, "reason": error.reason}
+    return row | {"score": score, "has_overlay": score > threshold}
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = score_watermarks(
+            tar=Path(snakemake.input.tar),
+            index=Path(snakemake.input.index),
+            overlays=Path(snakemake.input.overlays),
+            watermarks=Path(snakemake.output.watermarks),
+            code=snakemake.input.code,
+        )
+        log.finish(counts)
