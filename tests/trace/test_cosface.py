@@ -1,5 +1,9 @@
 """What CosFace training is made of, against the published schedule, its twin, and its definition."""
 
+import gc
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +16,8 @@ from scripts.trace.class_batches import ClassBatches
 from scripts.trace.cosface import CosFace, MovingAverage, Recipe, schedule_factor
 
 torch.set_num_threads(1)
+
+PROCESS = Path("/proc/self")
 
 FACTORS = [
     0.01, 0.208, 0.406, 0.604, 0.802, 1, 1, 1, 1, 1, 1, 0.9891, 0.9568, 0.9045, 0.8346, 0.75,
@@ -127,3 +133,41 @@ def test_a_recipe_at_fault_is_named():
         Recipe.of({"epoch": 3})
     with pytest.raises(UserError, match="no multiple"):
         Recipe.of({"batch_size": 10, "instances": 4})
+
+
+def resident_bytes(figure):
+    """Return the memory of this process: ``VmRSS``, or ``VmHWM``, the most since it was reset."""
+    [line] = [
+        line for line in PROCESS.joinpath("status").read_text().splitlines() if figure in line
+    ]
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.skipif(not os.access(PROCESS / "clear_refs", os.W_OK), reason="memory as Linux says")
+def test_ninety_thousand_classes_train_in_bounded_memory():
+    """The head of the paper's run learns on a CPU; by the same bound, a batch of 512 fits a GPU."""
+    classes, dimension = 90_000, 768
+    weights = 4 * classes * dimension
+
+    def most(batch):
+        # Weights, gradient, two moments; unit directions and their gradient; room to work. Then
+        # cosines, logits, their logarithms and gradients.
+        return 9 * weights + 6 * (4 * classes * batch)
+
+    torch.manual_seed(0)
+    embeddings, labels = torch.randn(16, dimension), torch.randint(0, classes, (16,))
+    gc.collect()
+    before = resident_bytes("VmRSS")
+    head = CosFace(classes, dimension, margin=0.35, scale=64)
+    optimiser = torch.optim.Adam(head.parameters(), lr=3.5e-4)
+    found = []
+    PROCESS.joinpath("clear_refs").write_text("5")  # forget the most so far
+    for _ in range(2):
+        optimiser.zero_grad()
+        loss, _ = head(embeddings, labels)
+        loss.backward()
+        optimiser.step()
+        found.append(loss.item())
+    assert found[1] < found[0]
+    assert 4 * weights < resident_bytes("VmHWM") - before < most(16)
+    assert most(512) < 3.7e9
