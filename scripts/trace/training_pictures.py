@@ -78,7 +78,7 @@ def find_training_pictures(
     sources = {SOURCE_IMAGES: 0}
     pieces, rejected = [], {}
     for number, (tar, index) in enumerate(zip(frames, frame_indexes, strict=True)):
-        table = read_table(index, FRAME_INDEX)
+        table = read_table(index, FRAME_INDEX, ["part", "status", "reason", *_PLACE])
         table = table.filter(pc.equal(table["part"], TRAIN))
         for fault in pc.value_counts(table["reason"].drop_null()).to_pylist():
             rejected[fault["values"]] = rejected.get(fault["values"], 0) + fault["counts"]
@@ -91,7 +91,7 @@ def find_training_pictures(
             "decode_frames, or the setting split.tip_trace"
         )
     for number, index in enumerate(image_indexes, len(frames)):
-        table = read_table(index, ITEM_INDEX)
+        table = read_table(index, ITEM_INDEX, ["status", *_PLACE])
         pieces.append(_piece(table.filter(pc.is_in(table["uuid"], prompts)), number, 0))
     # In this order whatever the order of the files, so that equal pictures train equally.
     table = pa.concat_tables(pieces).sort_by(
@@ -114,13 +114,14 @@ def find_training_pictures(
         digest=digest.hexdigest(),
         rejected=rejected,
     )
+    pa.default_memory_pool().release_unused()
     _refuse_short_tars(pictures)
     return pictures
 
 
 def _first_eight_bytes(checksums: pa.ChunkedArray) -> np.ndarray:
-    starts = pc.utf8_slice_codeunits(checksums, 0, 16).to_pylist()
-    return np.frombuffer(bytes.fromhex("".join(starts)), ">u8")
+    letters = np.frombuffer(checksums.combine_chunks().buffers()[2], np.uint8).reshape(-1, 64)
+    return np.frombuffer(bytes.fromhex(letters[:, :16].tobytes().decode()), ">u8")
 
 
 def _refuse_short_tars(pictures: TrainingPictures) -> None:
