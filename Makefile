@@ -34,10 +34,7 @@ help:
 
 demo: .venv/installed
 	@$(BIN)/python -m scripts.common.check --config config/demo.yaml --directory demo
-	@if ls demo/.snakemake/locks/* > /dev/null 2>&1 && ! pgrep -f "snakemake --profile profiles/demo" > /dev/null; then \
-		echo "An earlier run was killed; going on where it stood."; \
-		$(SNAKEMAKE) --profile profiles/demo --unlock > /dev/null 2>&1; \
-	fi
+	@$(BIN)/python -m scripts.common.unlock --profile profiles/demo --directory demo
 	@$(SNAKEMAKE) --profile profiles/demo --cores $(CORES) --quiet rules host
 	@$(BIN)/python -m scripts.publish.report --profile profiles/demo --directory demo
 

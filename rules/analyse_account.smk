@@ -12,7 +12,9 @@ rule account_curate:
         message_rejects=expand("results/rejects/messages/{export}.parquet", export=EXPORT_FILES),
         prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
         prompt_rejects="results/rejects/prompts.parquet",
-        video_indexes=expand("results/videos/pika/{shard}.parquet", shard=SHARDS),
+        video_indexes=expand(
+            "results/videos/{generator}/{shard}.parquet", generator=SCRAPED_GENERATOR, shard=SHARDS
+        ),
         image_indexes=image_indexes(),
         code=code_of("scripts/analyse/account_curate.py"),
     output:

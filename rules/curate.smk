@@ -65,21 +65,29 @@ rule fetch_videos:
     input:
         prompts="results/prompts/{shard}.parquet",
         media=get_media_lists,
+        fresh=get_fresh_links_table,
         code=code_of("scripts/curate/fetch_videos.py"),
     output:
-        tar="results/videos/pika/{shard}.tar",
-        index="results/videos/pika/{shard}.parquet",
+        tar="results/videos/{generator}/{shard}.tar",
+        index="results/videos/{generator}/{shard}.parquet",
+        candidates="results/rejects/videos/{generator}/{shard}.parquet",
     log:
-        "logs/fetch_videos/{shard}.log",
+        "logs/fetch_videos/{generator}/{shard}.log",
     benchmark:
-        "benchmarks/fetch_videos/{shard}.jsonl"
+        "benchmarks/fetch_videos/{generator}/{shard}.jsonl"
+    wildcard_constraints:
+        generator=SCRAPED_GENERATOR,
     conda:
         "../envs/video.yaml"
+    threads: DECODERS
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=1440,
+        # One job at a time asks hosts, whose limits hold for each job (profiles/default).
+        downloads=int(config["curate"]["links"]["fetch"]),
     params:
         exports=EXPORT_FILES,
+        links=lookup("curate/links", within=config),
     script:
         "../scripts/curate/fetch_videos.py"
 
@@ -87,8 +95,8 @@ rule fetch_videos:
 rule extract_images:
     """Take each scraped video's first frame as its image prompt."""
     input:
-        tar="results/videos/pika/{shard}.tar",
-        index="results/videos/pika/{shard}.parquet",
+        tar=f"results/videos/{SCRAPED_GENERATOR}/{{shard}}.tar",
+        index=f"results/videos/{SCRAPED_GENERATOR}/{{shard}}.parquet",
         code=code_of("scripts/curate/extract_images.py"),
     output:
         tar="results/images/{shard}.tar",

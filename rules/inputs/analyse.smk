@@ -1,5 +1,7 @@
 """Analyse: where its rules find their inputs, settings and code."""
 
+import os
+
 TABLES = ["3", "4", "5", "7"]
 STAGES = ["curate", "annotate", "generate", "split", "evaluate", "detect", "trace"]
 TIP_ID_SOURCES = GENERATORS + REAL_SOURCES + TEXT_SOURCES
@@ -93,7 +95,8 @@ def paper_rows():
 
 def paper_table_files():
     """Return the paper's numbers, which lie with the configuration."""
-    return [str(Path(workflow.basedir, f"config/paper/table{number}.csv")) for number in TABLES]
+    folder = os.path.relpath(Path(workflow.basedir, "config/paper"))
+    return [f"{folder}/table{number}.csv" for number in TABLES]
 
 
 def popularity_annotators():

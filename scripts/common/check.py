@@ -5,6 +5,7 @@
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +57,7 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:
             f"curate.exports: the folder {exports} holds no .html file; put DiscordChatExporter "
             "exports there, or name another folder in the configuration"
         )
+    faults += _missing_for_links(config["curate"]["links"])
     for (sheet, name), entry in wanted_entries(config, sheets, folder).items():
         where = f"config/{sheet}.yaml: {name}"
         if sheet == "sources":
@@ -67,6 +69,21 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:
                 find_backend(entry)
             except UserError as error:
                 faults.append(f"{where}: {error}")
+    return faults
+
+
+def _missing_for_links(links: Mapping[str, Any]) -> list[str]:
+    mirror, table, command = links["mirror"], links["fresh_table"], links["fresh_command"]
+    faults = []
+    if mirror and "://" not in mirror and not Path(mirror).is_dir():
+        faults.append(f"curate.links.mirror: there is no folder {mirror}; correct it or empty it")
+    if table and not Path(table).is_file():
+        faults.append(f"curate.links.fresh_table: {table} is missing; correct it or empty it")
+    if command and shutil.which(command[0]) is None:
+        faults.append(
+            f"curate.links.fresh_command: there is no program {command[0]}; install it or correct "
+            "its path"
+        )
     return faults
 
 

@@ -1,6 +1,7 @@
 """The project's modules that a script imports, found by reading its imports."""
 
 import ast
+import os
 from functools import cache
 from pathlib import Path
 
@@ -18,14 +19,15 @@ def modules_of(script: str | Path, *backends: str) -> list[str]:
         backends: classes that the script finds by name, as ``package.module:Class``.
 
     Returns:
-        Absolute paths, sorted; ``--directory`` would move relative ones.
+        Paths from the working directory, sorted: a workflow that is moved together with its
+        results knows them again, and has nothing to do.
     """
     found = set(_closure(ROOT / script))
     for backend in backends:
         path = _file_of(backend.partition(":")[0])
         if path is not None:
             found.update(_closure(path))
-    return sorted(str(path) for path in found)
+    return sorted(os.path.relpath(path) for path in found)
 
 
 @cache

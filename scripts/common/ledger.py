@@ -189,6 +189,14 @@ class FileLedger:
             return ShardItem(uuid, data, properties, group=row["group"])
         return None
 
+    def holds(self, uuid: str, version: str | None = None) -> bool:
+        """Return whether ``get`` would find an item, without reading its bytes."""
+        record = self._folder / f"{uuid}.json"
+        if record.exists():
+            return json.loads(record.read_text())["version"] == version
+        finished = self._finished is not None and uuid in self._finished
+        return finished and self._versions.get(uuid) == version
+
     def put(self, item: ShardItem, version: str | None = None) -> None:
         """Keep a finished item; a rejected one is not kept, so that the next run tries again."""
         if item.data is None:

@@ -162,7 +162,7 @@ def _own_script(origin: Origin) -> str:
 def _module(name: str) -> str | None:
     """Return a module's place in the workflow that ran, which may lie elsewhere by now."""
     path = Path(name)
-    if path.suffix != ".py" or not path.is_absolute() or "scripts" not in path.parts:
+    if path.suffix != ".py" or "scripts" not in path.parts:
         return None
     last = len(path.parts) - path.parts[::-1].index("scripts") - 1
     return str(Path(*path.parts[last:]))

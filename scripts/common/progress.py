@@ -22,6 +22,17 @@ def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterato
     return iter(_bar(items, desc=what, total=total))
 
 
+def item_progress(what: str, total: int, done: int = 0) -> tqdm:
+    """Return a bar for work that finishes in no order: a context manager with ``update``.
+
+    Args:
+        what: the bar's name.
+        total: how many items there are.
+        done: how many of them an earlier run has finished.
+    """
+    return _bar(desc=what, total=total, initial=done)
+
+
 def byte_progress(what: str, total: int) -> tqdm:
     """Return a bar for ``total`` bytes: a context manager of which ``update`` takes how many more.
 

@@ -140,15 +140,18 @@ def _processor() -> str:
 
 
 def _is_code(name: str) -> bool:
-    path = Path(name)
-    return path.suffix == ".py" and path.is_absolute() and path.is_relative_to(ROOT)
+    return Path(name).suffix == ".py" and Path(name).resolve().is_relative_to(ROOT / "scripts")
 
 
 def _from_root(name: str) -> str:
-    """Return a path without the place where somebody unpacked the workflow."""
+    """Return a path without the place where somebody unpacked the workflow.
+
+    Results keep the name that they have in the working directory, which may lie anywhere.
+    """
     path = Path(name)
-    if path.is_absolute() and path.is_relative_to(ROOT):
-        return str(path.relative_to(ROOT))
+    outside = path.is_absolute() or ".." in path.parts or path.suffix == ".py"
+    if outside and path.resolve().is_relative_to(ROOT):
+        return str(path.resolve().relative_to(ROOT))
     return name
 
 

@@ -1,6 +1,7 @@
 """Decoding and encoding of videos with PyAV, one frame at a time, deterministic."""
 
 import io
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -31,18 +32,25 @@ class VideoProperties:
     codec: str
 
 
-def probe_video(source: bytes | Path) -> VideoProperties:
+def probe_video(source: bytes | Path, *, max_megapixels: float = math.inf) -> VideoProperties:
     """Decode every frame of a video, keep none, and return its properties.
 
+    Args:
+        source: the file's bytes or its path.
+        max_megapixels: in all frames together, so that a small file cannot hold a decoder up.
+
     Raises:
-        UnreadableVideo: missing_file, empty_file, undecodable, no_frames.
+        UnreadableVideo: missing_file, empty_file, undecodable, no_frames, too_long.
     """
     with _open(source) as container:
         stream = container.streams.video[0]
         codec = stream.codec_context.name
-        frames, width, height = 0, 0, 0
+        frames, width, height, megapixels = 0, 0, 0, 0.0
         for frame in _decode(container):
             frames, width, height = frames + 1, frame.width, frame.height
+            megapixels += width * height / 1e6
+            if megapixels > max_megapixels:
+                raise UnreadableVideo("too_long", f"{megapixels:,.0f} megapixels and more")
         fps = float(stream.average_rate or stream.guessed_rate or 0)
     if not frames:
         raise UnreadableVideo("no_frames")

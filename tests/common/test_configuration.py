@@ -65,7 +65,13 @@ def test_what_the_paper_needs_is_found_missing_before_anything_runs(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    faults = "\n".join(find_faults(read_configuration()))
+    config = read_configuration()
+    config["curate"]["links"] |= {
+        "mirror": "no-mirror", "fresh_table": "no-table.csv", "fresh_command": ["no-program", "x"],
+    }  # fmt: skip
+    faults = "\n".join(find_faults(config))
+    for missing in ("no folder no-mirror", "no-table.csv is missing", "no program no-program"):
+        assert missing in faults
     assert "data/exports holds no .html file" in faults
     assert "OPENAI_API_KEY is not set" in faults
     assert "data/sources/vsc22.tar is missing" in faults

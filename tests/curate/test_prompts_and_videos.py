@@ -12,10 +12,11 @@ from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
 from scripts.common.shards import Shard
 from scripts.common.tables import fit, read_table, write_table
 from scripts.common.video import UnreadableVideo, encode_video, read_frames
+from scripts.curate.candidate_videos import local_file
 from scripts.curate.collect_prompts import collect_prompts
 from scripts.curate.export_files import find_exports
 from scripts.curate.extract_images import extract_images
-from scripts.curate.fetch_videos import fetch_videos, local_file
+from scripts.curate.fetch_videos import fetch_videos
 
 START = datetime(2023, 8, 1, tzinfo=UTC)
 
@@ -103,7 +104,7 @@ def fetch(folder, media, rows):
     _, prompts, _, _ = collect(folder, {"a": rows}, shards=1)
     tar, index = folder / "videos" / "00000.tar", folder / "videos" / "00000.parquet"
     counts = fetch_videos(
-        prompts[0], tar, index,
+        prompts[0], tar, index, folder / "candidates.parquet",
         exports={"a": str(media / "a.html")}, ledger_root=folder / "ledger",
     )  # fmt: skip
     return counts, Shard(tar, index)

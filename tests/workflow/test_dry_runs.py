@@ -76,3 +76,12 @@ def test_nothing_starts_without_the_weights_that_it_needs(folder):
     assert not (folder / "results" / "messages").exists()
     # The key of the text embeddings is missing as well, but this target does not need it.
     assert "OPENAI_API_KEY" not in answer.stdout
+
+
+def test_image_prompts_come_from_scraped_videos_also_where_these_are_not_compared(folder):
+    path = settings(folder, curate={"shards": 2}, generate={"generators": ["svd", "i2vgenxl"]})
+    target = "results/images/00001.tar"
+    answer = snakemake("-n", target, "--directory", folder, "--configfile", path)
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    assert "output: results/videos/pika/00001.tar" in answer.stdout
+    assert "downloads=1" in answer.stdout

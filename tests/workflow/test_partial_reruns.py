@@ -6,10 +6,11 @@ input will come out the same); what the tests hold fast is the whole set, named 
 
 import os
 import re
+import shutil
 
 import pytest
 
-from tests.workflow.demo_copy import Job
+from tests.workflow.demo_copy import Job, Workflow
 
 pytestmark = pytest.mark.demo
 
@@ -37,6 +38,12 @@ def test_all_files_touched(demo):
         if path.is_file() and ".snakemake" not in path.parts and not path.is_symlink():
             os.utime(path)
     assert demo.plan() == set()
+
+
+def test_the_workflow_moved_with_its_results(demo, tmp_path):
+    moved = Workflow(tmp_path / "elsewhere")
+    shutil.copytree(demo.root, moved.root, symlinks=True)
+    assert moved.plan() == set()
 
 
 def test_a_colour_of_a_figure(demo):

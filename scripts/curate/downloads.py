@@ -1,0 +1,297 @@
+"""Downloads by https: retried, resumed, bounded, and polite; one link at a time for its caller."""
+
+import asyncio
+import math
+import random
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from scripts.common.video import UnreadableVideo
+from scripts.curate.host_limits import HostLimits
+from scripts.curate.link_policy import LinkPolicy, Network, PinnedTransport, host_of
+from scripts.curate.partial_files import PartialFile, mark_of
+
+MEGABYTE = 1_000_000
+_REDIRECTS = {301, 302, 303, 307, 308}
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)", re.ASCII)
+_HEADERS = {
+    "User-Agent": "tip-i2v-workflow",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",  # no small answer that unpacks to a large one
+}
+
+
+@dataclass(frozen=True)
+class DownloadSettings:
+    """Bounds of downloads; the keys of ``curate.links`` that have the same names.
+
+    Attributes:
+        hosts: that may be asked.
+        connections_per_host: requests at once.
+        requests_per_second: requests to a host that may start in a second; 0 for any number.
+        tries: of a link in one run.
+        connect_timeout_s: for a connection.
+        read_timeout_s: between two pieces of an answer.
+        total_timeout_s: for a whole answer; what came is kept for the next try.
+        first_wait_s: before the second try; it doubles for each further one, less up to half of it
+            by chance.
+        longest_wait_s: between two tries; a server that asks for more is left alone until the next
+            run.
+        max_mb: largest file, in 10^6 bytes.
+        max_redirects: followed for one link.
+        give_up_after: links in a row that failed before a host counts as down.
+        proxy: address of a proxy, or empty. A proxy looks names up itself, so that it has to
+            refuse private addresses.
+    """
+
+    hosts: Sequence[str]
+    connections_per_host: int = 8
+    requests_per_second: float = 20.0
+    tries: int = 5
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 30.0
+    total_timeout_s: float = 600.0
+    first_wait_s: float = 1.0
+    longest_wait_s: float = 300.0
+    max_mb: float = 100.0
+    max_redirects: int = 3
+    give_up_after: int = 200
+    proxy: str = ""
+
+
+@dataclass
+class Download:
+    """What became of one link.
+
+    Attributes:
+        reason: why there is no file; None if there is one.
+        media_type: as the server called it.
+        tries: requests for it, redirects not counted.
+        received_bytes: that came over the network, all tries together.
+        seconds: spent on it, waiting included.
+    """
+
+    reason: str | None = None
+    media_type: str = ""
+    tries: int = 0
+    received_bytes: int = 0
+    seconds: float = 0.0
+
+
+class _PassingFault(Exception):
+    """A fault that another try may not meet."""
+
+    def __init__(self, reason: str, wait_s: float | None = None):
+        super().__init__(reason)
+        self.reason, self.wait_s = reason, wait_s
+
+
+class Downloads:
+    """Downloads links side by side; an asynchronous context manager.
+
+    ``received_bytes`` counts what came over the network.
+    """
+
+    def __init__(self, settings: DownloadSettings, network: Network | None = None):
+        self._settings = settings
+        network = network or Network()
+        self._policy = LinkPolicy(settings.hosts, network)
+        self._hosts: dict[str, HostLimits] = {}
+        limits = httpx.Limits(max_connections=settings.connections_per_host, keepalive_expiry=30)
+        if settings.proxy:
+            transport = httpx.AsyncHTTPTransport(proxy=settings.proxy, limits=limits)
+        else:
+            transport = PinnedTransport(self._policy, network, limits)
+        read = settings.read_timeout_s
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            headers=_HEADERS,
+            follow_redirects=False,
+            trust_env=False,
+            timeout=httpx.Timeout(read, connect=settings.connect_timeout_s, pool=None),
+        )
+        self.received_bytes = 0
+
+    async def __aenter__(self) -> "Downloads":
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._client.__aexit__(*error)
+
+    async def fetch(self, link: str, part: PartialFile) -> Download:
+        """Download a link into ``part``, which goes on where an earlier try or run stopped.
+
+        Returns:
+            What became of it; with a reason, ``part`` holds what a later run can go on with, or
+            nothing.
+        """
+        download, started = Download(), time.monotonic()
+        if part.complete:
+            return download
+        try:
+            await self._fetch(link, part, download)
+        except UnreadableVideo as error:
+            part.discard()
+            download.reason = error.reason
+        except _PassingFault as fault:
+            download.reason = fault.reason
+        download.seconds = time.monotonic() - started
+        return download
+
+    async def _fetch(self, link: str, part: PartialFile, download: Download) -> None:
+        settings = self._settings
+        url = self._policy.check(link)
+        host = self._limits(url)
+        for attempt in range(1, settings.tries + 1):
+            if host.is_down:
+                raise _PassingFault("host_down")
+            download.tries = attempt
+            try:
+                await self._request(url, part, download)
+                host.answered()
+                return
+            except UnreadableVideo:
+                host.answered()
+                raise
+            except _PassingFault as fault:
+                wait_s = fault.wait_s if fault.wait_s is not None else self._back_off(attempt)
+                if attempt == settings.tries or wait_s > settings.longest_wait_s:
+                    host.failed()
+                    raise
+            await asyncio.sleep(wait_s)
+
+    async def _request(self, url: httpx.URL, part: PartialFile, download: Download) -> None:
+        """Ask once, and follow redirects by hand, each checked like the link itself."""
+        for _ in range(self._settings.max_redirects + 1):
+            headers = {}
+            if part.mark:
+                headers = {"Range": f"bytes={part.size}-", "If-Range": part.mark}
+            before = download.received_bytes
+            try:
+                async with (
+                    self._limits(url).turn(),
+                    asyncio.timeout(self._settings.total_timeout_s),
+                    self._client.stream("GET", url, headers=headers) as response,
+                ):
+                    if response.status_code not in _REDIRECTS:
+                        await self._receive(response, part, download)
+                        return
+                    location = response.headers.get("location", "")
+            except (httpx.TimeoutException, TimeoutError):
+                raise _PassingFault("timed_out") from None
+            except (httpx.ConnectError, httpx.ProxyError):
+                raise _PassingFault("unreachable") from None
+            except httpx.TransportError:
+                came = download.received_bytes > before
+                raise _PassingFault("truncated" if came else "unreachable") from None
+            try:
+                url = self._policy.check(url.join(location))
+            except (httpx.InvalidURL, ValueError) as error:
+                raise UnreadableVideo("bad_link", str(error)) from None
+        raise UnreadableVideo("too_many_redirects")
+
+    async def _receive(self, response: httpx.Response, part: PartialFile, download: Download):
+        """Write the body of an answer, from where it begins."""
+        self._check_status(response)
+        headers = response.headers
+        if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise UnreadableVideo("compressed", headers["content-encoding"])
+        mark = mark_of(headers.get("etag"), headers.get("last-modified"))
+        at, total = self._span(response, part, mark)
+        limit = self._settings.max_mb * MEGABYTE
+        if total is not None and total > limit:
+            raise UnreadableVideo("too_large", f"{total} bytes")
+        download.media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        with part.open(at, mark, total) as write:
+            async for piece in response.aiter_raw():
+                at += len(piece)
+                download.received_bytes += len(piece)
+                self.received_bytes += len(piece)
+                if at > limit:
+                    raise UnreadableVideo("too_large", f"over {limit:.0f} bytes")
+                write(piece)
+        if total is not None and at != total:
+            raise _PassingFault("truncated")
+
+    def _check_status(self, response: httpx.Response) -> None:
+        status = response.status_code
+        if status in (200, 203, 204, 206, 416):
+            return
+        if status in (404, 410):
+            raise UnreadableVideo("gone", str(status))
+        if status in (401, 403, 451):
+            raise UnreadableVideo("forbidden", str(status))
+        wait_s = retry_after(response.headers.get("retry-after"))
+        if status == 429:
+            # The host means all of us, not this link.
+            self._limits(response.request.url).pause(
+                min(
+                    self._settings.first_wait_s if wait_s is None else wait_s,
+                    self._settings.longest_wait_s,
+                )
+            )
+            raise _PassingFault("too_many_requests", wait_s)
+        if status >= 500:
+            raise _PassingFault("server_error", wait_s)
+        if status in (408, 425):
+            raise _PassingFault("timed_out", wait_s)
+        raise UnreadableVideo("refused", str(status))
+
+    @staticmethod
+    def _span(
+        response: httpx.Response, part: PartialFile, mark: str | None
+    ) -> tuple[int, int | None]:
+        """Return where an answer's body begins in the file, and the file's size if it is said."""
+        declared = response.headers.get("content-length")
+        if response.status_code not in (206, 416):
+            return 0, int(declared) if declared is not None else None
+        # The rest of a file, if it is really that: asked for, from where we are, of the same file.
+        span = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
+        fits = response.status_code == 206 and part.mark and span and int(span[1]) == part.size
+        if not fits or (mark is not None and mark != part.mark and part.mark.startswith('"')):
+            part.discard()
+            raise _PassingFault("bad_range", 0.0)
+        return part.size, None if span[3] == "*" else int(span[3])
+
+    def _limits(self, url: httpx.URL) -> HostLimits:
+        host = host_of(url)
+        if host not in self._hosts:
+            settings = self._settings
+            self._hosts[host] = HostLimits(
+                settings.connections_per_host, settings.requests_per_second, settings.give_up_after
+            )
+        return self._hosts[host]
+
+    def _back_off(self, attempt: int) -> float:
+        """Return the wait after a failed try: doubling, and spread so that tries do not march."""
+        wait_s = self._settings.first_wait_s * 2 ** (attempt - 1)
+        return min(wait_s, self._settings.longest_wait_s) * random.uniform(0.5, 1.0)
+
+
+def retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for; None if it asks for none.
+
+    Args:
+        value: seconds (Discord sends fractions), or a date.
+        now: the present by default.
+    """
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if date.tzinfo is None:  # "-0000": UTC by RFC 5322
+            date = date.replace(tzinfo=UTC)
+        seconds = (date - (now or datetime.now(UTC))).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
