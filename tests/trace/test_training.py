@@ -191,6 +191,15 @@ def test_bfloat16_is_close(trace, tmp_path):
     assert tables["bfloat16"] == pytest.approx(tables["float32"], rel=0.02)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("devices", range(1, 1 + min(2, torch.cuda.device_count())))
+def test_a_gpu_learns_what_a_cpu_does(trace, tmp_path, devices):
+    _, expected, _ = train(trace, tmp_path / "cpu")
+    entry = with_training(precision="bfloat16")
+    _, table, _ = train(trace, tmp_path / "gpu", entry=entry, device="cuda", devices=devices)
+    assert losses(table) == pytest.approx(losses(expected), rel=0.03)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_damaged_tar_is_named_with_the_byte(trace, tmp_path, workers):
     entry = with_training(workers=workers)
