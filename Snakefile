@@ -16,7 +16,7 @@ report: "rules/report/workflow.rst"
 
 
 include: "rules/common.smk"
-include: "rules/curate.smk"
+include: "rules/release.smk" if config["source"] == "release" else "rules/curate.smk"
 include: "rules/annotate.smk"
 include: "rules/generate.smk"
 include: "rules/split.smk"

@@ -3,30 +3,33 @@
 An account of a stage is made again when the stage's files are; it reads them and decides nothing.
 """
 
+if config["source"] != "release":  # which has an account of its own, in release.smk
 
-rule account_curate:
-    """Follow every message, prompt, video and image (Section 3)."""
-    input:
-        exports=list(EXPORT_FILES.values()),
-        messages=expand("results/messages/{export}.parquet", export=EXPORT_FILES),
-        message_rejects=expand("results/rejects/messages/{export}.parquet", export=EXPORT_FILES),
-        prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
-        prompt_rejects="results/rejects/prompts.parquet",
-        video_indexes=expand(
-            "results/videos/{generator}/{shard}.parquet", generator=SCRAPED_GENERATOR, shard=SHARDS
-        ),
-        image_indexes=image_indexes(),
-        code=code_of("scripts/analyse/account_curate.py"),
-    output:
-        account="results/analysis/account/curate.parquet",
-    log:
-        "logs/account_curate.log",
-    conda:
-        "../envs/tabular.yaml"
-    resources:
-        mem_mb=4000,
-    script:
-        "../scripts/analyse/account_curate.py"
+    rule account_curate:
+        """Follow every message, prompt, video and image (Section 3)."""
+        input:
+            exports=list(EXPORT_FILES.values()),
+            messages=expand("results/messages/{export}.parquet", export=EXPORT_FILES),
+            message_rejects=expand("results/rejects/messages/{export}.parquet", export=EXPORT_FILES),
+            prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
+            prompt_rejects="results/rejects/prompts.parquet",
+            video_indexes=expand(
+                "results/videos/{generator}/{shard}.parquet",
+                generator=SCRAPED_GENERATOR,
+                shard=SHARDS,
+            ),
+            image_indexes=image_indexes(),
+            code=code_of("scripts/analyse/account_curate.py"),
+        output:
+            account="results/analysis/account/curate.parquet",
+        log:
+            "logs/account_curate.log",
+        conda:
+            "../envs/tabular.yaml"
+        resources:
+            mem_mb=4000,
+        script:
+            "../scripts/analyse/account_curate.py"
 
 
 rule account_annotate:
@@ -57,7 +60,7 @@ rule account_annotate:
 rule account_generate:
     """Follow every prompt into the choice, and every chosen one through each generator."""
     input:
-        dataset="results/dataset.parquet",
+        dataset=choosable(),
         chosen="results/chosen_prompts.parquet",
         indexes=[index for name in GENERATED for index in video_indexes(name)],
         code=code_of("scripts/analyse/account_generate.py"),
@@ -78,15 +81,13 @@ rule account_generate:
 rule account_split:
     """Follow every prompt, video and picture into TIP-Eval, TIP-ID and TIP-Trace."""
     input:
-        dataset="results/dataset.parquet",
+        dataset=choosable(),
         chosen="results/chosen_prompts.parquet",
         tip_eval="results/splits/tip_eval/prompts.parquet",
         tip_id=expand("results/splits/tip_id/{source}.parquet", source=TIP_ID_SOURCES),
         trace_prompts="results/splits/tip_trace/prompts.parquet",
         trace_frames=expand("results/splits/tip_trace/{generator}.parquet", generator=GENERATORS),
-        trace_images=expand(
-            "results/splits/tip_trace/{role}.parquet", role=["references", "distractors"]
-        ),
+        trace_images=expand("results/splits/tip_trace/{role}.parquet", role=TRACE_IMAGE_LISTS),
         indexes=[index for files in source_index_files().values() for index in files],
         image_indexes=image_indexes(),
         outside=list(outside_pictures().values()),
@@ -160,11 +161,7 @@ rule account_trace:
         trace_images=expand("results/splits/tip_trace/{role}.parquet", role=PICTURE_SETS),
         indexes=frame_indexes(GENERATORS),
         features=tracing_features(),
-        matches=expand(
-            "results/trace/matches/{tracer}/{generator}.parquet",
-            tracer=TRACING_ROWS,
-            generator=GENERATORS,
-        ),
+        matches=expand("results/trace/matches/{model}.parquet", model=TRACING_MODELS),
         code=code_of("scripts/analyse/account_trace.py"),
     output:
         account="results/analysis/account/trace.parquet",
@@ -176,7 +173,6 @@ rule account_trace:
         mem_mb=8000,
     params:
         frame_indexes={name: frame_indexes([name]) for name in GENERATORS},
-        models={row: {name: model_of(row, name) for name in GENERATORS} for row in TRACING_ROWS},
     script:
         "../scripts/analyse/account_trace.py"
 

@@ -9,11 +9,36 @@ in annotate.annotators.
 include: "inputs/annotate.smk"
 
 
+rule estimate_costs:
+    """Estimate what the annotations behind an endpoint will cost, before anything is sent."""
+    input:
+        prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
+        indexes=image_indexes(),
+        text_embedding=remote_code("scripts/annotate/embed_texts.py", "text_embedding"),
+        subject=remote_code("scripts/annotate/tag_subjects.py", "subject"),
+        direction=remote_code("scripts/annotate/tag_directions.py", "direction"),
+        code=code_of("scripts/annotate/estimate_costs.py"),
+    output:
+        costs="results/annotations/costs.parquet",
+    log:
+        "logs/estimate_costs.log",
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        annotators=get_remote_annotators,
+    script:
+        "../scripts/annotate/estimate_costs.py"
+
+
 rule embed_texts:
     """Embed the text prompts (Section 3)."""
     input:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
+        costs=costs_of("text_embedding"),
         code=annotator_code("scripts/annotate/embed_texts.py", "text_embedding"),
     output:
         annotations="results/annotations/text_embedding/{shard}.parquet",
@@ -21,16 +46,20 @@ rule embed_texts:
         "logs/embed_texts/{shard}.log",
     benchmark:
         "benchmarks/embed_texts/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("text_embedding"),
     conda:
         "../envs/models.yaml"
     resources:
         gpu=annotator_gpus(ANNOTATORS["text_embedding"]),
         mem_mb=4000,
-        runtime=240,
+        runtime=annotator_runtime(ANNOTATORS["text_embedding"]),
     params:
         batch_size=lookup("annotate/batch_size", within=config),
+        budget_usd=get_text_embedding_budget,
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["text_embedding"]),
+        service=get_text_embedding_service,
     script:
         "../scripts/annotate/embed_texts.py"
 
@@ -47,8 +76,11 @@ rule embed_images:
         "logs/embed_images/{shard}.log",
     benchmark:
         "benchmarks/embed_images/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("image_embedding"),
     conda:
         "../envs/models.yaml"
+    threads: ANNOTATE_DECODERS
     resources:
         gpu=annotator_gpus(ANNOTATORS["image_embedding"]),
         mem_mb=4000,
@@ -57,6 +89,7 @@ rule embed_images:
         batch_size=lookup("annotate/batch_size", within=config),
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["image_embedding"]),
+        workers=get_workers,
     script:
         "../scripts/annotate/embed_images.py"
 
@@ -73,6 +106,8 @@ rule score_texts:
         "logs/score_texts/{shard}.log",
     benchmark:
         "benchmarks/score_texts/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("text_nsfw"),
     conda:
         "../envs/models.yaml"
     resources:
@@ -99,8 +134,11 @@ rule score_images:
         "logs/score_images/{shard}.log",
     benchmark:
         "benchmarks/score_images/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("image_nsfw"),
     conda:
         "../envs/models.yaml"
+    threads: ANNOTATE_DECODERS
     resources:
         gpu=annotator_gpus(ANNOTATORS["image_nsfw"]),
         mem_mb=4000,
@@ -109,6 +147,7 @@ rule score_images:
         batch_size=lookup("annotate/batch_size", within=config),
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["image_nsfw"]),
+        workers=get_workers,
     script:
         "../scripts/annotate/score_images.py"
 
@@ -118,6 +157,7 @@ rule tag_subjects:
     input:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
+        costs=costs_of("subject"),
         code=annotator_code("scripts/annotate/tag_subjects.py", "subject"),
     output:
         annotations="results/annotations/subject/{shard}.parquet",
@@ -125,15 +165,20 @@ rule tag_subjects:
         "logs/tag_subjects/{shard}.log",
     benchmark:
         "benchmarks/tag_subjects/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("subject"),
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=2000,
-        runtime=1440,
+        gpu=annotator_gpus(ANNOTATORS["subject"]),
+        mem_mb=annotator_memory(ANNOTATORS["subject"]),
+        runtime=annotator_runtime(ANNOTATORS["subject"]),
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        device="cpu",
+        budget_usd=get_subject_budget,
+        device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["subject"]),
+        service=get_subject_service,
     script:
         "../scripts/annotate/tag_subjects.py"
 
@@ -143,6 +188,7 @@ rule tag_directions:
     input:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
+        costs=costs_of("direction"),
         code=annotator_code("scripts/annotate/tag_directions.py", "direction"),
     output:
         annotations="results/annotations/direction/{shard}.parquet",
@@ -150,15 +196,20 @@ rule tag_directions:
         "logs/tag_directions/{shard}.log",
     benchmark:
         "benchmarks/tag_directions/{shard}.jsonl"
+    wildcard_constraints:
+        shard=shards_to_annotate("direction"),
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=2000,
-        runtime=1440,
+        gpu=annotator_gpus(ANNOTATORS["direction"]),
+        mem_mb=annotator_memory(ANNOTATORS["direction"]),
+        runtime=annotator_runtime(ANNOTATORS["direction"]),
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        device="cpu",
+        budget_usd=get_direction_budget,
+        device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["direction"]),
+        service=get_direction_service,
     script:
         "../scripts/annotate/tag_directions.py"
 

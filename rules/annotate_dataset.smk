@@ -22,15 +22,21 @@ rule merge_subjects:
     conda:
         "../envs/models.yaml"
     resources:
-        gpu=annotator_gpus(config["annotate"]["subjects"]["embedder"]),
+        gpu=(
+            0
+            if is_remote(config["annotate"]["subjects"]["embedder"])
+            else config["annotate"]["gpu"]
+        ),
         mem_mb=8000,
         runtime=480,
     params:
         batch_size=lookup("annotate/batch_size", within=config),
+        budget_usd=get_merging_budget,
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(config["annotate"]["subjects"]["embedder"]),
         epsilon=lookup("annotate/subjects/epsilon", within=config),
         min_cluster_size=lookup("annotate/subjects/min_cluster_size", within=config),
+        service=get_merging_service,
     script:
         "../scripts/annotate/merge_subjects.py"
 

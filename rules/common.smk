@@ -1,5 +1,6 @@
 """What all rules share: the checked configuration, the sheets, the shards, and where things lie."""
 
+import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -10,6 +11,7 @@ from scripts.common.code import modules_of
 from scripts.common.configuration import check_configuration, read_sheets
 from scripts.common.errors import UserError
 from scripts.common.identity import shard_names
+from scripts.curate.released_layout import released_annotations
 from scripts.curate.removal_list import read_removals
 
 try:
@@ -20,7 +22,13 @@ except UserError as error:
 
 GENERATORS = config["generate"]["generators"]
 SCRAPED = [name for name in GENERATORS if SHEETS["generators"][name].get("scraped")]
-GENERATED = [name for name in GENERATORS if name not in SCRAPED]
+RELEASED = [
+    name
+    for name in GENERATORS
+    if config["source"] == "release" and "released" in SHEETS["generators"][name]
+]
+RELEASED_ANNOTATIONS = released_annotations(config) if config["source"] == "release" else []
+GENERATED = [name for name in GENERATORS if name not in SCRAPED + RELEASED]
 DIMENSIONS = config["evaluate"]["dimensions"]
 DETECTORS = config["detect"]["detectors"]
 TRACERS = config["trace"]["tracers"]
@@ -47,6 +55,13 @@ def shards_of(generator):
     """Return the shard names of a generator's videos: scraped ones lie with their prompts."""
     stage = "curate" if generator in SCRAPED else "generate"
     return shard_names(config[stage]["shards"])
+
+
+def choosable():
+    """Return the table of prompts of which some are animated: of a release, the animated ones."""
+    if config["source"] == "release":
+        return "results/release/splits.parquet"
+    return "results/dataset.parquet"
 
 
 def video_tars(generator):

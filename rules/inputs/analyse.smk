@@ -67,6 +67,8 @@ def shown_entry(sheet, name):
         "label": label_of(sheet, name),
         "group": entry.get("group", ""),
         "embedded": entry.get("embedded", False),
+        "paper": entry.get("paper", ""),
+        "unavailable": entry.get("unavailable", ""),
         "weights": entry.get("weights", {}),
         "settings": entry.get("settings", {}),
         "training": entry.get("training", {}),
@@ -93,16 +95,29 @@ def paper_rows():
     )
 
 
-def paper_table_files():
-    """Return the paper's numbers, which lie with the configuration."""
+def paper_table_file(number):
+    """Return the paper's numbers of one table, which lie with the configuration."""
     folder = os.path.relpath(Path(workflow.basedir, "config/paper"))
-    return [f"{folder}/table{number}.csv" for number in TABLES]
+    return f"{folder}/table{number}.csv"
+
+
+def paper_table_files():
+    """Return the paper's numbers of all tables."""
+    return [paper_table_file(number) for number in TABLES]
 
 
 def popularity_annotators():
     """Return the annotators that named the subjects and directions."""
-    names = config["annotate"]["annotators"]
-    return shown_entries("annotators", [names["subject"], names["direction"]])
+    return [shown_annotator(annotation) for annotation in ("subject", "direction")]
+
+
+def shown_annotator(annotation):
+    """Return ``shown_entry`` of what made an annotation: an annotator, or the release's authors."""
+    if annotation in RELEASED_ANNOTATIONS:
+        unknown = {"weights": {}, "settings": {}, "training": {}}
+        names = {"entry": "released", "label": "as released", "group": "", "embedded": False}
+        return names | unknown
+    return shown_entry("annotators", ANNOTATORS[annotation])
 
 
 def outside_pictures():
@@ -125,12 +140,10 @@ def tracer_trainings():
 
 
 def tracing_features():
-    """Return every table of features that Table 5 stands on, each once."""
-    return list(
-        dict.fromkeys(
-            features_of(tracer, generator, pictures)
-            for tracer in TRACING_ROWS
-            for generator in GENERATORS
-            for pictures in [generator, *PICTURE_SETS]
-        )
-    )
+    """Return every table of features that Table 5 stands on, shard by shard."""
+    return [
+        shard
+        for model in TRACING_MODELS
+        for pictures in ["references", *searched_sets(model)]
+        for shard in features_of(model, pictures)
+    ]

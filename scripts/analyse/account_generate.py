@@ -19,9 +19,9 @@ def account_generate(
     """Follow every prompt into the choice, and every chosen one through each generator.
 
     Args:
-        dataset: the data set; column ``UUID``.
+        dataset: what was chosen from, such as the data set; column ``UUID``.
         chosen: the chosen prompts (``CHOSEN``).
-        indexes: generator (not the scraped one) -> indexes of its videos (``ITEM_INDEX``).
+        indexes: generator (neither scraped nor released) -> indexes of its videos (``ITEM_INDEX``).
         account: table of ``ACCOUNT``.
 
     Returns:

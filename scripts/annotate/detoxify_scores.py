@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from scripts.annotate.pretrained import load_pretrained
-from scripts.common.devices import pick_device
+from scripts.common.devices import mixed_precision, pick_device
 from scripts.common.errors import UserError
+from scripts.common.weights import load_pretrained
 
 
 class Detoxify:
@@ -26,6 +26,7 @@ class Detoxify:
         keys: Sequence[str] | None = None,
         released: str = "toxicity",
         batch_size: int = 64,
+        precision: str = "float32",
     ):
         """Load the network and its tokenizer.
 
@@ -35,12 +36,13 @@ class Detoxify:
             keys: the scores to keep; all labels of the network by default. The 'unbiased' one
                 also labels who is spoken of (male, muslim, ...), which says nothing on safety.
             released: the score that becomes ``Text_NSFW``.
-            batch_size: texts per forward pass; it changes no result.
+            batch_size: texts per forward pass; texts of like length are put together.
+            precision: on a GPU; see ``mixed_precision``.
 
         Raises:
             UserError: the weights are missing, or have no such key.
         """
-        self._device = pick_device(device)
+        self._device, self._precision = pick_device(device), precision
         self._tokenizer = load_pretrained(AutoTokenizer.from_pretrained, weights)
         network = load_pretrained(
             AutoModelForSequenceClassification.from_pretrained, weights, use_safetensors=True
@@ -65,17 +67,17 @@ class Detoxify:
     def score(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
         """Return for each key float32 of shape (texts,) in [0, 1]; long texts are cut."""
         scores = np.empty((len(texts), len(self._keys)), np.float32)
+        order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
         for start in range(0, len(texts), self._batch_size):
-            batch = list(texts[start : start + self._batch_size])
+            numbers = order[start : start + self._batch_size]
             tokens = self._tokenizer(
-                batch,
+                [texts[number] for number in numbers],
                 return_tensors="pt",
                 truncation=True,
                 max_length=self._max_tokens,
                 padding=True,
             )
-            with torch.inference_mode():
+            with torch.inference_mode(), mixed_precision(self._device, self._precision):
                 logits = self._network(**tokens.to(self._device)).logits.float()
-            found = torch.sigmoid(logits)[:, self._columns]
-            scores[start : start + len(batch)] = found.cpu().numpy()
+            scores[numbers] = torch.sigmoid(logits)[:, self._columns].cpu().numpy()
         return {key: scores[:, number] for number, key in enumerate(self._keys)}

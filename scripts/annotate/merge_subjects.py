@@ -1,34 +1,31 @@
 """Merge the variants of each subject over all shards (Supplement 10)."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from scripts.annotate.shard_annotation import Rejection
+from scripts.annotate.shard_annotation import Annotator, AnnotatorAtWork, Rejection
 from scripts.annotate.subject_clusters import find_names
-from scripts.common.backends import load_backend
-from scripts.common.fingerprints import fingerprint, hash_code
-from scripts.common.ledger import LEDGER, RowLedger
+from scripts.common.ledger import RowLedger
+from scripts.common.roles import TextEmbedder
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.annotate import SUBJECT, SUBJECTS, variant_embeddings
-from scripts.common.tables import read_table, write_table
+from scripts.common.tables import embedding_array, read_table, write_table
+
+_SLICE = 4096
+"""Vectors that are read from the ledger at a time."""
 
 
 def merge_subjects(
     annotations: Sequence[Path],
     subjects: Path,
+    annotator: Annotator,
     *,
-    entry: Mapping[str, Any],
     min_cluster_size: int,
     epsilon: float,
-    batch_size: int,
-    device: str = "cpu",
-    ledger_root: Path = LEDGER,
-    code: Sequence[Path | str] = (),
 ) -> Counts:
     """Give each variant of a subject the most frequent variant near it as its name.
 
@@ -38,71 +35,63 @@ def merge_subjects(
     Args:
         annotations: tables of ``SUBJECT``.
         subjects: table of ``SUBJECTS``, sorted by variant.
-        entry: entry of config/annotators.yaml with its ``name``; a TextEmbedder.
+        annotator: a TextEmbedder.
         min_cluster_size: fewest variants that make a subject together.
         epsilon: greatest distance of a variant's vector from its subject's.
-        batch_size: variants per call of the embedder.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        ledger_root: where finished embeddings are kept.
-        code: modules that decide what is made.
 
     Returns:
         Counts of variants; none is rejected: what is near no other is a subject of its own.
     """
-    tagged = read_table(annotations, SUBJECT, columns=["subject"])["subject"].to_pylist()
-    counter = Counter(subject for subject in tagged if subject)
-    variants = sorted(counter)
+    tagged = read_table(annotations, SUBJECT, columns=["subject"])["subject"]
+    counter = {found["values"]: found["counts"] for found in pc.value_counts(tagged).to_pylist()}
+    variants = sorted(filter(None, counter))
     counts = np.array([counter[variant] for variant in variants], np.int64)
-    vectors = _embed(variants, entry, batch_size, device, ledger_root, code)
+    vectors = _embed(variants, annotator)
     names = find_names(vectors, counts, min_cluster_size=min_cluster_size, epsilon=epsilon)
     clusters = _rank_clusters(names, counts)
-    rows = [
-        {"variant": variant, "subject": variants[name], "count": count, "cluster": cluster}
-        for variant, name, count, cluster in zip(
-            variants, names.tolist(), counts.tolist(), clusters.tolist(), strict=True
-        )
-    ]
-    write_table(rows, subjects, SUBJECTS, sort_by=["variant"])
-    return Counts(kept=len(rows), declared=len(variants))
+    columns = {
+        "variant": variants,
+        "subject": [variants[name] for name in names],
+        "count": counts,
+        "cluster": clusters.astype(np.int32),
+    }
+    write_table(pa.table(columns), subjects, SUBJECTS, sort_by=["variant"])
+    return Counts(kept=len(variants), declared=len(variants))
 
 
-def _embed(
-    variants: Sequence[str],
-    entry: Mapping[str, Any],
-    batch_size: int,
-    device: str,
-    ledger_root: Path,
-    code: Sequence[Path | str],
-) -> np.ndarray:
+def _embed(variants: Sequence[str], annotator: Annotator) -> np.ndarray:
+    """Return float32 of shape (variants, dimension), recalled from the ledger or made."""
     if not variants:
         return np.empty((0, 1), np.float32)
+    work = AnnotatorAtWork(annotator, "subjects", "all")
+    dimension = work.backend.dimension
+    with RowLedger(work.folder, variant_embeddings(dimension), key="variant") as ledger:
 
-    @cache
-    def backend() -> Any:
-        return load_backend(entry, device=device)
+        def rows_of(left: Sequence[str]) -> Iterator[dict]:
+            def embed(embedder: TextEmbedder, texts: Sequence[str]) -> Sequence[np.ndarray]:
+                return embedder.embed(texts)
 
-    def work(batch: Sequence[str]) -> list[dict]:
-        found = zip(batch, backend().embed(batch), strict=True)
-        return [
-            {"variant": variant, "embedding": None if isinstance(vector, Rejection) else vector}
-            for variant, vector in found
-        ]
+            texts = {variant: variant for variant in left}
+            for variant, vector in work.answer(texts, embed, ledger.flush):
+                missing = isinstance(vector, Rejection)
+                yield {"variant": variant, "embedding": None if missing else vector}
 
-    schema = variant_embeddings(backend().dimension)
-    key = fingerprint(entry=entry, code=hash_code(code, "annotate"))
-    folder = ledger_root / "annotate" / key / "subjects"
-    with RowLedger(folder, schema, key="variant") as ledger:
-        rows = ledger.complete(
-            variants,
-            work,
-            batch_size=batch_size,
+        # Of like length, so that a batch is not padded to its one long string.
+        order = sorted(range(len(variants)), key=lambda number: len(variants[number]))
+        rows = ledger.stream(
+            [variants[number] for number in order],
+            rows_of,
             what="subjects",
             failed=lambda row: row["embedding"] is None,
         )
-    # A variant without a vector is near no other: it stays a subject of its own.
-    nowhere = np.zeros(backend().dimension, np.float32)
-    vectors = [nowhere if row["embedding"] is None else row["embedding"] for row in rows]
-    return np.array(vectors, np.float32)
+        # A variant without a vector is near no other: it stays a subject of its own.
+        vectors = np.zeros((len(variants), dimension), np.float32)
+        there = [number for number in order if variants[number] not in rows.faults]
+        for start in range(0, len(there), _SLICE):
+            numbers = there[start : start + _SLICE]
+            table = ledger.read([variants[number] for number in numbers])
+            vectors[numbers] = embedding_array(table["embedding"])
+    return vectors
 
 
 def _rank_clusters(names: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -117,14 +106,12 @@ def _rank_clusters(names: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
+        settings = dict(snakemake.params.items())
         counts = merge_subjects(
-            annotations=[Path(path) for path in snakemake.input.annotations],
-            subjects=Path(snakemake.output.subjects),
-            entry=snakemake.params.entry,
-            min_cluster_size=snakemake.params.min_cluster_size,
-            epsilon=snakemake.params.epsilon,
-            batch_size=snakemake.params.batch_size,
-            device=snakemake.params.device,
-            code=snakemake.input.code,
+            [Path(path) for path in snakemake.input.annotations],
+            Path(snakemake.output.subjects),
+            min_cluster_size=settings.pop("min_cluster_size"),
+            epsilon=settings.pop("epsilon"),
+            annotator=Annotator(code=snakemake.input.code, **settings),
         )
         log.finish(counts)

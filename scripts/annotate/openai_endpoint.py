@@ -1,17 +1,17 @@
-"""Any endpoint that speaks OpenAI's protocol: embeddings and chat, item by item or in batches."""
+"""Any endpoint that speaks OpenAI's protocol: the connection, and one request at a time."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import openai
 
 from scripts.annotate.shard_annotation import Rejection
+from scripts.annotate.token_costs import BATCH, Price
 from scripts.common.errors import UserError
 
-T = TypeVar("T")
+SYNCHRONOUS = "synchronous"
 
 # What a user must mend; trying again does not help.
 _CONFIGURATION_FAULTS = (
@@ -20,14 +20,46 @@ _CONFIGURATION_FAULTS = (
     openai.NotFoundError,
 )
 _REFUSALS = (openai.BadRequestError, openai.UnprocessableEntityError)
-_MALFORMED = (
-    openai.APIResponseValidationError,
-    AttributeError,
-    IndexError,
-    KeyError,
-    TypeError,
-    ValueError,
-)
+
+
+@dataclass(frozen=True)
+class Service:
+    """How a model is reached and what it costs: an entry's ``service``. It decides no answer.
+
+    Attributes:
+        base_url: of the endpoint; OpenAI's by default.
+        key_variable: environment variable with the key; None where there is none.
+        mode: ``synchronous``, or ``batch`` (OpenAI's batch API: within a day, at half the price).
+        workers: requests at a time.
+        max_retries: tries after the first one, for each request.
+        timeout_s: how long one request may take.
+        batch_requests: requests of one batch at most (OpenAI's limit is 50,000).
+        batch_mb: size of a batch's file at most, in MB (OpenAI's limit is 200).
+        batches_at_once: batches in flight at most.
+        poll_s: how often a batch is asked after.
+        price: as ``Price``; without it nothing is estimated or booked.
+    """
+
+    base_url: str | None = None
+    key_variable: str | None = "OPENAI_API_KEY"
+    mode: str = SYNCHRONOUS
+    workers: int = 8
+    max_retries: int = 8
+    timeout_s: float = 120.0
+    batch_requests: int = 50_000
+    batch_mb: float = 200.0
+    batches_at_once: int = 8
+    poll_s: float = 60.0
+    price: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode not in (SYNCHRONOUS, BATCH):
+            raise UserError(f"'service.mode' is '{self.mode}'; it may be {SYNCHRONOUS} or {BATCH}")
+
+    @property
+    def prices(self) -> Price | None:
+        """The model's prices, if the entry has them."""
+        return Price(**self.price) if self.price else None
 
 
 class Endpoint:
@@ -36,126 +68,67 @@ class Endpoint:
     The library waits as ``Retry-After`` says, or else twice as long each time.
     """
 
-    def __init__(
-        self,
-        weights: Mapping[str, str] | None,
-        *,
-        base_url: str | None = None,
-        key_variable: str | None = "OPENAI_API_KEY",
-        max_retries: int = 8,
-        timeout_s: float = 120.0,
-        workers: int = 8,
-    ):
+    def __init__(self, weights: Mapping[str, str] | None, service: Service):
         """Prepare the connection; nothing is sent.
 
         Args:
             weights: ``{api: name of the model}``.
-            base_url: of the endpoint; OpenAI's by default.
-            key_variable: environment variable with the key; None where there is none.
-            max_retries: tries after the first one, for each request.
-            timeout_s: how long one request may take.
-            workers: requests at a time.
+            service: how it is reached.
 
         Raises:
             UserError: the entry names no model, or the key is not set.
         """
         if not weights or "api" not in weights:
             raise UserError("the entry names no model; give it weights: {api: name}")
-        key = os.environ.get(key_variable) if key_variable else "none"
+        key = os.environ.get(service.key_variable) if service.key_variable else "none"
         if not key:
-            raise UserError(f"the environment variable {key_variable} is not set; export it")
-        self.model, self._workers = weights["api"], workers
-        self._client = openai.OpenAI(
-            api_key=key, base_url=base_url, max_retries=max_retries, timeout=timeout_s
+            raise UserError(
+                f"the environment variable {service.key_variable} is not set; export it"
+            )
+        self.model = weights["api"]
+        self.client = openai.OpenAI(
+            api_key=key,
+            base_url=service.base_url,
+            max_retries=service.max_retries,
+            timeout=service.timeout_s,
         )
 
-    def embed(self, texts: Sequence[str], dimension: int) -> list[np.ndarray | Rejection]:
-        """Return a vector of length 1 for each text, or why there is none.
+    def send(self, path: str, body: Mapping[str, Any]) -> dict | Rejection:
+        """Return the answer to one request as it came, or why there is none.
 
-        A batch that the endpoint refuses is halved until the text at fault stands alone.
+        Args:
+            path: such as ``/embeddings``.
+            body: of the request.
 
         Raises:
-            UserError: the endpoint failed on all of them, or does not know the key or model.
+            UserError: the endpoint does not know the key or the model, or the quota is used up.
         """
-        found = self._embed(list(texts), dimension)
-        self._check_alive(found)
-        return found
-
-    def ask(self, instruction: str, texts: Sequence[str], max_tokens: int) -> list[str | Rejection]:
-        """Return the answer to each text, or why there is none; errors as ``embed``."""
-
-        def answer(text: str) -> str:
-            completion = self._client.chat.completions.create(
-                model=self.model,
-                messages=[
-                    {"role": "system", "content": instruction},
-                    {"role": "user", "content": text},
-                ],
-                temperature=0,
-                max_tokens=max_tokens,
-            )
-            choice = completion.choices[0]
-            if choice.finish_reason == "content_filter" or choice.message.refusal:
-                return Rejection("refused")
-            if not isinstance(choice.message.content, str):
-                return Rejection("malformed_answer")
-            return choice.message.content
-
-        with ThreadPoolExecutor(self._workers) as pool:
-            found = list(pool.map(lambda text: self._guarded(answer, text), texts))
-        self._check_alive(found)
-        return found
-
-    def _embed(self, texts: list[str], dimension: int) -> list[np.ndarray | Rejection]:
-        found = self._guarded(lambda batch: self._vectors(batch, dimension), texts)
-        if not isinstance(found, Rejection):
-            return found
-        if found.reason == "refused" and len(texts) > 1:
-            half = len(texts) // 2
-            return self._embed(texts[:half], dimension) + self._embed(texts[half:], dimension)
-        return [found] * len(texts)
-
-    def _vectors(self, texts: list[str], dimension: int) -> list[np.ndarray | Rejection]:
-        response = self._client.embeddings.create(
-            model=self.model, input=texts, encoding_format="float"
-        )
-        # An endpoint may leave out items or mix their order; each says which it is.
-        vectors = {item.index: np.asarray(item.embedding, np.float32) for item in response.data}
-        found: list[np.ndarray | Rejection] = []
-        for number in range(len(texts)):
-            vector = vectors.get(number)
-            if vector is None or vector.shape != (dimension,) or not np.isfinite(vector).all():
-                found.append(Rejection("malformed_answer"))
-            else:
-                found.append(vector / max(np.linalg.norm(vector), 1e-12))
-        return found
-
-    def _guarded(self, work: Callable[..., T], argument: object) -> T | Rejection:
         try:
-            return work(argument)
-        except _CONFIGURATION_FAULTS as error:
+            answer = self.client.post(path, cast_to=object, body=dict(body))
+        except openai.APIResponseValidationError:
+            return Rejection("malformed_answer")
+        except openai.APIError as error:
+            return self.rejection(error)
+        except ValueError:  # not JSON
+            return Rejection("malformed_answer")
+        return answer if isinstance(answer, dict) else Rejection("malformed_answer")
+
+    def rejection(self, error: openai.APIError) -> Rejection:
+        """Return why a request failed.
+
+        Raises:
+            UserError: the user must mend it.
+        """
+        if isinstance(error, _CONFIGURATION_FAULTS):
             raise UserError(
                 f"the endpoint refuses to work for model '{self.model}': {error.message}; correct "
                 "the entry or its key"
             ) from None
-        except _REFUSALS:
+        if isinstance(error, _REFUSALS):
             return Rejection("refused")
-        except openai.RateLimitError as error:
-            if error.code == "insufficient_quota":
-                raise UserError(
-                    f"the account behind the key has no quota left for model '{self.model}'; top "
-                    "it up and run again: what is finished is kept"
-                ) from None
-            return Rejection("service_failed")
-        except _MALFORMED:
-            return Rejection("malformed_answer")
-        except openai.APIError:
-            return Rejection("service_failed")
-
-    def _check_alive(self, found: Sequence[object]) -> None:
-        dead = Rejection("service_failed")
-        if found and all(isinstance(item, Rejection) and item == dead for item in found):
+        if isinstance(error, openai.RateLimitError) and error.code == "insufficient_quota":
             raise UserError(
-                f"the endpoint failed on all {len(found)} items of a batch for model "
-                f"'{self.model}', retries included; run again later: what is finished is kept"
-            )
+                f"the account behind the key has no quota left for model '{self.model}'; top it "
+                "up and run again: what is finished is kept"
+            ) from None
+        return Rejection("service_failed")

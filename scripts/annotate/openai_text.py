@@ -1,103 +1,131 @@
-"""What the paper asks of OpenAI's models: embeddings, subjects, directions (Section 3)."""
+"""What the paper asks of OpenAI's models: embeddings, subjects, directions (Section 3).
 
-import re
-from collections.abc import Mapping, Sequence
+This module and ``prompt_answers`` decide an answer: what is asked, and how an answer is read. How
+it is sent and paid for decides none: a change there must not cost money (``openai_model``).
+"""
+
+import base64
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from scripts.annotate.openai_endpoint import Endpoint
+from scripts.annotate.openai_model import OpenAIModel
+from scripts.annotate.prompt_answers import (
+    DIRECTION_INSTRUCTION,
+    SUBJECT_INSTRUCTION,
+    parse_subject,
+    parse_verbs,
+)
 from scripts.annotate.shard_annotation import Rejection
 
-DIRECTION_INSTRUCTION = (
-    "Extract verbs in a given sentence, return their base form, separated by commas, and do not "
-    "return anything else. If there is no verb, please return ' '."
-)
-"""The paper's prompt (Supplement 10), word for word."""
-
-SUBJECT_INSTRUCTION = (
-    "A user wants to turn an image into a video and gives the following text. Name the subject of "
-    "the video in at most three words, and do not return anything else. If there is no subject, "
-    "please return ' '."
-)
-"""Ours: the paper's prompt for subjects is not published."""
-
-_WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*(?: [^\W\d_]+(?:['’-][^\W\d_]+)*){0,2}")
+_MESSAGE_TOKENS = 12
+"""Tokens that the format of a system and a user message adds, at most."""
 
 
-class OpenAIEmbedding:
+class OpenAIEmbedding(OpenAIModel):
     """Embeds texts; a TextEmbedder whose rows may be rejections."""
+
+    path = "/embeddings"
+    texts_per_request = 256
 
     def __init__(
         self,
-        weights: Mapping[str, str] | None = None,
-        device: str = "cpu",
-        *,
+        *model: Any,
         dimension: int = 3072,
-        **endpoint: Any,
+        **settings: Any,
     ):
-        """Prepare the endpoint.
+        """Prepare the endpoint; the rest as ``OpenAIModel``.
 
         Args:
-            weights: ``{api: name of the model}``.
-            device: not used.
+            model: as ``OpenAIModel``.
             dimension: length of the model's vectors.
-            endpoint: settings of ``Endpoint``; its errors.
+            settings: as ``OpenAIModel``.
         """
+        super().__init__(*model, **settings)
         self.dimension = dimension
-        self._endpoint = Endpoint(weights, **endpoint)
 
     def embed(self, texts: Sequence[str]) -> list[np.ndarray | Rejection]:
         """Return for each text float32 of length 1, or why there is none."""
-        return self._endpoint.embed(texts, self.dimension)
+        return self.in_order(texts)
+
+    def request(self, texts: list[str]) -> dict[str, Any]:
+        # As numbers in text, the vectors of a batch would take twice the space.
+        return {"model": self.endpoint.model, "input": texts, "encoding_format": "base64"}
+
+    def tokens(self, text: str, count: Callable[[str], int]) -> tuple[int, int]:
+        return count(text), 0
+
+    def read_values(self, answer: dict, number: int) -> list[np.ndarray | Rejection]:
+        # An endpoint may leave out items or mix their order; each says which it is.
+        vectors = {item["index"]: _vector(item["embedding"]) for item in answer["data"]}
+        found: list[np.ndarray | Rejection] = []
+        for place in range(number):
+            vector = vectors.get(place)
+            if vector is None or vector.shape != (self.dimension,) or not np.isfinite(vector).all():
+                found.append(Rejection("malformed_answer"))
+            else:
+                found.append(vector / max(np.linalg.norm(vector), 1e-12))
+        return found
 
 
-class OpenAISubject:
-    """Names what a prompt wants to see animated; a SubjectTagger whose items may be rejections."""
+class _OpenAITagger(OpenAIModel):
+    """Asks one question about each text; its items may be rejections."""
 
-    def __init__(
-        self, weights: Mapping[str, str] | None = None, device: str = "cpu", **endpoint: Any
-    ):
-        """Prepare the endpoint; ``endpoint`` are settings of ``Endpoint``; its errors."""
-        self._endpoint = Endpoint(weights, **endpoint)
+    instruction: str
+    max_tokens: int
+
+    def request(self, texts: list[str]) -> dict[str, Any]:
+        return {
+            "model": self.endpoint.model,
+            "messages": [
+                {"role": "system", "content": self.instruction},
+                {"role": "user", "content": texts[0]},
+            ],
+            "temperature": 0,
+            "max_tokens": self.max_tokens,
+        }
+
+    def tokens(self, text: str, count: Callable[[str], int]) -> tuple[int, int]:
+        # An answer names words of its text, and a comma after each.
+        words = count(text)
+        sent = count(self.instruction) + words + _MESSAGE_TOKENS
+        return sent, min(words + 8, self.max_tokens)
+
+    def read_values(self, answer: dict, number: int) -> list[Any]:
+        choice = answer["choices"][0]
+        message = choice["message"]
+        if choice.get("finish_reason") == "content_filter" or message.get("refusal"):
+            return [Rejection("refused")]
+        return [self._parse(message["content"])]
+
+
+class OpenAISubject(_OpenAITagger):
+    """Names what a prompt wants to see animated; a SubjectTagger."""
+
+    instruction = SUBJECT_INSTRUCTION
+    max_tokens = 32
+    _parse = staticmethod(parse_subject)
 
     def tag(self, texts: Sequence[str]) -> list[str | Rejection]:
         """Return one subject for each text; empty where the model finds none."""
-        answers = self._endpoint.ask(SUBJECT_INSTRUCTION, texts, max_tokens=32)
-        return [a if isinstance(a, Rejection) else parse_subject(a) for a in answers]
+        return self.in_order(texts)
 
 
-class OpenAIDirection:
-    """Names what a prompt wants to happen; a DirectionTagger whose items may be rejections."""
+class OpenAIDirection(_OpenAITagger):
+    """Names what a prompt wants to happen; a DirectionTagger."""
 
-    def __init__(
-        self, weights: Mapping[str, str] | None = None, device: str = "cpu", **endpoint: Any
-    ):
-        """Prepare the endpoint; ``endpoint`` are settings of ``Endpoint``; its errors."""
-        self._endpoint = Endpoint(weights, **endpoint)
+    instruction = DIRECTION_INSTRUCTION
+    max_tokens = 256
+    _parse = staticmethod(parse_verbs)
 
     def tag(self, texts: Sequence[str]) -> list[list[str] | Rejection]:
         """Return the verbs of each text in base form, in order, each once."""
-        answers = self._endpoint.ask(DIRECTION_INSTRUCTION, texts, max_tokens=256)
-        return [a if isinstance(a, Rejection) else parse_verbs(a) for a in answers]
+        return self.in_order(texts)
 
 
-def parse_subject(answer: str) -> str | Rejection:
-    """Return the subject in an answer; a sentence instead of a name is malformed."""
-    name = _bare(answer)
-    if "\n" in name or len(name) > 60 or len(name.split()) > 6:
-        return Rejection("malformed_answer")
-    return name[:1].upper() + name[1:]
-
-
-def parse_verbs(answer: str) -> list[str] | Rejection:
-    """Return the verbs in an answer; anything but verbs between commas is malformed."""
-    verbs = [_bare(part).lower() for part in _bare(answer).split(",")]
-    verbs = [verb for verb in verbs if verb]
-    if not all(_WORDS.fullmatch(verb) for verb in verbs):
-        return Rejection("malformed_answer")
-    return list(dict.fromkeys(verbs))
-
-
-def _bare(text: str) -> str:
-    return text.strip().strip("'\"‘’“”`.").strip()
+def _vector(value: str | list[float]) -> np.ndarray:
+    """Return a vector that came as base64 of little-endian float32, or as numbers."""
+    if isinstance(value, str):
+        return np.frombuffer(base64.b64decode(value, validate=True), "<f4").astype(np.float32)
+    return np.asarray(value, np.float32)

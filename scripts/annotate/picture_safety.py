@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
-from scripts.annotate.pretrained import load_pretrained
-from scripts.common.devices import pick_device
+from scripts.common.devices import mixed_precision, pick_device
 from scripts.common.errors import UserError
+from scripts.common.weights import load_pretrained
 
 
 class PictureSafety:
@@ -22,6 +22,7 @@ class PictureSafety:
         unsafe_label: str = "nsfw",
         threshold: float = 0.5,
         batch_size: int = 32,
+        precision: str = "float32",
     ):
         """Load the network and what prepares its pictures.
 
@@ -31,11 +32,12 @@ class PictureSafety:
             unsafe_label: the label whose probability is the score.
             threshold: score from which a picture counts as unsafe.
             batch_size: pictures per forward pass; it changes no result.
+            precision: on a GPU; see ``mixed_precision``.
 
         Raises:
             UserError: the weights are missing, or have no such label.
         """
-        self._device = pick_device(device)
+        self._device, self._precision = pick_device(device), precision
         self._processor = load_pretrained(AutoImageProcessor.from_pretrained, weights)
         network = load_pretrained(
             AutoModelForImageClassification.from_pretrained, weights, use_safetensors=True
@@ -51,16 +53,30 @@ class PictureSafety:
         self._batch_size = batch_size
         self.threshold = threshold
 
-    def score(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Return float32 of shape (images,) in [0, 1]; images are uint8 RGB."""
+    def prepare(self, image: np.ndarray) -> torch.Tensor:
+        """Return a picture (uint8 RGB) as the network takes it; threads may call it."""
+        pixels = self._processor(
+            np.array(image), return_tensors="pt", input_data_format="channels_last"
+        )
+        return pixels["pixel_values"][0]
+
+    def score(self, images: Sequence[np.ndarray | torch.Tensor]) -> np.ndarray:
+        """Return float32 of shape (images,) in [0, 1].
+
+        Args:
+            images: uint8 RGB, or as ``prepare`` gives them.
+        """
         scores = np.empty(len(images), np.float32)
         for start in range(0, len(images), self._batch_size):
-            batch = list(images[start : start + self._batch_size])
-            pixels = self._processor(
-                batch, return_tensors="pt", input_data_format="channels_last"
-            ).to(self._device)
-            with torch.inference_mode():
-                logits = self._network(**pixels).logits.float()
+            batch = images[start : start + self._batch_size]
+            pixels = torch.stack(
+                [
+                    image if isinstance(image, torch.Tensor) else self.prepare(image)
+                    for image in batch
+                ]
+            )
+            with torch.inference_mode(), mixed_precision(self._device, self._precision):
+                logits = self._network(pixels.to(self._device)).logits.float()
             found = logits.softmax(dim=1)[:, self._column]
             scores[start : start + len(batch)] = found.cpu().numpy()
         return scores

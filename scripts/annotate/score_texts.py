@@ -1,64 +1,36 @@
 """Score how unsafe the text prompts of one shard are (Section 3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from scripts.annotate.shard_annotation import ShardAnnotator
-from scripts.common.ledger import LEDGER
+from scripts.annotate.shard_annotation import Annotator, TextShard
+from scripts.common.roles import TextSafety
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.annotate import TEXT_NSFW
 
 
-def score_texts(
-    prompts: Path,
-    index: Path,
-    output: Path,
-    *,
-    entry: Mapping[str, Any],
-    batch_size: int,
-    device: str = "cpu",
-    ledger_root: Path = LEDGER,
-    code: Sequence[Path | str] = (),
-) -> Counts:
+def score_texts(shard: TextShard, annotator: Annotator) -> Counts:
     """Write all scores of the model, and the released one, for each prompt that has an image.
 
     Args:
-        prompts: table of ``PROMPTS``.
-        index: index of the images (``ITEM_INDEX``).
-        output: table of ``TEXT_NSFW``.
-        entry: entry of config/annotators.yaml with its ``name``; a TextSafety.
-        batch_size: texts per call of the backend.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        ledger_root: where finished rows are kept.
-        code: modules that decide what is made.
+        shard: the prompts; the output is a table of ``TEXT_NSFW``.
+        annotator: a TextSafety.
 
     Returns:
         Counts of prompts.
     """
-    annotator = ShardAnnotator(entry, batch_size, device, ledger_root, code)
+    return annotator.annotate_texts(shard, TEXT_NSFW, _describe, row_of=dict)
 
-    def describe(texts: Sequence[str]) -> list[dict]:
-        scores = annotator.backend.score(texts)
-        rows = []
-        for number in range(len(texts)):
-            found = {key: float(values[number]) for key, values in scores.items()}
-            released = found[annotator.backend.released]
-            rows.append({"score": released, "scores": sorted(found.items())})
-        return rows
 
-    return annotator.annotate_texts(prompts, index, output, TEXT_NSFW, describe)
+def _describe(safety: TextSafety, texts: Sequence[str]) -> Iterator[dict]:
+    scores = safety.score(texts)
+    for number in range(len(texts)):
+        found = {key: float(values[number]) for key, values in scores.items()}
+        yield {"score": found[safety.released], "scores": sorted(found.items())}
 
 
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
-        counts = score_texts(
-            prompts=Path(snakemake.input.prompts),
-            index=Path(snakemake.input.index),
-            output=Path(snakemake.output.annotations),
-            entry=snakemake.params.entry,
-            batch_size=snakemake.params.batch_size,
-            device=snakemake.params.device,
-            code=snakemake.input.code,
-        )
-        log.finish(counts)
+        annotator = Annotator(code=snakemake.input.code, **dict(snakemake.params.items()))
+        paths = (snakemake.input.prompts, snakemake.input.index, snakemake.output.annotations)
+        log.finish(score_texts(TextShard(*map(Path, paths)), annotator))

@@ -3,15 +3,22 @@
 The paper names HDBSCAN and sentence embeddings for this, but no settings. HDBSCAN's usual choice
 of clusters does not know how far apart two names of one thing may be: with few strings it puts
 'spaceship' to 'astronaut', with many it splits 'dragon' into pairs. So its hierarchy is cut at a
-distance that is set, and what hangs together by a chain only ('man', 'man in a suit', 'suit') is
-taken apart: every variant must itself be near the name of its subject.
+distance that is set (with ``min_samples=1`` the clusters there are the connected components of
+the pairs within it: Campello, Moulavi and Sander 2013, DBSCAN*), and what hangs together by a
+chain only ('man', 'man in a suit', 'suit') is taken apart: every variant must itself be near the
+name of its subject.
+
+A variant and a name within that distance are one component by definition, so the names can be
+found without the components, in one pass over the variants by frequency. A test holds the result
+against scikit-learn's HDBSCAN, which needs all distances at once.
 """
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
-_BLOCK = 2048
+from scripts.common.progress import progress
+
+_BLOCK, _TILE = 2048, 8192
+"""Variants and names compared at a time: 64 MB of similarities, however many there are."""
 
 
 def find_names(
@@ -23,8 +30,11 @@ def find_names(
 ) -> np.ndarray:
     """Return for each variant the number of the variant that names its subject.
 
-    The name is the most frequent variant of its subject, and each variant goes to the nearest
-    name within ``epsilon``. A variant that belongs to none names itself.
+    By frequency, each variant goes to the nearest name within ``epsilon``, or else becomes a name
+    itself. A variant that belongs to none (HDBSCAN's noise) names itself alone.
+
+    The search is exact. Memory is that of ``vectors`` and of the names' vectors, and 64 MB; time
+    is the number of variants times that of names.
 
     Args:
         vectors: float32 of shape (variants, dimension), rows of length 1, sorted by variant: of
@@ -33,69 +43,59 @@ def find_names(
         min_cluster_size: fewest variants that make a subject; smaller ones fall apart.
         epsilon: greatest Euclidean distance of a variant from its subject's name.
     """
-    names = np.arange(len(vectors))
-    for members in density_clusters(vectors, epsilon):
-        if len(members) >= min_cluster_size:
-            order = members[np.argsort(-counts[members], kind="stable")]
-            names[order] = order[_nearest_leaders(vectors[order], epsilon)]
+    order = np.argsort(-counts, kind="stable")
+    leaders = _Leaders(vectors, similarity=1 - epsilon**2 / 2)
+    for start in progress(range(0, len(order), _BLOCK), "names of subjects"):
+        leaders.place(order[start : start + _BLOCK])
+    names = leaders.names
     sizes = np.bincount(names, minlength=len(names))
     return np.where(sizes[names] >= min_cluster_size, names, np.arange(len(names)))
 
 
-def density_clusters(vectors: np.ndarray, epsilon: float) -> list[np.ndarray]:
-    """Return the clusters of HDBSCAN's hierarchy cut at ``epsilon``, as arrays of row numbers.
+class _Leaders:
+    """The names found so far, to which variants come in blocks, the most frequent first."""
 
-    With ``min_samples=1`` the mutual reachability distance is the distance itself, and the
-    clusters at a level are the connected components of the pairs within it (Campello, Moulavi and
-    Sander 2013, DBSCAN*). They are found block by block, exactly and in flat memory, where
-    scikit-learn's HDBSCAN holds all distances.
+    def __init__(self, vectors: np.ndarray, similarity: float):
+        self._vectors, self._similarity = vectors, similarity
+        self.names = np.arange(len(vectors))
+        self._found = 0
+        self._numbers = np.empty(len(vectors), int)
+        # Memory that is never written is never taken: this grows with the names.
+        self._near = np.empty_like(vectors)
 
-    Args:
-        vectors: float32 of shape (rows, dimension), rows of length 1.
-        epsilon: Euclidean distance.
-    """
-    labels = np.arange(len(vectors))
-    for start in range(0, len(vectors), _BLOCK):
-        near = _within(vectors[start : start + _BLOCK], vectors[start:], epsilon)
-        left, right = np.nonzero(near)
-        edges = (labels[left + start], labels[right + start])
-        graph = coo_matrix((np.ones(len(left), bool), edges), shape=(len(labels),) * 2)
-        labels = connected_components(graph, directed=False)[1][labels]
-    order = np.argsort(labels, kind="stable")
-    borders = np.flatnonzero(np.diff(labels[order])) + 1
-    return np.split(order, borders) if len(order) else []
+    def place(self, rows: np.ndarray) -> None:
+        """Give each of ``rows``, in their order, its name."""
+        block = self._vectors[rows]
+        best, nearest = self._search(block)
+        among = block @ block.T
+        earlier = np.tril(among >= self._similarity, -1)
+        is_leader = best < self._similarity
+        # All others are decided already; these may be near a leader of their own block.
+        for row in np.flatnonzero(earlier.any(axis=1)):
+            near = np.flatnonzero(earlier[row] & is_leader)
+            if len(near):
+                first = near[among[row, near].argmax()]
+                is_leader[row] = False
+                if among[row, first] > best[row]:
+                    nearest[row] = rows[first]
+        self.names[rows] = np.where(is_leader, rows, nearest)
+        self._add(rows[is_leader], block[is_leader])
 
+    def _search(self, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return each row's similarity to the nearest name, the first of equals, and its number."""
+        best = np.full(len(block), -np.inf, np.float32)
+        nearest = np.zeros(len(block), int)
+        for start in range(0, self._found, _TILE):
+            tile = slice(start, min(start + _TILE, self._found))
+            similar = block @ self._near[tile].T
+            columns = similar.argmax(axis=1)
+            found = similar[np.arange(len(block)), columns]
+            better = found > best
+            best[better] = found[better]
+            nearest[better] = self._numbers[tile][columns[better]]
+        return best, nearest
 
-def _nearest_leaders(vectors: np.ndarray, epsilon: float) -> np.ndarray:
-    """Return for each row the number of its leader, rows being sorted by frequency.
-
-    A row leads if no leader before it is near; any other row follows the nearest of these.
-    """
-    leaders: list[int] = []
-    found = np.arange(len(vectors))
-    for start in range(0, len(vectors), _BLOCK):
-        block = vectors[start : start + _BLOCK]
-        # Only leaders before the row count, or a name would be rarer than what it names.
-        known = np.array(leaders, int)
-        similar = block @ vectors[known].T
-        inside = block @ block.T
-        fresh: list[int] = []
-        for row in range(len(block)):
-            candidates = np.concatenate([similar[row], inside[row, fresh]])
-            numbers = np.concatenate([known, np.array(fresh, int) + start])
-            best = int(candidates.argmax()) if len(candidates) else -1
-            if best >= 0 and candidates[best] >= _similarity(epsilon):
-                found[start + row] = numbers[best]
-            else:
-                fresh.append(row)
-        leaders += [start + row for row in fresh]
-    return found
-
-
-def _within(left: np.ndarray, right: np.ndarray, epsilon: float) -> np.ndarray:
-    return left @ right.T >= _similarity(epsilon)
-
-
-def _similarity(epsilon: float) -> float:
-    """Return the cosine of unit vectors at a Euclidean distance."""
-    return 1 - epsilon**2 / 2
+    def _add(self, numbers: np.ndarray, vectors: np.ndarray) -> None:
+        place = slice(self._found, self._found + len(numbers))
+        self._numbers[place], self._near[place] = numbers, vectors
+        self._found += len(numbers)

@@ -19,6 +19,14 @@ from scripts.common.code import ROOT
 from scripts.common.configuration import check_configuration, read_sheets, wanted_entries
 from scripts.common.errors import UserError
 from scripts.curate.export_files import find_exports
+from scripts.curate.released_layout import (
+    EMBEDDINGS,
+    find_embeddings,
+    find_tables,
+    find_video_tars,
+    released_annotations,
+    splits_of,
+)
 
 
 def read_configuration(*overrides: Path) -> dict[str, Any]:
@@ -50,16 +58,19 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:
     sheets = read_sheets(folder)
     check_configuration(config, sheets, folder)
     made_up = config["source"] == "demo"
-    faults = []
+    faults = _missing_releases(config, sheets) if config["source"] == "release" else []
     exports = config["curate"]["exports"]
-    if not find_exports(exports, made_up=made_up):
+    if config["source"] != "release" and not find_exports(exports, made_up=made_up):
         faults.append(
             f"curate.exports: the folder {exports} holds no .html file; put DiscordChatExporter "
             "exports there, or name another folder in the configuration"
         )
-    faults += _missing_for_links(config["curate"]["links"])
+    if config["source"] != "release":
+        faults += _missing_for_links(config["curate"]["links"])
     for (sheet, name), entry in wanted_entries(config, sheets, folder).items():
         where = f"config/{sheet}.yaml: {name}"
+        if config["source"] == "release" and _is_released(config, sheets, sheet, name):
+            continue
         if sheet == "sources":
             faults += [] if made_up else _missing_files(where, entry)
             continue
@@ -70,6 +81,56 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:
             except UserError as error:
                 faults.append(f"{where}: {error}")
     return faults
+
+
+def _missing_releases(config: Mapping[str, Any], sheets: Mapping[str, Any]) -> list[str]:
+    """Return what is missing of the released data set: tables, embeddings, videos."""
+    release, splits = config["release"], splits_of(config["release"])
+    folder = release["folder"]
+    searches = [lambda split=split: find_tables(folder, split) for split in splits]
+    searches += [
+        lambda name=name: find_embeddings(folder, name, splits)
+        for name in released_annotations(config)
+        if name in EMBEDDINGS
+    ]
+    for generator in config["generate"]["generators"]:
+        if name := sheets["generators"][generator].get("released"):
+            full = release["all_pika_videos"] and "scraped" in sheets["generators"][generator]
+            searches.append(
+                lambda g=generator, n=name, full=full: find_video_tars(folder, g, n, full=full)
+            )
+    faults = []
+    for search in searches:
+        try:
+            search()
+        except UserError as error:
+            faults.append(str(error))
+    return faults
+
+
+def _is_released(
+    config: Mapping[str, Any], sheets: Mapping[str, Any], sheet: str, name: str
+) -> bool:
+    """Return whether what an entry would make was released, so that the entry is not needed."""
+    if sheet == "generators":
+        return "released" in sheets[sheet][name]
+    if sheet != "annotators":
+        return False
+    makes = {key for key, value in config["annotate"]["annotators"].items() if value == name}
+    embeds_subjects = config["annotate"]["subjects"]["embedder"] == name
+    return makes <= set(released_annotations(config)) and not embeds_subjects
+
+
+def find_absences(config: Mapping[str, Any]) -> list[str]:
+    """Return what no command can fetch: rows of the paper whose weights were never published."""
+    folder = ROOT / "config"
+    entries = wanted_entries(config, read_sheets(folder), folder)
+    return [
+        f"config/{sheet}.yaml: {name} ({entry['label']}): {entry['unavailable']}; its row shows "
+        "the paper's numbers only"
+        for (sheet, name), entry in entries.items()
+        if "unavailable" in entry
+    ]
 
 
 def _missing_for_links(links: Mapping[str, Any]) -> list[str]:
@@ -106,6 +167,8 @@ def main() -> int:
         arguments.directory.mkdir(parents=True, exist_ok=True)
         os.chdir(arguments.directory)
         faults = find_faults(config)
+        for absence in find_absences(config):
+            print(f"not to be had: {absence}", file=sys.stderr)
     except UserError as error:
         faults = [str(error)]
     for fault in faults:

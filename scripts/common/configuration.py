@@ -49,6 +49,16 @@ def check_configuration(
                 f"configuration: {key} names '{name}', which config/{sheet}.yaml does not have"
                 f"{_nearest(name, sheets[sheet])}"
             )
+    for name in config["generate"]["generators"]:
+        entry = sheets["generators"][name]
+        if config["source"] == "release" and "released" in entry:
+            continue
+        if "backend" not in entry and (config["source"] == "release" or not entry.get("scraped")):
+            raise UserError(
+                f"configuration: generate.generators names '{name}', which has no backend in "
+                "config/generators.yaml; take it off the list, or give the entry one"
+                + (", or use its released videos (source: release)" if "released" in entry else "")
+            )
 
 
 def wanted_entries(

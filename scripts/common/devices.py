@@ -1,9 +1,18 @@
 """Where a model runs, and how its randomness is fixed."""
 
 import random
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
+
+from scripts.common.errors import UserError
+
+PRECISIONS = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
 
 
 def pick_device(wanted: str = "auto") -> torch.device:
@@ -11,6 +20,27 @@ def pick_device(wanted: str = "auto") -> torch.device:
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(wanted)
+
+
+def mixed_precision(device: torch.device, precision: str) -> AbstractContextManager:
+    """Return the context in which a network runs in ``precision`` on a GPU.
+
+    On the CPU it runs in float32 in any case: half precision is slower there, and its results
+    would not be those of other machines.
+
+    Args:
+        device: where the network lies.
+        precision: ``float32``, ``float16`` or ``bfloat16``; weights stay as they are, and what
+            needs the range (sums, norms, softmax) stays in float32 (torch.autocast).
+
+    Raises:
+        UserError: there is no such precision.
+    """
+    if precision not in PRECISIONS:
+        raise UserError(f"'settings.precision' is '{precision}'; it may be {', '.join(PRECISIONS)}")
+    if device.type == "cpu" or precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, PRECISIONS[precision])
 
 
 def prepare_torch(threads: int, seed: int | None = None) -> None:

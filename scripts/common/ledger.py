@@ -10,30 +10,33 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import pyarrow as pa
 
 from scripts.common.errors import UserError
 from scripts.common.progress import progress
 from scripts.common.shards import Shard, ShardItem
-from scripts.common.tables import read_table, write_table
+from scripts.common.tables import fit, read_table, write_table
 from scripts.common.video import VideoProperties
 
 LEDGER = Path("results/.ledger")
 """Where ledgers lie, seen from the working directory of the workflow."""
 
 _VERSION = pa.field("ledger_version", pa.string())
+_SLICE_ROWS = 4096
 
 
 class RowLedger:
     """Rows of finished items, such as embeddings and scores.
 
-    Use it as a context manager; what was added is written at the latest when it closes, also
-    when an error closes it.
+    Rows lie on disk; in memory are only their places, and those that are not yet written. Use it
+    as a context manager; what was added is written at the latest when it closes, also when an
+    error closes it.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class RowLedger:
         flush_rows: int = 1_000,
         flush_seconds: float = 10.0,
     ):
-        """Open the ledger and read what it holds.
+        """Open the ledger and read what it holds, one part at a time.
 
         Args:
             folder: ``LEDGER / stage / fingerprint / shard``.
@@ -54,35 +57,47 @@ class RowLedger:
             flush_rows: write a part after so many rows...
             flush_seconds: ...or after so many seconds, whichever comes first.
         """
-        self._folder, self._key = Path(folder), key
-        self._schema = schema.append(_VERSION)
+        self._folder, self._key, self.schema = Path(folder), key, schema
+        self._part_schema = schema.append(_VERSION)
         self._flush_rows, self._flush_seconds = flush_rows, flush_seconds
-        self._pending: list[dict] = []
+        self._pending: dict[str, dict] = {}
         self._flushed_at = time.monotonic()
         self._versions: dict[str, str | None] = {}
-        self.rows: dict[str, dict] = {}
+        self._places: dict[str, tuple[Path, int]] = {}
         for part in sorted(self._folder.glob("part-*.parquet")):
             try:
-                rows = read_table(part, self._schema).to_pylist()
+                found = read_table(part, self._part_schema).select([key, _VERSION.name])
             except UserError:  # a part of another schema or a broken disk: its items are redone
                 part.unlink()
                 continue
-            for row in rows:
-                self._versions[row[key]] = row.pop(_VERSION.name)
-                self.rows[row[key]] = row
+            keys, versions = (column.to_pylist() for column in found.columns)
+            self._versions.update(zip(keys, versions, strict=True))
+            self._places.update((name, (part, row)) for row, name in enumerate(keys))
+
+    def __contains__(self, item: str) -> bool:
+        return item in self._versions
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._versions)
+
+    def left(self, items: Iterable[str], versions: Mapping[str, str] | None = None) -> list[str]:
+        """Return the items that are not finished, or were made from another version."""
+        wanted = versions or {}
+        return [
+            item for item in items if item not in self or self._versions[item] != wanted.get(item)
+        ]
 
     def add(self, rows: Iterable[dict], versions: Mapping[str, str] | None = None) -> None:
         """Add finished items; rows of items that failed do not belong here.
 
         Args:
-            rows: of the ledger's schema.
+            rows: of the ledger's schema; an embedding may be an array.
             versions: checksum of what each item was made from, by key.
         """
         for row in rows:
-            version = (versions or {}).get(row[self._key])
-            self._pending.append(row | {_VERSION.name: version})
-            self._versions[row[self._key]] = version
-            self.rows[row[self._key]] = row
+            item = row[self._key]
+            self._versions[item] = (versions or {}).get(item)
+            self._pending[item] = row | {_VERSION.name: self._versions[item]}
         waited = time.monotonic() - self._flushed_at
         if len(self._pending) >= self._flush_rows or waited >= self._flush_seconds:
             self.flush()
@@ -91,12 +106,35 @@ class RowLedger:
         """Write the rows that were added since the last part."""
         if self._pending:
             self._folder.mkdir(parents=True, exist_ok=True)
+            target = self._folder / f"part-{time.time_ns()}-{os.getpid()}.parquet"
+            names = sorted(self._pending)
             with tempfile.TemporaryDirectory(dir=self._folder, prefix="tmp-") as folder:
                 part = Path(folder) / "part.parquet"
-                write_table(self._pending, part, self._schema, sort_by=[self._key])
-                os.replace(part, self._folder / f"part-{time.time_ns()}-{os.getpid()}.parquet")
-            self._pending = []
+                rows = [self._pending[name] for name in names]
+                write_table(rows, part, self._part_schema, sort_by=[self._key])
+                os.replace(part, target)
+            self._places.update((name, (target, row)) for row, name in enumerate(names))
+            self._pending = {}
         self._flushed_at = time.monotonic()
+
+    def read(self, items: Sequence[str]) -> pa.Table:
+        """Return the rows of finished items in that order.
+
+        Raises:
+            KeyError: an item is not finished.
+            UserError: a part has gone, or broke after the ledger was opened.
+        """
+        self.flush()
+        wanted: dict[Path, list[int]] = {}
+        for number, item in enumerate(items):
+            wanted.setdefault(self._places[item][0], []).append(number)
+        pieces, order = [self.schema.empty_table()], []
+        for part, numbers in wanted.items():
+            table = read_table(part, self.schema, columns=self.schema.names)
+            rows = [self._places[items[number]][1] for number in numbers]
+            pieces.append(table.take(rows).cast(self.schema))
+            order += numbers
+        return pa.concat_tables(pieces).take(np.argsort(order))
 
     def complete(
         self,
@@ -120,19 +158,41 @@ class RowLedger:
             versions: checksum of what each item is made from (its image, its video) where its
                 key does not decide that; a row made from something else is not recalled.
         """
-        wanted = versions or {}
-        left = [
-            item
-            for item in items
-            if item not in self.rows or self._versions[item] != wanted.get(item)
-        ]
-        batches = [left[i : i + batch_size] for i in range(0, len(left), batch_size)]
-        made: dict[str, dict] = {}
-        for batch in progress(batches, what):
-            rows = work(batch)
-            made.update((row[self._key], row) for row in rows)
-            self.add([row for row in rows if not failed(row)], versions)
-        return [made[item] if item in made else self.rows[item] for item in items]
+
+        def stream(left: Sequence[str]) -> Iterator[dict]:
+            for start in range(0, len(left), batch_size):
+                yield from work(left[start : start + batch_size])
+
+        return self.stream(items, stream, what=what, failed=failed, versions=versions).to_list()
+
+    def stream(
+        self,
+        items: Sequence[str],
+        work: Callable[[Sequence[str]], Iterable[dict]],
+        *,
+        what: str = "items",
+        failed: Callable[[dict], bool] = lambda row: row.get("status") == "rejected",
+        versions: Mapping[str, str] | None = None,
+    ) -> "FinishedRows":
+        """Work out what is not finished, and return all rows without holding them in memory.
+
+        Args:
+            items: as ``complete``.
+            work: takes all keys that are not finished and makes their rows one by one, in any
+                order, one for each. When it is asked for the next row, the ledger has the last.
+            what: as ``complete``.
+            failed: as ``complete``; rows of failed items are held in memory.
+            versions: as ``complete``.
+        """
+        left = self.left(items, versions)
+        faults: dict[str, dict] = {}
+        for row in progress(work(left) if left else (), what, total=len(left)):
+            if failed(row):
+                faults[row[self._key]] = row
+            else:
+                self.add([row], versions)
+        self.flush()
+        return FinishedRows(self, items, faults)
 
     def __enter__(self) -> "RowLedger":
         return self
@@ -144,6 +204,46 @@ class RowLedger:
         trace: TracebackType | None,
     ) -> None:
         self.flush()
+
+
+def finished_items(folder: Path, key: str) -> set[str]:
+    """Return the keys of the rows that a ``RowLedger`` in ``folder`` holds, without opening it."""
+    parts = sorted(Path(folder).glob("part-*.parquet"))
+    return {item for part in parts for item in read_table(part, columns=[key])[key].to_pylist()}
+
+
+@dataclass(frozen=True)
+class FinishedRows:
+    """The rows of all wanted items, in the items' order.
+
+    Attributes:
+        ledger: has the rows of the finished items.
+        items: the wanted items.
+        faults: the rows of those that failed, by key.
+    """
+
+    ledger: RowLedger
+    items: Sequence[str]
+    faults: Mapping[str, dict]
+
+    def tables(self, rows: int = _SLICE_ROWS) -> Iterator[pa.Table]:
+        """Yield tables of so many rows each: what is in memory at a time."""
+        for start in range(0, len(self.items), rows):
+            items = self.items[start : start + rows]
+            finished = [item for item in items if item not in self.faults]
+            failed = [item for item in items if item in self.faults]
+            table = self.ledger.read(finished)
+            if failed:
+                faults = fit([self.faults[item] for item in failed], self.ledger.schema)
+                places = {item: number for number, item in enumerate([*finished, *failed])}
+                table = pa.concat_tables([table, faults]).take([places[item] for item in items])
+            yield table
+
+    def to_list(self) -> list[dict]:
+        """Return all rows; those of failed items as they were made."""
+        finished = [item for item in self.items if item not in self.faults]
+        rows = iter(self.ledger.read(finished).to_pylist())
+        return [self.faults[item] if item in self.faults else next(rows) for item in self.items]
 
 
 class FileLedger:

@@ -3,14 +3,18 @@
 import io
 import os
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from scripts.common.errors import UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.rule_log import Counts
-from scripts.common.schemas.items import ITEM_INDEX, OK, REJECTED
+from scripts.common.schemas.items import ITEM_INDEX, OK, PLACED_INDEX, REJECTED
 from scripts.common.tables import read_table, write_table
 from scripts.common.video import VideoProperties
 
@@ -66,12 +70,36 @@ def write_shard(tar: Path, index: Path, items: Iterable[ShardItem], extension: s
     return counts
 
 
+def read_index(
+    index: Path | str, tar: Path | str, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Return an index with the tar in which each item lies, as a column ``tar``.
+
+    Items of the released data set stay in the tars that were downloaded: their index
+    (``PLACED_INDEX``) names these. All others lie in the tar beside the index.
+
+    Args:
+        index: Parquet file (``ITEM_INDEX`` or ``PLACED_INDEX``).
+        tar: the tar beside it, as readers find it.
+        columns: of ``ITEM_INDEX``; all by default.
+
+    Raises:
+        UserError: the index is missing, no Parquet, or lacks a column.
+    """
+    names = list(columns or ITEM_INDEX.names)
+    table = read_table(index, ITEM_INDEX, names)
+    places = pa.nulls(table.num_rows, pa.string())
+    if "tar" in pq.read_schema(index).names:
+        places = read_table(index, PLACED_INDEX, ["tar"])["tar"]
+    return table.append_column("tar", pc.fill_null(places, str(tar)))
+
+
 class Shard:
-    """Reads items of a tar by UUID, at the offsets of its index."""
+    """Reads items by UUID, at the offsets of an index, from its tar or where the index says."""
 
     def __init__(self, tar: Path, index: Path):
         self.tar, self.index = Path(tar), Path(index)
-        rows = read_table(self.index, ITEM_INDEX).to_pylist()
+        rows = read_index(self.index, self.tar).to_pylist()
         self.rows: dict[str, dict] = {row["uuid"]: row for row in rows}
 
     @property
@@ -92,17 +120,26 @@ class Shard:
         if uuid not in self:
             raise KeyError(uuid)
         row = self.rows[uuid]
+        ours = row["tar"] == str(self.tar)
         try:
-            with open(self.tar, "rb") as file:
+            with open(row["tar"], "rb") as file:
                 file.seek(row["offset"])
                 data = file.read(row["size_bytes"])
         except FileNotFoundError:
-            raise UserError(f"{self.tar} is missing; run the rule that makes it") from None
+            way_out = (
+                "run the rule that makes it" if ours else f"{self.index} names it: put it back"
+            )
+            raise UserError(f"{row['tar']} is missing; {way_out}") from None
         if sha256_of(data) != row["sha256"]:
+            way_out = "delete both" if ours else "delete the index"
             raise UserError(
-                f"{self.tar} does not hold {uuid} as {self.index} says; delete both and run again"
+                f"{row['tar']} does not hold {uuid} as {self.index} says; {way_out} and run again"
             )
         return data
+
+    def tar_of(self, uuid: str) -> Path:
+        """Return the tar in which an item lies."""
+        return Path(self.rows[uuid]["tar"])
 
 
 class Shards:
@@ -134,7 +171,7 @@ class Shards:
 
     def tar_of(self, uuid: str) -> Path:
         """Return the tar in which an item lies."""
-        return self._home[uuid].tar
+        return self._home[uuid].tar_of(uuid)
 
     def read(self, uuid: str) -> bytes:
         """Return the bytes of one item; errors as ``Shard.read``."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Union
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -39,6 +40,12 @@ def table_schema(name: str, description: str, columns: Sequence[pa.Field]) -> pa
 def embedding(dimension: int, kind: pa.DataType | None = None) -> pa.DataType:
     """Return the type of an embedding: a fixed-size list of float16 (or of ``kind``)."""
     return pa.list_(pa.field("element", kind or pa.float16(), nullable=False), dimension)
+
+
+def embedding_array(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a column of embeddings, of which none is missing, as an array (rows, dimension)."""
+    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(-1, column.type.list_size)
 
 
 def schema_name(schema: pa.Schema) -> str:
@@ -97,7 +104,7 @@ def write_table(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)  # a ledger may hold a link to the old file
-    pq.write_table(table, path, **_WRITING)
+    pq.write_table(table, path, row_group_size=ROW_GROUP, **_writing(schema))
 
 
 class TableWriter:
@@ -111,9 +118,7 @@ class TableWriter:
         self._schema = schema
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = pq.ParquetWriter(
-            path, schema, **{key: v for key, v in _WRITING.items() if key != "row_group_size"}
-        )
+        self._writer = pq.ParquetWriter(path, schema, **_writing(schema))
 
     def write(self, data: Rows) -> None:
         """Append rows as one row group."""
@@ -163,12 +168,17 @@ def read_frame(
     return read_table(paths, schema, columns).to_pandas()
 
 
-_WRITING = {
-    "compression": "zstd",
-    "version": "2.6",
-    "row_group_size": ROW_GROUP,
-    "write_statistics": True,
-}
+def _writing(schema: pa.Schema) -> dict:
+    """Return how tables of ``schema`` are written.
+
+    Embeddings get neither dictionary nor statistics: nobody asks for these of single numbers, and
+    they take most of the time.
+    """
+    settings = {"compression": "zstd", "version": "2.6", "write_statistics": True}
+    if any(pa.types.is_fixed_size_list(field.type) for field in schema):
+        flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
+        settings |= {"use_dictionary": flat, "write_statistics": flat}
+    return settings
 
 
 def _read_file(path: Path, schema: pa.Schema | None, columns: Sequence[str] | None) -> pa.Table:

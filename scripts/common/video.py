@@ -57,6 +57,24 @@ def probe_video(source: bytes | Path, *, max_megapixels: float = math.inf) -> Vi
     return VideoProperties(width, height, fps, frames, frames / fps if fps else 0.0, codec)
 
 
+def read_header(source: bytes | Path) -> VideoProperties:
+    """Return a video's properties as its container states them, which is a hundred times faster.
+
+    They are no proof that a frame decodes. A video that states no number of frames is decoded.
+
+    Raises:
+        UnreadableVideo: missing_file, empty_file, undecodable, no_frames.
+    """
+    with _open(source) as container:
+        stream = container.streams.video[0]
+        frames, codec = stream.frames, stream.codec_context.name
+        width, height = stream.codec_context.width, stream.codec_context.height
+        fps = float(stream.average_rate or stream.guessed_rate or 0)
+    if not (frames and width and height):
+        return probe_video(source)
+    return VideoProperties(width, height, fps, frames, frames / fps if fps else 0.0, codec)
+
+
 def iterate_frames(source: bytes | Path) -> Iterator[np.ndarray]:
     """Yield every frame in order as uint8 RGB of shape (height, width, 3).
 

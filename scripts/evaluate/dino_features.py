@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from scripts.common.devices import pick_device
 from scripts.common.roles import EvaluationItem
+from scripts.common.weights import load_into, read_weights, weights_file
 from scripts.evaluate.frame_transforms import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -17,7 +18,6 @@ from scripts.evaluate.frame_transforms import (
 )
 from scripts.evaluate.similarity import consistency
 from scripts.evaluate.unscorable import require_frames
-from scripts.evaluate.weights import load_into, read_weights, weights_file
 
 
 class SubjectConsistency:

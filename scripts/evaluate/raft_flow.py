@@ -11,9 +11,9 @@ from torchvision.models import optical_flow
 from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
 from scripts.common.roles import EvaluationItem
+from scripts.common.weights import load_into, read_weights, weights_file
 from scripts.evaluate import movement
 from scripts.evaluate.unscorable import Unscorable, require_frames
-from scripts.evaluate.weights import load_into, read_weights, weights_file
 
 ARCHITECTURES = {"raft_large": optical_flow.raft_large, "raft_small": optical_flow.raft_small}
 STRIDE = 8

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from scripts.common.clip_model import ClipModel
 from scripts.common.roles import EvaluationItem
-from scripts.evaluate.clip_model import ClipModel
+from scripts.common.weights import load_into, read_weights, weights_file
 from scripts.evaluate.frame_transforms import clip_tensors
 from scripts.evaluate.similarity import consistency
 from scripts.evaluate.unscorable import require_frames
-from scripts.evaluate.weights import load_into, read_weights, weights_file
 
 
 class BackgroundConsistency:

@@ -7,8 +7,8 @@ import pandas as pd
 
 from scripts.common.errors import UserError
 from scripts.common.rule_log import Counts
-from scripts.common.schemas.items import ITEM_INDEX, OK, REJECTED
-from scripts.common.tables import read_frame
+from scripts.common.schemas.items import OK, REJECTED
+from scripts.common.shards import read_index
 
 COLUMNS = ["uuid", "group", "status", "reason", "frames", "size_bytes", "sha256", "offset"]
 
@@ -22,7 +22,7 @@ def read_items(
 
     Args:
         indexes: Parquet files (``ITEM_INDEX``), at least one.
-        tars: the tar beside each, as later readers find it.
+        tars: the tar beside each, as later readers find it; an index may name others.
         wanted: the UUIDs to return, each in one row: an item that no index knows is rejected as
             ``no_video``. All items of the indexes by default.
 
@@ -34,10 +34,10 @@ def read_items(
     """
     tables = []
     for index, tar in zip(indexes, tars, strict=True):
-        table = read_frame(index, ITEM_INDEX, COLUMNS)
+        table = read_index(index, tar, COLUMNS).to_pandas()
         if wanted is not None:
             table = table[table["uuid"].isin(wanted)]
-        tables.append(table.assign(tar=str(tar)))
+        tables.append(table)
     items = pd.concat(tables, ignore_index=True)
     twice = items.loc[items["uuid"].duplicated(), "uuid"]
     if len(twice):

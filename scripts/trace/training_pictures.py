@@ -15,9 +15,10 @@ from torch.utils.data import Dataset, default_collate
 
 from scripts.common.errors import UserError
 from scripts.common.pictures import decode_picture
-from scripts.common.schemas.items import ITEM_INDEX, OK
+from scripts.common.schemas.items import OK
 from scripts.common.schemas.split import TRAIN
 from scripts.common.schemas.trace import FRAME_INDEX
+from scripts.common.shards import read_index
 from scripts.common.tables import read_table
 from scripts.common.video import UnreadableVideo
 from scripts.trace.preprocessing import Preprocessing
@@ -90,9 +91,14 @@ def find_training_pictures(
             f"no training frame was decoded ({rejected or 'none was wanted'}); see the logs of "
             "decode_frames, or the setting split.tip_trace"
         )
-    for number, index in enumerate(image_indexes, len(frames)):
-        table = read_table(index, ITEM_INDEX, ["status", *_PLACE])
-        pieces.append(_piece(table.filter(pc.is_in(table["uuid"], prompts)), number, 0))
+    tars = [str(tar) for tar in frames]
+    for tar, index in zip(images, image_indexes, strict=True):
+        table = read_index(index, tar, ["status", *_PLACE])
+        table = table.filter(pc.is_in(table["uuid"], prompts))
+        for place in table["tar"].unique().to_pylist():  # one, but where the release lies in place
+            here = table.filter(pc.equal(table["tar"], place))
+            pieces.append(_piece(here, len(tars), 0))
+            tars.append(place)
     # In this order whatever the order of the files, so that equal pictures train equally.
     table = pa.concat_tables(pieces).sort_by(
         [(name, "ascending") for name in ("uuid", "source", "sha256")]
@@ -106,7 +112,7 @@ def find_training_pictures(
         classes=encoded.dictionary.to_pylist(),
         labels=encoded.indices.to_numpy().astype(np.int64),
         sources=table["source"].to_numpy(),
-        tars=[str(tar) for tar in (*frames, *images)],
+        tars=tars,
         tar_numbers=table["tar"].to_numpy(),
         offsets=table["offset"].to_numpy(),
         sizes=table["size_bytes"].to_numpy(),

@@ -1,5 +1,6 @@
 """Backends for tests, which say in a file what they were asked."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -49,3 +50,16 @@ class Scripted:
 def asked(record: Path) -> list[str]:
     """Return what a backend was asked, and how often it was loaded, in order."""
     return record.read_text().splitlines() if record.exists() else []
+
+
+class Prepared(Scripted):
+    """Fits the roles of pictures, which threads prepare; says which threads did."""
+
+    def prepare(self, picture):
+        self._note(f"prepared in {threading.current_thread().name.partition('_')[0]}")
+        return picture[:4]
+
+    def score(self, items):
+        self._note(f"{len(items)} at once")
+        assert all(item.shape[0] == 4 for item in items)
+        return super().score(items)

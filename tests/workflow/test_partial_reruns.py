@@ -129,12 +129,14 @@ def jobs_of_a_new_generator(name):
     features |= {("cosface_same_domain", one) for one in everyone | outside}
     features |= {(f"cosface_cross_domain_{one}", pictures) for one in everyone
                  for pictures in {one} | outside}  # fmt: skip
-    matches = {("efficientnet_lite0", name), ("perceptual_hash", name)}
-    matches |= {(f"cosface_{setting}_domain", one) for one in everyone
-                for setting in ("same", "cross")}  # fmt: skip
     tracers = {job("train_cosface", model=model) for model in cosface}
-    tracers |= {job("extract_features", model=model, set=pictures) for model, pictures in features}
-    tracers |= {job("match_queries", tracer=tracer, generator=one) for tracer, one in matches}
+    tracers |= {
+        job("extract_features", model=model, set=pictures, shard="00000")
+        for model, pictures in features
+    }
+    # A model's search takes all its sets, and recalls those that it searched before.
+    searched = {"efficientnet_lite0", "perceptual_hash"} | cosface
+    tracers |= {job("match_queries", model=model) for model in searched}
     for_all = {
         job(rule)
         for rule in (

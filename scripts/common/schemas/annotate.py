@@ -15,6 +15,7 @@ REASONS = {
     "refused": "the model's endpoint does not take this item, or refuses to answer",
     "malformed_answer": "the model's answer is not of the form that was asked for",
     "service_failed": "the model's endpoint failed on this item, retries included",
+    "not_released": "the released data set has no value for the prompt",
 }
 """The closed list of reasons of an annotation."""
 
@@ -81,6 +82,19 @@ DIRECTION = _annotation(
     column("verbs", _TEXTS, "verbs in base form, in order, each once", nullable=True),
 )
 
+COSTS = table_schema(
+    "costs",
+    "What the annotations behind an endpoint will cost.",
+    [
+        column("annotation", pa.string(), "column of annotate.annotators"),
+        column("annotator", pa.string(), "entry of config/annotators.yaml"),
+        column("texts", pa.int64(), "texts to be sent: those that are not in the ledger"),
+        column("estimated_usd", pa.float64(), "what they will cost, on the high side", "USD"),
+        column("spent_usd", pa.float64(), "what was spent by earlier runs", "USD"),
+        column("budget_usd", pa.float64(), "what may be spent in all", "USD"),
+    ],
+)
+
 SUBJECTS = table_schema(
     "subjects",
     "Variants of subjects, merged (Supplement 10).",
@@ -107,7 +121,11 @@ def variant_embeddings(dimension: int) -> pa.Schema:
 
 _PICTURE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
-_IMAGE_PATH = column("Image_Prompt", pa.string(), "images/{shard}.tar#{uuid}.png")
+_IMAGE_PATH = column(
+    "Image_Prompt",
+    pa.string(),
+    "images/{shard}.tar#{uuid}.png; the index beside the tar says where a released one lies",
+)
 _IMAGE_BYTES = column("Image_Prompt", _PICTURE, "the picture as JPEG, its longer side bounded")
 
 _RELEASED = [

@@ -40,6 +40,8 @@ REASONS = {
     "no_video": "there is no video for the item",
     "no_image": "there is no image prompt for the item",
     "generation_failed": "the generator raised an error for the item",
+    "no_member": "no tar of the released data set holds a file for the prompt",
+    "cut_off": "the released tar ends inside the file",
 }
 """The closed list of reasons of an index."""
 
@@ -61,4 +63,13 @@ ITEM_INDEX = table_schema(
         column("sha256", pa.string(), "checksum of the file", nullable=True),
         column("offset", pa.int64(), "where its bytes begin in the tar", "bytes", nullable=True),
     ],
+)
+
+PLACED_INDEX = ITEM_INDEX.append(
+    column("tar", pa.string(), "tar that holds it, if not the one beside the index", nullable=True)
+).with_metadata(
+    {
+        "name": "placed_index",
+        "description": "An index of which items may lie in tars that stay where they are.",
+    }
 )

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from scripts.common.errors import UserError
 from scripts.common.fingerprints import sha256_of
-from scripts.evaluate.weights import load_into, read_weights, weights_file
+from scripts.common.weights import load_into, read_weights, weights_file
 
 
 @pytest.mark.parametrize("name", ["layer.safetensors", "layer.pth"])

@@ -1,0 +1,63 @@
+"""Take the prompts that the released models animated, and the released TIP-Eval (Section 5.2)."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.common.identity import seeded_order, shard_name, shard_of
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.generate import CHOSEN
+from scripts.common.schemas.release import RELEASED_SPLITS
+from scripts.common.schemas.split import TIP_EVAL
+from scripts.common.tables import read_frame, write_table
+
+
+def choose_released(
+    splits: Path, chosen: Path, tip_eval: Path, *, prompts: int, image_shards: int, seed: int
+) -> Counts:
+    """Choose what the authors chose, for only of that there are their videos.
+
+    Args:
+        splits: the rows of the released Subset and Eval (``RELEASED_SPLITS``).
+        chosen: output (``CHOSEN``): the Subset, or a seeded sample of it, and Eval.
+        tip_eval: output (``TIP_EVAL``): Eval.
+        prompts: size of the sample; the released Subset has 100,000, all of which are then taken.
+        image_shards: number of shards of the image prompts.
+        seed: of the run.
+
+    Returns:
+        Counts of the prompts of Subset and Eval.
+    """
+    table = read_frame(splits, RELEASED_SPLITS)
+    released = table.loc[table["subset"], "UUID"]
+    subset = set(seeded_order(released, seed, "subset")[:prompts])
+    rows = pd.DataFrame(
+        {
+            "uuid": table["UUID"],
+            "prompt": table["Text_Prompt"],
+            "subject": table["Subject"].fillna("").str.strip(),
+            "subset": table["UUID"].isin(subset),
+            "tip_eval": table["tip_eval"],
+        }
+    )
+    wanted = rows[rows["subset"] | rows["tip_eval"]].copy()
+    wanted["shard"] = [shard_name(shard_of(uuid, image_shards)) for uuid in wanted["uuid"]]
+    write_table(wanted, chosen, CHOSEN)
+    evaluated = wanted.loc[wanted["tip_eval"], ["uuid", "prompt", "subject"]]
+    write_table(evaluated, tip_eval, TIP_EVAL)
+    counts = Counts(kept=len(wanted), declared=len(table))
+    counts.reject("not_drawn", len(table) - len(wanted))
+    return counts
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = choose_released(
+            splits=Path(snakemake.input.splits),
+            chosen=Path(snakemake.output.chosen),
+            tip_eval=Path(snakemake.output.tip_eval),
+            prompts=snakemake.params.prompts,
+            image_shards=snakemake.params.image_shards,
+            seed=snakemake.params.seed,
+        )
+        log.finish(counts)

@@ -1,0 +1,187 @@
+"""Members of released tars: where each lies, of which prompt it is, and whether it is good."""
+
+import io
+import re
+import tarfile
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from scripts.common.errors import UserError
+from scripts.common.fingerprints import sha256_of
+from scripts.common.pictures import decode_picture
+from scripts.common.schemas.items import OK, REJECTED
+from scripts.common.video import UnreadableVideo, VideoProperties, probe_video, read_header
+
+PICTURE, VIDEO = "picture", "video"
+EXTENSIONS = {
+    PICTURE: {".png", ".jpg", ".jpeg", ".webp"},
+    VIDEO: {".mp4", ".webm", ".mov", ".avi", ".mkv", ".gif"},
+}
+LARGEST_BYTES = 2**29
+"""No picture or 3-second video comes near it; what does is not read into memory."""
+
+_UUID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])", re.I)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in a tar: its name there, and where its bytes lie.
+
+    ``reason`` says why it is not even read, if it is not.
+    """
+
+    name: str
+    uuid: str | None
+    offset: int
+    size_bytes: int
+    reason: str | None = None
+
+
+def list_tar(tar: Path, kind: str) -> tuple[list[Member], str | None]:
+    """Walk a tar from header to header, and return its files and what is wrong with its end.
+
+    The names of members are not documented; a UUID is looked for in the file's name first, then
+    in its folders. A name never becomes a path.
+
+    Args:
+        tar: uncompressed, so that its members have places of their own.
+        kind: ``PICTURE`` or ``VIDEO``.
+
+    Returns:
+        The files in the order of the tar, and a sentence if the tar does not end as tars do.
+
+    Raises:
+        UserError: it is no uncompressed tar, or no member's name holds a UUID.
+    """
+    size = tar.stat().st_size
+    members: list[Member] = []
+    seen: set[str] = set()
+    try:
+        archive = tarfile.open(tar, "r:")  # noqa: SIM115 (closed below)
+    except tarfile.TarError as error:
+        raise UserError(_no_tar(tar, size, error)) from None
+    with archive:
+        while True:
+            try:
+                header = archive.next()
+            except tarfile.TarError:  # the bytes of the last member end before it does
+                header = None
+            if header is None:
+                break
+            if not header.isdir():
+                member = _member(header, kind, size, seen)
+                members.append(member)
+                if member.uuid and member.reason is None:
+                    seen.add(member.uuid)
+        end = archive.offset
+    if members and not any(member.uuid for member in members):
+        raise UserError(
+            f"{tar}: none of its {len(members):,} members is named by a UUID, such as "
+            f"'{members[0].name[:100]}'; it is not a tar of TIP-I2V, or of a new kind"
+        )
+    return members, _fault_of_end(tar, end, size)
+
+
+def inspect(member: Member, data: bytes, kind: str, *, decode: bool) -> dict:
+    """Return a member's row of ``RELEASED_MEMBERS``, with its checksum and properties.
+
+    Args:
+        member: of a tar, or of a table's pictures.
+        data: its bytes.
+        kind: ``PICTURE`` or ``VIDEO``.
+        decode: decode it to its end; else only its header is read.
+    """
+    try:
+        properties = _properties(data, kind, decode)
+    except UnreadableVideo as error:
+        return rejected_row(member, error.reason)
+    return (
+        {"name": member.name, "uuid": member.uuid, "status": OK, "reason": None}
+        | asdict(properties)
+        | {"size_bytes": len(data), "sha256": sha256_of(data), "offset": member.offset}
+    )
+
+
+def rejected_row(member: Member, reason: str) -> dict:
+    """Return the row of ``RELEASED_MEMBERS`` of a member that cannot be used."""
+    return {"name": member.name, "uuid": member.uuid, "status": REJECTED, "reason": reason}
+
+
+def find_uuid(name: str) -> str | None:
+    """Return the UUID in a member's name: of its file if there is one, else of its folders."""
+    path = PurePosixPath(name)
+    for part in (path.name, *reversed(path.parts[:-1])):
+        if found := _UUID.findall(part):
+            return found[-1].lower()
+    return None
+
+
+def _member(header: tarfile.TarInfo, kind: str, size: int, seen: set[str]) -> Member:
+    name = header.name.encode("utf-8", "replace").decode()
+    path = PurePosixPath(name)
+    uuid = find_uuid(name)
+    reason = None
+    if path.name.startswith("."):
+        reason = "hidden_file"
+    elif not header.isreg() or header.issparse():
+        reason = "other_kind"
+    elif uuid is None:
+        reason = "no_uuid"
+    elif path.suffix and path.suffix.lower() not in EXTENSIONS[kind]:
+        reason = "other_kind"
+    elif uuid in seen:
+        reason = "duplicate_member"
+    elif header.offset_data + header.size > size:
+        reason = "cut_off"
+    elif header.size > LARGEST_BYTES:
+        reason = "too_large"
+    return Member(name, uuid, header.offset_data, header.size, reason)
+
+
+def _fault_of_end(tar: Path, end: int, size: int) -> str | None:
+    """Return what is wrong where the last header was found, if anything is.
+
+    A tar ends in blocks of zeros; Python's tarfile stops at anything that is no header, and does
+    not say which it was.
+    """
+    with open(tar, "rb") as file:
+        file.seek(end)
+        block = file.read(tarfile.BLOCKSIZE)
+    if len(block) == tarfile.BLOCKSIZE and not any(block):
+        return None
+    what = "ends" if end >= size or len(block) < tarfile.BLOCKSIZE else "is damaged"
+    return (
+        f"{tar} {what} at byte {min(end, size):,} without the mark that ends a tar: download it "
+        "again, for what follows is missing"
+    )
+
+
+def _no_tar(tar: Path, size: int, error: Exception) -> str:
+    with open(tar, "rb") as file:
+        magic = file.read(4)
+    if not size:
+        return f"{tar} is empty; download it again"
+    if (
+        magic[:2] == b"\x1f\x8b"
+        or magic in (b"\x28\xb5\x2f\xfd", b"\xfd7zX")
+        or magic[:3] == b"BZh"
+    ):
+        return f"{tar} is compressed, so that its members have no places; unpack it to a plain tar"
+    return f"{tar} is no tar ({error}); download it again"
+
+
+def _properties(data: bytes, kind: str, decode: bool) -> VideoProperties:
+    if kind == VIDEO:
+        return probe_video(data) if decode else read_header(data)
+    if not data:
+        raise UnreadableVideo("empty_file")
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            (width, height), codec = picture.size, (picture.format or "").lower()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnreadableVideo("undecodable", str(error)) from None
+    if decode:
+        decode_picture(data)
+    return VideoProperties(width, height, 0.0, 1, 0.0, codec)

@@ -1,0 +1,403 @@
+"""OpenAI's batch API and the budget, against a local server that misbehaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from scripts.annotate import openai_model, token_costs
+from scripts.annotate.estimate_costs import estimate_costs
+from scripts.annotate.openai_text import OpenAIDirection, OpenAIEmbedding
+from scripts.annotate.shard_annotation import Annotator, Rejection, TextShard
+from scripts.annotate.tag_directions import tag_directions
+from scripts.annotate.token_costs import Account, Price, estimate_tokens
+from scripts.common.code import ROOT
+from scripts.common.errors import UserError
+from scripts.common.identity import prompt_uuid
+from scripts.common.schemas.annotate import COSTS, DIRECTION
+from scripts.common.tables import read_table
+from tests.annotate.made_up import write_images, write_prompts
+from tests.annotate.openai_server import OpenAIServer
+
+AT_ONCE = {"retry-after-ms": "1"}
+DOWN = (500, {"error": {"message": "down"}}, AT_ONCE)
+BUSY = (429, {"error": {"message": "slow down"}}, AT_ONCE)
+LOST = (0, AT_ONCE)
+PRICE = {"input_usd": 100.0, "output_usd": 1000.0, "batch_share": 0.5, "as_of": "2026-11-21"}
+VERBS = {"a": ["walk"], "b": ["run"], "c": ["swim"], "d": ["fly"], "e": []}
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "made-up-key")
+    with OpenAIServer() as server:
+        server.answer = lambda text: ", ".join(VERBS.get(text, ["walk"])) or "' '"
+        yield server
+
+
+def service_of(server, **service):
+    defaults = {"base_url": server.base_url, "mode": "batch", "poll_s": 0.01, "max_retries": 2}
+    return defaults | service
+
+
+def tagger(server, folder, account=None, **service):
+    settings = {"service": service_of(server, **service), "folder": folder / "batches"}
+    return OpenAIDirection({"api": "gpt-4o-2024-08-06"}, account=account, **settings)
+
+
+def tag(server, folder, texts="abcde", **service):
+    return dict(tagger(server, folder, **service).answer({text: text for text in texts}))
+
+
+def records(folder):
+    return [json.loads(path.read_text()) for path in (folder / "batches").glob("*.json")]
+
+
+def test_a_batch_is_uploaded_asked_after_and_its_answers_go_to_their_items(server, tmp_path):
+    server.polls = 3
+    server.ends = [{"lines": lambda lines: lines[::-1]}]
+    assert tag(server, tmp_path) == VERBS
+    (batch,) = server.batches.values()
+    assert (batch["endpoint"], batch["completion_window"]) == ("/v1/chat/completions", "24h")
+    requests = [json.loads(line) for line in server.files["file-0"].splitlines()]
+    assert [request["custom_id"] for request in requests] == list("abcde")
+    assert requests[0]["method"] == "POST"
+    assert requests[0]["body"]["model"] == "gpt-4o-2024-08-06"
+    assert batch["polls"] == 3
+    assert records(tmp_path) == []
+
+
+def test_embeddings_come_by_batches_too(server, tmp_path):
+    settings = {"service": service_of(server), "folder": tmp_path, "dimension": 3}
+    embedder = OpenAIEmbedding({"api": "text-embedding-3-large"}, **settings)
+    found = dict(embedder.answer({"x": "a cat", "y": "a"}))
+    assert np.allclose(found["x"], np.array([5, 3, 4]) / 50**0.5)
+    assert found["y"].dtype == np.float32
+    assert server.batches["batch-0"]["endpoint"] == "/v1/embeddings"
+
+
+@pytest.mark.parametrize(
+    ("limits", "sizes"),
+    [
+        ({"batch_requests": 2}, [2, 2, 1]),
+        ({"batch_mb": 0.001}, [2, 2, 1]),  # a request has some 400 bytes
+        ({"batch_requests": 2, "batches_at_once": 1}, [2, 2, 1]),
+    ],
+)
+def test_no_batch_is_larger_than_the_limits(server, tmp_path, limits, sizes):
+    assert tag(server, tmp_path, **limits) == VERBS
+    assert [
+        len(server.files[b["input_file_id"]].splitlines()) for b in server.batches.values()
+    ] == sizes
+    if "batches_at_once" in limits:
+        creations = [call for call in server.calls if call == "POST /v1/batches"]
+        assert len(creations) == 3
+        first = server.calls.index("POST /v1/batches")
+        assert (
+            "GET /v1/batches/batch-0"
+            in server.calls[first : server.calls.index("POST /v1/files", first)]
+        )
+
+
+def test_half_a_batch_is_kept_and_the_other_half_sent_again(server, tmp_path):
+    expired = {"code": "batch_expired", "message": "too late"}
+    server.ends = [
+        {
+            "status": "expired",
+            "lines": lambda lines: lines[:2],
+            "errors": lambda lines: [
+                json.dumps({"custom_id": name, "response": None, "error": expired})
+                for name in "cde"
+            ],
+        }
+    ]
+    assert tag(server, tmp_path) == VERBS
+    again = [json.loads(line)["custom_id"] for line in server.files["file-3"].splitlines()]
+    assert sorted(again) == ["c", "d", "e"]
+    assert len(server.batches) == 2
+
+
+def test_malformed_lines_cost_their_items_another_try_and_no_others(server, tmp_path):
+    def spoil(lines):
+        foreign = json.dumps({"custom_id": "nobody", "response": {"status_code": 200, "body": {}}})
+        return ["no json", "[]", '{"custom_id": "b"}', foreign, lines[0], lines[0], lines[2]]
+
+    server.ends = [{"lines": spoil}]
+    assert tag(server, tmp_path) == VERBS
+    assert len(server.requests) == 5 + 3
+
+
+def test_what_the_server_fails_on_again_and_again_is_rejected_alone(server, tmp_path):
+    def fail(line):
+        entry = json.loads(line)
+        if entry["custom_id"] == "b":
+            entry["response"] = {"status_code": 500, "body": {"error": {"message": "down"}}}
+        return json.dumps(entry)
+
+    server.ends = [{"lines": lambda lines: list(map(fail, lines))}] * 3
+    assert tag(server, tmp_path) == VERBS | {"b": Rejection("service_failed")}
+    assert [text for text in server.asked if text != "b"] == list("acde")
+    assert server.asked.count("b") == 3
+
+
+def test_refused_and_malformed_answers_have_their_reasons_and_are_not_sent_again(server, tmp_path):
+    server.refused = '"content": "c"'
+    server.answer = lambda text: "I am sorry, I cannot do that" if text == "d" else "walk"
+    found = tag(server, tmp_path)
+    assert found["c"] == Rejection("refused")
+    assert found["d"] == Rejection("malformed_answer")
+    assert found["a"] == ["walk"]
+    assert len(server.batches) == 1
+
+
+def test_a_batch_too_large_for_the_queue_is_divided(server, tmp_path):
+    full = {"failed": [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached"}]}
+    server.ends = [full, full]
+    assert tag(server, tmp_path) == VERBS
+    server.ends = [full]
+    with pytest.raises(UserError, match=r"queue takes no batch .*Enqueued token limit"):
+        tag(server, tmp_path, texts="a")
+
+
+def test_faults_of_the_batch_itself_are_a_sentence(server, tmp_path):
+    server.ends = [{"failed": [{"code": "invalid_json_line", "message": "Line 3 is no JSON"}]}]
+    with pytest.raises(UserError, match=r"did not begin batch batch-0: Line 3 is no JSON"):
+        tag(server, tmp_path)
+    server.ends = [{"status": "cancelled", "lines": lambda lines: lines[:2]}]
+    found = {}
+    with pytest.raises(UserError, match="batch-1 was cancelled"):
+        found.update(tagger(server, tmp_path).answer({text: text for text in "abcde"}))
+    server.batch_faults = {"POST /v1/batches": [(401, {"error": {"message": "who are you"}})]}
+    with pytest.raises(UserError, match="refuses to work for model"):
+        tag(server, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["POST /v1/files", "POST /v1/batches", "GET /v1/batches/", "GET /v1/files/file-1/content"],
+)
+def test_a_busy_or_broken_server_is_asked_again(server, tmp_path, call):
+    server.batch_faults = {call: [BUSY, DOWN]}
+    assert tag(server, tmp_path) == VERBS
+    assert len(server.batches) == 1
+
+
+def test_a_batch_whose_creation_was_answered_too_late_is_not_created_twice(server, tmp_path):
+    server.batch_faults = {"POST /v1/batches": [LOST]}
+    assert tag(server, tmp_path) == VERBS
+    assert len(server.batches) == 1
+
+
+def test_a_batch_in_flight_is_asked_after_by_the_next_run(server, tmp_path):
+    server.batch_faults = {"GET /v1/batches/": [DOWN] * 3}
+    with pytest.raises(
+        UserError, match=r"says nothing about batch batch-0 .* is asked after again"
+    ):
+        tag(server, tmp_path)
+    (record,) = records(tmp_path)
+    assert (record["batch"], record["ids"]) == ("batch-0", list("abcde"))
+    # Meanwhile 'a' was answered elsewhere, and 'f' came in.
+    wanted = {name: verbs for name, verbs in VERBS.items() if name != "a"} | {"f": ["walk"]}
+    assert tag(server, tmp_path, texts="bcdef") == wanted
+    assert len(server.batches) == 2
+    assert sorted(server.asked) == list("abcdef")
+    assert records(tmp_path) == []
+
+
+def test_a_batch_that_the_server_lost_is_sent_again(server, tmp_path):
+    server.batch_faults = {"GET /v1/batches/": [DOWN] * 3}
+    with pytest.raises(UserError):
+        tag(server, tmp_path)
+    (record,) = (tmp_path / "batches").glob("*.json")
+    record.write_text(record.read_text().replace("batch-0", "batch-99"))
+    assert tag(server, tmp_path) == VERBS
+
+
+def make_shard(folder, texts):
+    write_prompts(folder / "prompts.parquet", texts)
+    _, index = write_images(folder, "00000", texts)
+    return TextShard(folder / "prompts.parquet", index, folder / "direction" / "00000.parquet")
+
+
+def annotator_of(server, folder, budget_usd=None, **service):
+    entry = {
+        "name": "gpt_4o_direction",
+        "backend": "scripts.annotate.openai_text:OpenAIDirection",
+        "weights": {"api": "gpt-4o-2024-08-06"},
+    }
+    settings = {"budget_usd": budget_usd, "ledger_root": folder / "ledger"}
+    return Annotator(entry, 64, service=service_of(server, **service), **settings)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from tests.annotate.test_openai_batches import FLIGHT, TEXTS, annotator_of, make_shard
+from scripts.annotate.tag_directions import tag_directions
+class Server: base_url = sys.argv[2]
+folder = Path(sys.argv[1])
+tag_directions(make_shard(folder, TEXTS), annotator_of(Server, folder, 1.0, **FLIGHT))
+"""
+FLIGHT = {
+    "price": {"input_usd": 1.0, "as_of": "2026-11-21"},
+    "batch_requests": 20,
+    "batches_at_once": 2,
+}
+TEXTS = [f"prompt number {number} walks" for number in range(50)]
+
+
+def test_a_job_killed_while_batches_are_in_flight_sends_and_pays_nothing_twice(server, tmp_path):
+    """A real process is killed while it waits, without a chance to tidy up."""
+    server.polls = 10**6
+
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path), server.base_url]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    deadline = time.monotonic() + 120
+    while sum(batch["polls"] for batch in list(server.batches.values())) < 4:
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(server.batches) == 2
+    server.polls = 0
+    # The same settings as the process had, but for the waiting.
+    shard, annotator = make_shard(tmp_path, TEXTS), annotator_of(server, tmp_path, 1.0, **FLIGHT)
+    assert tag_directions(shard, annotator).sentence() == "read 50 = kept 50 + rejected 0"
+    assert len(server.batches) == 3
+    assert sorted(server.asked) == sorted(TEXTS)
+    rows = read_table(tmp_path / "direction" / "00000.parquet", DIRECTION).to_pylist()
+    assert [row["uuid"] for row in rows] == sorted(map(prompt_uuid, TEXTS))
+    (spent,) = (tmp_path / "ledger/annotate/spending/direction").glob("*.json")
+    assert json.loads(spent.read_text()) == {
+        "spent_usd": pytest.approx(50 * 10 * 1e-6),
+        "reserved_usd": 0.0,
+    }
+    calls = len(server.calls)
+    tag_directions(shard, annotator)
+    assert len(server.calls) == calls
+
+
+@pytest.mark.parametrize("mode", ["batch", "synchronous"])
+def test_more_than_the_budget_is_refused_before_anything_is_sent(server, tmp_path, capsys, mode):
+    shard = make_shard(tmp_path, TEXTS[:4])
+    annotator = annotator_of(server, tmp_path, 0.01, mode=mode, price=PRICE)
+    with pytest.raises(
+        UserError, match=r"more than the \$0\.01 of annotate\.budget_usd\.direction"
+    ):
+        tag_directions(shard, annotator)
+    assert server.calls == [] and server.requests == []
+    printed = capsys.readouterr().err
+    assert f"4 texts to gpt-4o-2024-08-06 ({mode}): about $" in printed
+    assert "prices of 2026-11-21" in printed
+    # What was refused is not held against others; with a budget, all is done, and then is free.
+    tag_directions(shard, annotator_of(server, tmp_path, 10.0, mode=mode, price=PRICE))
+    tag_directions(shard, annotator_of(server, tmp_path, 0.0, mode=mode, price=PRICE))
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("mode", ["batch", "synchronous"])
+def test_a_run_that_costs_more_than_estimated_stops_at_the_budget(server, tmp_path, mode):
+    server.usage = {"prompt_tokens": 5_000, "completion_tokens": 0}
+    limits = {"batch_requests": 2, "batches_at_once": 1, "workers": 1}
+    settings = limits | {"mode": mode, "price": PRICE}
+    shard = make_shard(tmp_path, TEXTS[:10])
+    each = 0.25 if mode == "batch" else 0.5
+    with pytest.raises(UserError, match="raise the budget and run again: what is finished is kept"):
+        tag_directions(shard, annotator_of(server, tmp_path, 1.2, **settings))
+    sent = len(server.requests)
+    assert 2 <= sent < 10
+    (spent,) = (tmp_path / "ledger/annotate/spending/direction").glob("*.json")
+    assert json.loads(spent.read_text())["spent_usd"] == pytest.approx(sent * each)
+    counts = tag_directions(shard, annotator_of(server, tmp_path, 100, **settings))
+    assert counts.kept == 10
+    assert len(server.requests) == 10
+    assert len(set(server.asked)) == 10
+
+
+def test_the_costs_of_all_shards_are_estimated_before_anything_is_sent(server, tmp_path):
+    shards = []
+    for number in range(2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        shards.append(make_shard(folder, TEXTS[10 * number : 10 * number + 10]))
+    paths = ([s.prompts for s in shards], [s.index for s in shards], tmp_path / "costs.parquet")
+
+    def estimate(budget_usd):
+        annotator = annotator_of(server, tmp_path, budget_usd, price=PRICE)
+        counts = estimate_costs(*paths, {"direction": annotator})
+        return counts.notes[0], read_table(paths[2], COSTS).to_pylist()[0]
+
+    with pytest.raises(UserError, match=r"20 texts to gpt_4o_direction will cost about \$0\.\d+,"):
+        estimate(0.01)
+    note, row = estimate(10.0)
+    assert (row["texts"], row["spent_usd"]) == (20, 0)
+    assert 0.1 < row["estimated_usd"] < 1
+    assert "the budget is $10.00" in note
+    assert server.requests == []
+    tag_directions(shards[0], annotator_of(server, tmp_path, 10.0, price=PRICE))
+    cost = 10 * (10 * 100 + 2 * 1000) / 1e6 / 2
+    # Both shards are called 00000 here, and what the one has is not held to be the other's.
+    left = estimate(10.0)[1]
+    assert (left["texts"], left["spent_usd"]) == (10, pytest.approx(cost))
+
+
+def test_two_jobs_share_a_budget(tmp_path):
+    first, second = (Account(tmp_path / "subject", job, 10.0) for job in ("00000", "00001"))
+    first.reserve(7.0, "7 texts")
+    with pytest.raises(UserError, match=r"with \$7\.00 spent or reserved before"):
+        second.reserve(4.0, "4 texts")
+    first.pay(2.0, 7.0)
+    first.save()
+    second.reserve(4.0, "4 texts")
+    assert Account(tmp_path / "subject", "00000", 10.0).total_usd == pytest.approx(6.0)
+    assert second.find_overrun() is None
+    first.save()
+    second.pay(9.0, 4.0)
+    assert "$11.00" in str(second.find_overrun())
+
+
+def test_without_prices_no_budget_can_be_kept(server, tmp_path):
+    shard = make_shard(tmp_path, TEXTS[:1])
+    with pytest.raises(UserError, match="has no price, so that the budget cannot be kept"):
+        tag_directions(shard, annotator_of(server, tmp_path, 1.0))
+    assert tag_directions(shard, annotator_of(server, tmp_path)).kept == 1
+
+
+def test_prices_and_tokens(monkeypatch):
+    price = Price(**PRICE)
+    assert price.cost(1e6, 1e5, "synchronous") == pytest.approx(200)
+    assert price.cost(1e6, 1e5, "batch") == pytest.approx(100)
+    # Token counts of cl100k_base, as OpenAI's tokenizer gives them.
+    for text, tokens in {"a cat walks through the garden": 6, "tiktoken is great!": 6}.items():
+        assert tokens <= estimate_tokens(text) <= 2 * tokens
+    assert estimate_tokens("猫") == 3
+    monkeypatch.setitem(sys.modules, "tiktoken", None)
+    count, how = token_costs.token_counter("gpt-4o")
+    assert (count("abc"), "estimated" in how) == (1, True)
+
+
+class Encoding:
+    def encode_ordinary(self, text):
+        return text.split()
+
+
+def test_tiktoken_counts_where_it_is_installed(monkeypatch):
+    class Tiktoken:
+        encoding_for_model = staticmethod(lambda model: Encoding())
+
+    monkeypatch.setitem(sys.modules, "tiktoken", Tiktoken)
+    count, how = openai_model.token_counter("gpt-4o")
+    assert (count("a cat walks"), how) == (3, "tokens counted by tiktoken")
+
+
+def test_another_way_of_sending_costs_nothing_again(server, tmp_path):
+    shard = make_shard(tmp_path, TEXTS[:3])
+    tag_directions(shard, annotator_of(server, tmp_path, 9.0, price=PRICE))
+    changed = annotator_of(server, tmp_path, 5.0, mode="synchronous", workers=3)
+    assert tag_directions(shard, changed).kept == 3
+    assert len(server.requests) == 3
