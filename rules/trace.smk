@@ -61,8 +61,8 @@ rule train_cosface:
         "../envs/models.yaml"
     threads: COSFACE_THREADS
     resources:
-        gpu=config["trace"]["gpu"],
-        mem_mb=64000 if config["trace"]["gpu"] else 2000,
+        gpu=config["trace"]["training_gpu"],
+        mem_mb=64000 * TRAINING_PROCESSES if config["trace"]["training_gpu"] else 2000,
         runtime=2880,
     params:
         entry=get_cosface_entry,

@@ -14,6 +14,7 @@ TITLES = {
     "figure4": "Figure 4",
     "figure5": "Figure 5",
     "figure6": "Figure 6",
+    "tracer_training": "Training of the tracers",
     "funnel": "Account of items",
     "gallery": "Gallery",
     "watermark": "Watermark check",
@@ -39,10 +40,16 @@ def table_targets():
 
 def figure_targets():
     """Return every figure."""
-    return expand(
-        "results/figures/{name}.png",
-        name=["figure4", "figure5", "figure6", "funnel", "gallery", "watermark"],
-    )
+    names = [
+        "figure4",
+        "figure5",
+        "figure6",
+        "tracer_training",
+        "funnel",
+        "gallery",
+        "watermark",
+    ]
+    return expand("results/figures/{name}.png", name=names)
 
 
 def analyse_targets():
@@ -131,6 +138,14 @@ def outside_pictures():
 def source_index_files():
     """Return the indexes of every source of videos in TIP-ID, by source."""
     return {source: source_indexes(source) for source in TIP_ID_SOURCES}
+
+
+def tracer_trainings():
+    """Return trained tracer -> what figures call its run; those on whose features Table 5 stands."""
+    across = GENERATORS if CROSS_DOMAIN in TRACING_ROWS else []
+    return {SAME_DOMAIN: "all generators"} | {
+        f"{CROSS_DOMAIN}_{name}": f"without {label_of('generators', name)}" for name in across
+    }
 
 
 def tracing_features():

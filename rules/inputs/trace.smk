@@ -12,7 +12,9 @@ TRAINED_MODELS = [SAME_DOMAIN] + (
 TRACING_MODELS = [*MEASURED_TRACERS, *TRAINED_MODELS]
 PICTURE_SETS = ["references", "distractors"]
 TRACE_THREADS = 16 if config["trace"]["gpu"] else 1
-COSFACE_THREADS = 1 + COSFACE["training"].get("workers", 0)  # each worker reads pictures
+TRAINING_PROCESSES = max(1, config["trace"]["training_gpu"])
+# Each process of a training has workers that read pictures.
+COSFACE_THREADS = TRAINING_PROCESSES * (1 + COSFACE["training"].get("workers", 0))
 
 
 def trace_targets():

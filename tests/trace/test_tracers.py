@@ -69,16 +69,27 @@ def test_vit_base_has_the_tensors_of_deit_base():
     }
 
 
-def test_stochastic_depth_leaves_the_mean_as_it_is_and_rests_in_evaluation():
+def test_stochastic_depth_leaves_the_mean_as_it_is_and_skips_what_it_drops():
     torch.manual_seed(0)
-    network = VisionTransformer(
-        image_size=16, patch=16, width=8, depth=3, heads=1, drop_path=0.5
-    ).train()
-    residual = torch.ones(4_000, 1, 8)
-    kept = network.blocks[-1]._kept(residual)
-    assert kept.mean() == pytest.approx(1, abs=0.05)
-    assert set(kept.unique().tolist()) == {0.0, 2.0}
-    assert network.eval().blocks[-1]._kept(residual) is residual
+    parts = {"image_size": 16, "patch": 16, "width": 8, "depth": 3, "heads": 1}
+    network = VisionTransformer(**parts, drop_path=0.5)
+    kept = network.draw_kept(4_000, torch.Generator().manual_seed(0))
+    assert kept.shape == (4_000, 3, 2)
+    assert (kept[:, 0] == 1).all()
+    assert set(kept[:, 2].unique().tolist()) == {0.0, 2.0}
+    assert kept.mean(dim=0) == pytest.approx(1, abs=0.06)
+    # A picture's draw is that of its place, however many come after it.
+    again = network.draw_kept(10, torch.Generator().manual_seed(0))
+    assert torch.equal(again, kept[:10])
+    assert VisionTransformer(**parts).draw_kept(4, torch.Generator()) is None
+
+    pixels = torch.randn(2, 3, 16, 16)
+    factors = torch.ones(2, 3, 2)
+    torch.testing.assert_close(network(pixels, factors), network(pixels))
+    factors[1, 2] = 0
+    dropped = network(pixels, factors)
+    network.blocks = network.blocks[:2]
+    torch.testing.assert_close(dropped[1:], network(pixels)[1:])
 
 
 def test_timm_weights_as_safetensors(tmp_path, images):
