@@ -1,11 +1,13 @@
 """Taking listed prompts out of results: rows, bytes, messages, and nothing else."""
 
+import json
 import os
 import tarfile
 
 import pytest
 
 from scripts.common.errors import UserError
+from scripts.common.fingerprints import sha256_of
 from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.curate import MESSAGE_REJECTS, MESSAGES
 from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
@@ -131,6 +133,27 @@ def test_somebody_else_s_tar_is_left_alone(results, tmp_path):
     remove_items(results, RemovalList(frozenset(UUIDS[:1])))
     assert theirs.read_bytes() == before
     assert UUIDS[0] not in read_table(results / "images/00000.parquet")["uuid"].to_pylist()
+
+
+def test_notes_of_what_jobs_have_read_follow_and_others_stay(results):
+    """A job that had read the table as it was need not run; one that had read another must."""
+    table = results / "prompts/00000.parquet"
+    notes = {"seen": f"sha256:{sha256_of(table)}", "not_seen": "sha256:other"}
+    for name, checksum in notes.items():
+        record = results.parent / ".snakemake/metadata" / name
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.write_text(
+            json.dumps({"input_checksums": {"results/prompts/00000.parquet": checksum}})
+        )
+    remove_items(results, RemovalList(frozenset(UUIDS[:1])))
+    after = {
+        name: json.loads((results.parent / ".snakemake/metadata" / name).read_text())
+        for name in notes
+    }
+    assert after["seen"]["input_checksums"] == {
+        "results/prompts/00000.parquet": f"sha256:{sha256_of(table)}"
+    }
+    assert after["not_seen"]["input_checksums"]["results/prompts/00000.parquet"] == "sha256:other"
 
 
 def test_the_list_is_read_line_by_line(tmp_path):
