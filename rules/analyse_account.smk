@@ -88,9 +88,7 @@ rule account_split:
         tip_id=expand("results/splits/tip_id/{source}.parquet", source=TIP_ID_SOURCES),
         trace_prompts="results/splits/tip_trace/prompts.parquet",
         trace_frames=expand("results/splits/tip_trace/{generator}.parquet", generator=GENERATORS),
-        trace_images=expand(
-            "results/splits/tip_trace/{role}.parquet", role=["references", "distractors"]
-        ),
+        trace_images=expand("results/splits/tip_trace/{role}.parquet", role=TRACE_IMAGE_LISTS),
         indexes=[index for files in source_index_files().values() for index in files],
         image_indexes=image_indexes(),
         outside=list(outside_pictures().values()),
@@ -164,11 +162,7 @@ rule account_trace:
         trace_images=expand("results/splits/tip_trace/{role}.parquet", role=PICTURE_SETS),
         indexes=frame_indexes(GENERATORS),
         features=tracing_features(),
-        matches=expand(
-            "results/trace/matches/{tracer}/{generator}.parquet",
-            tracer=TRACING_ROWS,
-            generator=GENERATORS,
-        ),
+        matches=expand("results/trace/matches/{model}.parquet", model=TRACING_MODELS),
         code=code_of("scripts/analyse/account_trace.py"),
     output:
         account="results/analysis/account/trace.parquet",
@@ -180,7 +174,6 @@ rule account_trace:
         mem_mb=8000,
     params:
         frame_indexes={name: frame_indexes([name]) for name in GENERATORS},
-        models={row: {name: model_of(row, name) for name in GENERATORS} for row in TRACING_ROWS},
     script:
         "../scripts/analyse/account_trace.py"
 

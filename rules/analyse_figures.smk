@@ -67,6 +67,29 @@ rule plot_figure6:
         "../scripts/analyse/plot_figure6.py"
 
 
+rule plot_tracer_training:
+    """Curves of the trained tracers: loss, accuracy and learning rate (Supplement 16)."""
+    input:
+        tables=expand("results/trace/training/{model}.csv", model=tracer_trainings()),
+        code=code_of("scripts/analyse/plot_tracer_training.py"),
+    output:
+        png=reported("results/figures/tracer_training.png"),
+        pdf=reported("results/figures/tracer_training.pdf"),
+        provenance="results/figures/tracer_training.provenance.json",
+    log:
+        "logs/plot_tracer_training.log",
+    conda:
+        "../envs/plots.yaml"
+    params:
+        banner=config["banner"],
+        network=shown_entry("tracers", config["trace"]["cosface"]),
+        runs=list(tracer_trainings().values()),
+        seed=config["seed"],
+        style=lookup("analyse/figures/tracer_training", within=config),
+    script:
+        "../scripts/analyse/plot_tracer_training.py"
+
+
 rule plot_gallery:
     """The gallery: what each generator makes of the same prompts of TIP-Eval."""
     input:

@@ -73,6 +73,7 @@ rule build_table5:
     """Table 5: tracing generated frames to their source images."""
     input:
         metrics="results/trace/metrics.parquet",
+        paper=paper_table_file("5"),
         code=code_of("scripts/analyse/build_table5.py"),
     output:
         csv=reported("results/tables/table5.csv"),
@@ -86,6 +87,7 @@ rule build_table5:
         "../envs/tabular.yaml"
     params:
         banner=config["banner"],
+        comparable=config["source"] != "demo",
         cosface=shown_entry("tracers", config["trace"]["cosface"]),
         tracers=shown_entries("tracers", TRACERS),
         generators=shown_entries("generators", GENERATORS),

@@ -35,7 +35,9 @@ TRACERS = config["trace"]["tracers"]
 REAL_SOURCES = config["split"]["tip_id"]["real"]
 TEXT_SOURCES = config["split"]["tip_id"]["text_generated"]
 SHARDS = shard_names(config["curate"]["shards"])
-REMOVALS = Path(workflow.basedir) / "config/removals.txt"
+# An input that is never newer: 'make remove' takes out of all results what the list names, and an
+# edit of it has nothing made again.
+REMOVALS = os.path.relpath(Path(workflow.basedir) / "config/removals.txt")
 
 
 wildcard_constraints:

@@ -40,6 +40,7 @@ rule collect_prompts:
     """Keep each prompt once, with its earliest message and all videos made from it."""
     input:
         messages=get_all_messages,
+        removals=ancient(REMOVALS),
         code=code_of("scripts/curate/collect_prompts.py"),
     output:
         prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),

@@ -41,7 +41,7 @@ rule read_release:
         mem_mb=3000,
         runtime=60,
     params:
-        removals=os.path.relpath(REMOVALS),
+        removals=ancient(REMOVALS),
         splits=RELEASE_SPLITS,
     script:
         "../scripts/curate/read_release.py"

@@ -112,6 +112,7 @@ rule collect_trace_images:
     output:
         references="results/splits/tip_trace/references.parquet",
         distractors="results/splits/tip_trace/distractors.parquet",
+        training_images="results/splits/tip_trace/training_images.parquet",
     log:
         "logs/collect_trace_images.log",
     conda:
@@ -137,7 +138,7 @@ rule check_splits:
         tip_id=expand("results/splits/tip_id/{source}.parquet", source=TIP_ID_LABELS),
         prompts="results/splits/tip_trace/prompts.parquet",
         frames=expand("results/splits/tip_trace/{generator}.parquet", generator=GENERATORS),
-        images=expand("results/splits/tip_trace/{role}.parquet", role=["references", "distractors"]),
+        images=expand("results/splits/tip_trace/{role}.parquet", role=TRACE_IMAGE_LISTS),
         indexes=get_all_indexes,
         image_indexes=image_indexes(),
         code=code_of("scripts/split/check_splits.py"),

@@ -11,9 +11,8 @@ include: "inputs/trace.smk"
 
 
 wildcard_constraints:
-    tracer="|".join(TRACING_ROWS),
-    model="|".join([*TRACERS, *TRAINED_MODELS]),
-    set="|".join([*GENERATORS, *PICTURE_SETS]),
+    model="|".join(TRACING_MODELS),
+    set="|".join([*GENERATORS, *PICTURE_SETS, "background"]),
 
 
 rule decode_frames:
@@ -62,8 +61,8 @@ rule train_cosface:
         "../envs/models.yaml"
     threads: COSFACE_THREADS
     resources:
-        gpu=config["trace"]["gpu"],
-        mem_mb=64000 if config["trace"]["gpu"] else 2000,
+        gpu=config["trace"]["training_gpu"],
+        mem_mb=64000 * TRAINING_PROCESSES if config["trace"]["training_gpu"] else 2000,
         runtime=2880,
     params:
         entry=get_cosface_entry,
@@ -73,50 +72,80 @@ rule train_cosface:
 
 
 rule extract_features:
-    """Describe the queries of a generator, the distractors or the references by a tracer."""
+    """Describe a shard of queries, distractors or references by a tracer."""
     input:
         unpack(get_pictures),
         checkpoint=get_checkpoint,
         code=get_model_code,
     output:
-        features="results/trace/features/{model}/{set}.parquet",
+        features="results/trace/features/{model}/{set}/{shard}.parquet",
     log:
-        "logs/extract_features/{model}/{set}.log",
+        "logs/extract_features/{model}/{set}/{shard}.log",
     benchmark:
-        "benchmarks/extract_features/{model}/{set}.jsonl"
+        "benchmarks/extract_features/{model}/{set}/{shard}.jsonl"
     conda:
         "../envs/models.yaml"
     threads: TRACE_THREADS
     resources:
         gpu=config["trace"]["gpu"],
-        mem_mb=32000 if config["trace"]["gpu"] else 2000,
+        mem_mb=16000 if config["trace"]["gpu"] else 2000,
         runtime=1440,
     params:
         batch_size=lookup("trace/batch_size", within=config),
         entry=get_model_entry,
+        precision=lookup("trace/precision", within=config),
+        shards=get_picture_shards,
     script:
         "../scripts/trace/extract_features.py"
 
 
-rule match_queries:
-    """Find the references nearest to each query of a generator, and to each distractor."""
+rule collect_background:
+    """Collect what scores are normalised by: source images that no query has (Section 5.4)."""
     input:
-        unpack(get_features),
+        training_images="results/splits/tip_trace/training_images.parquet",
+        code=code_of("scripts/trace/collect_background.py"),
+    output:
+        background="results/trace/background.parquet",
+    log:
+        "logs/collect_background.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        max_images=lookup("trace/score_normalisation/max_images", within=config),
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/trace/collect_background.py"
+
+
+rule match_queries:
+    """Find the references nearest to each query that a model describes, and to each distractor."""
+    input:
+        queries=get_query_features,
+        references=get_reference_features,
+        background=get_background_features,
         code=code_of("scripts/trace/match_queries.py"),
     output:
-        matches="results/trace/matches/{tracer}/{generator}.parquet",
+        matches="results/trace/matches/{model}.parquet",
     log:
-        "logs/match_queries/{tracer}/{generator}.log",
+        "logs/match_queries/{model}.log",
     benchmark:
-        "benchmarks/match_queries/{tracer}/{generator}.jsonl"
+        "benchmarks/match_queries/{model}.jsonl"
     conda:
         "../envs/models.yaml"
     threads: TRACE_THREADS
     resources:
+        gpu=config["trace"]["gpu"],
         mem_mb=2000 + 4 * config["trace"]["search_block_mb"],
         runtime=240,
     params:
         block_mb=lookup("trace/search_block_mb", within=config),
+        gpu=config["trace"]["gpu"] > 0,
+        normalisation={
+            key: config["trace"]["score_normalisation"][key] for key in ("neighbours", "weight")
+        },
         top_k=lookup("trace/top_k", within=config),
     script:
         "../scripts/trace/match_queries.py"
@@ -125,16 +154,8 @@ rule match_queries:
 rule measure_tracing:
     """Measure how well each tracer finds the source images of each generator's frames."""
     input:
-        matches=expand(
-            "results/trace/matches/{tracer}/{generator}.parquet",
-            tracer=TRACING_ROWS,
-            generator=GENERATORS,
-        ),
-        references=[
-            features_of(tracer, generator, "references")
-            for tracer in TRACING_ROWS
-            for generator in GENERATORS
-        ],
+        matches=expand("results/trace/matches/{model}.parquet", model=TRACING_MODELS),
+        references=[shard for model in TRACING_MODELS for shard in features_of(model, "references")],
         code=code_of("scripts/trace/measure_tracing.py"),
     output:
         metrics="results/trace/metrics.parquet",
@@ -148,8 +169,8 @@ rule measure_tracing:
         mem_mb=4000,
         runtime=120,
     params:
-        pairs=[[tracer, generator] for tracer in TRACING_ROWS for generator in GENERATORS],
         resamples=lookup("trace/resamples", within=config),
+        rows=[[row, name, model_of(row, name)] for row in TRACING_ROWS for name in GENERATORS],
         seed=lookup("seed", within=config),
     script:
         "../scripts/trace/measure_tracing.py"

@@ -14,6 +14,7 @@ TITLES = {
     "figure4": "Figure 4",
     "figure5": "Figure 5",
     "figure6": "Figure 6",
+    "tracer_training": "Training of the tracers",
     "funnel": "Account of items",
     "gallery": "Gallery",
     "watermark": "Watermark check",
@@ -39,10 +40,16 @@ def table_targets():
 
 def figure_targets():
     """Return every figure."""
-    return expand(
-        "results/figures/{name}.png",
-        name=["figure4", "figure5", "figure6", "funnel", "gallery", "watermark"],
-    )
+    names = [
+        "figure4",
+        "figure5",
+        "figure6",
+        "tracer_training",
+        "funnel",
+        "gallery",
+        "watermark",
+    ]
+    return expand("results/figures/{name}.png", name=names)
 
 
 def analyse_targets():
@@ -69,6 +76,8 @@ def shown_entry(sheet, name):
         "label": label_of(sheet, name),
         "group": entry.get("group", ""),
         "embedded": entry.get("embedded", False),
+        "paper": entry.get("paper", ""),
+        "unavailable": entry.get("unavailable", ""),
         "weights": entry.get("weights", {}),
         "settings": entry.get("settings", {}),
         "training": entry.get("training", {}),
@@ -95,10 +104,15 @@ def paper_rows():
     )
 
 
-def paper_table_files():
-    """Return the paper's numbers, which lie with the configuration."""
+def paper_table_file(number):
+    """Return the paper's numbers of one table, which lie with the configuration."""
     folder = os.path.relpath(Path(workflow.basedir, "config/paper"))
-    return [f"{folder}/table{number}.csv" for number in TABLES]
+    return f"{folder}/table{number}.csv"
+
+
+def paper_table_files():
+    """Return the paper's numbers of all tables."""
+    return [paper_table_file(number) for number in TABLES]
 
 
 def popularity_annotators():
@@ -126,13 +140,19 @@ def source_index_files():
     return {source: source_indexes(source) for source in TIP_ID_SOURCES}
 
 
+def tracer_trainings():
+    """Return trained tracer -> what figures call its run; those on whose features Table 5 stands."""
+    across = GENERATORS if CROSS_DOMAIN in TRACING_ROWS else []
+    return {SAME_DOMAIN: "all generators"} | {
+        f"{CROSS_DOMAIN}_{name}": f"without {label_of('generators', name)}" for name in across
+    }
+
+
 def tracing_features():
-    """Return every table of features that Table 5 stands on, each once."""
-    return list(
-        dict.fromkeys(
-            features_of(tracer, generator, pictures)
-            for tracer in TRACING_ROWS
-            for generator in GENERATORS
-            for pictures in [generator, *PICTURE_SETS]
-        )
-    )
+    """Return every table of features that Table 5 stands on, shard by shard."""
+    return [
+        shard
+        for model in TRACING_MODELS
+        for pictures in ["references", *searched_sets(model)]
+        for shard in features_of(model, pictures)
+    ]

@@ -32,17 +32,22 @@ def annotator_code(script, annotation):
     return code_of(script, SHEETS["annotators"][ANNOTATORS[annotation]]["backend"])
 
 
-def is_remote(name):
-    """Return whether an annotator works behind an endpoint."""
-    return "api" in SHEETS["annotators"][name].get("weights", {})
-
-
 def shards_to_annotate(annotation):
     """Return the shards of which an annotator is wanted, none if the annotation was released.
 
     Were it only less wanted, it would step in, at a price, where a released file is missing.
     """
     return "none" if annotation in RELEASED_ANNOTATIONS else r"\d{5}"
+
+
+def is_asked(annotation):
+    """Return whether an annotation is made behind an endpoint, and not taken from the release."""
+    return is_remote(ANNOTATORS[annotation]) and annotation not in RELEASED_ANNOTATIONS
+
+
+def is_remote(name):
+    """Return whether an annotator works behind an endpoint."""
+    return "api" in SHEETS["annotators"][name].get("weights", {})
 
 
 def annotator_gpus(name):
@@ -73,14 +78,14 @@ def costs_of(annotation):
 
     Only that it is there counts: a new estimate makes no annotation anew.
     """
-    if not is_remote(ANNOTATORS[annotation]):
+    if not is_asked(annotation):
         return []
     return ancient("results/annotations/costs.parquet")
 
 
 def remote_code(script, annotation):
     """Return the modules that decide an annotation behind an endpoint; none for others."""
-    return annotator_code(script, annotation) if is_remote(ANNOTATORS[annotation]) else []
+    return annotator_code(script, annotation) if is_asked(annotation) else []
 
 
 def get_remote_annotators(wildcards, resources):
@@ -92,7 +97,7 @@ def get_remote_annotators(wildcards, resources):
             "budget_usd": config["annotate"]["budget_usd"][annotation],
         }
         for annotation, name in ANNOTATORS.items()
-        if is_remote(name)
+        if is_asked(annotation)
     }
 
 

@@ -5,6 +5,7 @@ TIP_ID_LABELS = (
     | {name: "real" for name in REAL_SOURCES}
     | {name: "text_generated" for name in TEXT_SOURCES}
 )
+TRACE_IMAGE_LISTS = ["references", "distractors", "training_images"]
 TRACE_REFERENCES = SHEETS["sources"][config["split"]["tip_trace"]["references"]]
 TRACE_DISTRACTORS = SHEETS["sources"][config["split"]["tip_trace"]["distractors"]]
 
@@ -16,7 +17,7 @@ def split_targets():
         *expand("results/splits/tip_id/{source}.parquet", source=TIP_ID_LABELS),
         *expand(
             "results/splits/tip_trace/{part}.parquet",
-            part=["prompts", "references", "distractors", *GENERATORS],
+            part=["prompts", *TRACE_IMAGE_LISTS, *GENERATORS],
         ),
         "results/splits/leakage.csv",
         "results/splits/coverage.csv",

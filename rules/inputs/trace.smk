@@ -2,12 +2,19 @@
 
 SAME_DOMAIN, CROSS_DOMAIN = "cosface_same_domain", "cosface_cross_domain"
 COSFACE = SHEETS["tracers"][config["trace"]["cosface"]]
-# The rows of Table 5; cross domain learns from the other generators, so it needs some.
-TRACING_ROWS = [*TRACERS, SAME_DOMAIN, *([CROSS_DOMAIN] if len(GENERATORS) > 1 else [])]
-TRAINED_MODELS = [SAME_DOMAIN, *expand(f"{CROSS_DOMAIN}_{{name}}", name=GENERATORS)]
+# An entry without a backend is a row of the paper whose weights cannot be had.
+MEASURED_TRACERS = [name for name in TRACERS if "backend" in SHEETS["tracers"][name]]
+# Across domains a model learns from the other generators, so that needs some.
+TRACING_ROWS = [*MEASURED_TRACERS, SAME_DOMAIN, *([CROSS_DOMAIN] if len(GENERATORS) > 1 else [])]
+TRAINED_MODELS = [SAME_DOMAIN] + (
+    expand(f"{CROSS_DOMAIN}_{{name}}", name=GENERATORS) if CROSS_DOMAIN in TRACING_ROWS else []
+)
+TRACING_MODELS = [*MEASURED_TRACERS, *TRAINED_MODELS]
 PICTURE_SETS = ["references", "distractors"]
 TRACE_THREADS = 16 if config["trace"]["gpu"] else 1
-COSFACE_THREADS = 1 + COSFACE["training"].get("workers", 0)  # each worker reads pictures
+TRAINING_PROCESSES = max(1, config["trace"]["training_gpu"])
+# Each process of a training has workers that read pictures.
+COSFACE_THREADS = TRAINING_PROCESSES * (1 + COSFACE["training"].get("workers", 0))
 
 
 def trace_targets():
@@ -20,9 +27,23 @@ def model_of(tracer, generator):
     return f"{tracer}_{generator}" if tracer == CROSS_DOMAIN else tracer
 
 
-def features_of(tracer, generator, pictures):
-    """Return the features of a set of pictures with which a row traces a generator's frames."""
-    return f"results/trace/features/{model_of(tracer, generator)}/{pictures}.parquet"
+def searched_sets(model):
+    """Return the sets of queries that a model describes; one across domains has one generator."""
+    names = [name for name in GENERATORS if model == f"{CROSS_DOMAIN}_{name}"]
+    return [*(names or GENERATORS), "distractors"]
+
+
+def picture_shards(pictures):
+    """Return the shards of a set of pictures: of a million, many; of a few thousand, one."""
+    return shard_names(config["trace"]["reference_shards"] if pictures == "references" else 1)
+
+
+def features_of(model, pictures):
+    """Return the features of a set of pictures by a model, shard by shard."""
+    return [
+        f"results/trace/features/{model}/{pictures}/{shard}.parquet"
+        for shard in picture_shards(pictures)
+    ]
 
 
 def frame_tars(generators):
@@ -61,6 +82,8 @@ def get_pictures(wildcards):
     if wildcards.set in GENERATORS:
         names = [wildcards.set]
         return {"frames": frame_tars(names), "frame_indexes": frame_indexes(names)}
+    if wildcards.set == "background":
+        return {"images": "results/trace/background.parquet", "tars": image_tars()}
     tars = {
         "references": [*image_tars(), TRACE_REFERENCES["tar"]],
         "distractors": [TRACE_DISTRACTORS["tar"]],
@@ -69,6 +92,11 @@ def get_pictures(wildcards):
         "images": f"results/splits/tip_trace/{wildcards.set}.parquet",
         "tars": tars[wildcards.set],
     }
+
+
+def get_picture_shards(wildcards):
+    """Return the number of shards of a set of pictures."""
+    return len(picture_shards(wildcards.set))
 
 
 def get_checkpoint(wildcards):
@@ -91,9 +119,19 @@ def get_model_code(wildcards):
     return code_of("scripts/trace/extract_features.py", get_model_entry(wildcards)["backend"])
 
 
-def get_features(wildcards):
-    """Return the features of the generator's query frames, the distractors and the references."""
-    sets = {"queries": wildcards.generator} | {name: name for name in PICTURE_SETS}
-    return {
-        key: features_of(wildcards.tracer, wildcards.generator, name) for key, name in sets.items()
-    }
+def get_query_features(wildcards):
+    """Return the features of all queries that a model searches for."""
+    names = searched_sets(wildcards.model)
+    return [shard for name in names for shard in features_of(wildcards.model, name)]
+
+
+def get_reference_features(wildcards):
+    """Return the features in which a model searches."""
+    return features_of(wildcards.model, "references")
+
+
+def get_background_features(wildcards):
+    """Return the features by which scores are normalised, if they are."""
+    if not config["trace"]["score_normalisation"]["weight"]:
+        return []
+    return features_of(wildcards.model, "background")

@@ -19,6 +19,7 @@ from scripts.common.schemas.split import (
     TRACE_FRAMES,
     TRACE_IMAGES,
     TRACE_PROMPTS,
+    TRAINING_IMAGE,
 )
 from scripts.common.tables import read_frame
 
@@ -48,7 +49,7 @@ def account_split(
         tip_id: source -> its part of TIP-ID (``TIP_ID``).
         trace_prompts: TIP-Trace's prompts (``TRACE_PROMPTS``).
         trace_frames: generator -> its frames (``TRACE_FRAMES``).
-        trace_images: references and distractors (``TRACE_IMAGES``).
+        trace_images: references, distractors and training images (``TRACE_IMAGES``).
         account: table of ``ACCOUNT``.
         indexes: source -> indexes of its videos (``ITEM_INDEX``).
         image_indexes: of the image prompts.
@@ -112,10 +113,11 @@ def accounts_of_pictures(
         outside: role -> index of the outside pictures.
     """
     images = read_frame(image_indexes, ITEM_INDEX, ["uuid", "status", "reason", "sha256"])
-    missing = _why_missing(queries, index_outcomes(image_indexes), "no_image")
-    there = pictures.loc[pictures["role"] == SOURCE_IMAGE, "uuid"]
-    name, unit = "collect_trace_images", "images"
-    steps = [follow(STAGE, name, unit, queries, listed(there, missing), part=SOURCE_IMAGE)]
+    name, unit, steps = "collect_trace_images", "images", []
+    for role, wanted in ((SOURCE_IMAGE, queries), (TRAINING_IMAGE, prompts.difference(queries))):
+        missing = _why_missing(wanted, index_outcomes(image_indexes), "no_image")
+        there = pictures.loc[pictures["role"] == role, "uuid"]
+        steps.append(follow(STAGE, name, unit, wanted, listed(there, missing), part=role))
     known = set(images.loc[images["uuid"].isin(prompts), "sha256"].dropna())
     for role in (REFERENCE, DISTRACTOR):
         offered = read_frame(outside[role], ITEM_INDEX, ["uuid", "status", "reason", "sha256"])

@@ -8,22 +8,19 @@ import pandas as pd
 from scripts.analyse.steps import Step, follow, kept_ids, reasons_of, write_account
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.split import TRACE_FRAMES, TRACE_IMAGES
-from scripts.common.schemas.trace import FRAME_INDEX, MATCHES, QUERY
+from scripts.common.schemas.trace import FRAME_INDEX, MATCHES, QUERY, REFERENCES
 from scripts.common.tables import read_frame
 
 STAGE = "trace"
-REFERENCES, DISTRACTORS = "references", "distractors"
 
 
 def account_trace(
     trace_frames: Mapping[str, Path],
     frame_indexes: Mapping[str, Sequence[Path]],
     trace_images: Mapping[str, Path],
-    features: Mapping[tuple[str, str], Path],
-    matches: Mapping[tuple[str, str], Path],
+    features: Mapping[tuple[str, str], Sequence[Path]],
+    matches: Mapping[str, Path],
     account: Path,
-    *,
-    models: Mapping[str, Mapping[str, str]],
 ) -> Counts:
     """Follow every frame and picture of TIP-Trace through every tracer.
 
@@ -31,10 +28,9 @@ def account_trace(
         trace_frames: generator -> its frames (``TRACE_FRAMES``).
         frame_indexes: generator -> indexes of its decoded frames (``FRAME_INDEX``).
         trace_images: references, distractors -> ``TRACE_IMAGES``.
-        features: (model, set) -> features; a set is a generator's queries, or pictures.
-        matches: (tracer, generator) -> ``MATCHES``.
+        features: (model, set) -> shards of features; a set is a generator's queries, or pictures.
+        matches: model -> ``MATCHES``.
         account: table of ``ACCOUNT``.
-        models: tracer -> generator -> the model that described its queries.
 
     Returns:
         Counts of steps.
@@ -52,19 +48,19 @@ def account_trace(
         steps.append(step)
         pictures[generator] = queries
     described = {}
-    for (model, name), path in features.items():
-        outcomes = reasons_of(read_frame(path, columns=["uuid", "status", "reason"]))
+    for (model, name), paths in features.items():
+        outcomes = reasons_of(read_frame(paths, columns=["uuid", "status", "reason"]))
         if name != REFERENCES:  # a million ids for each model, which nobody asks for again
             described[model, name] = kept_ids(outcomes)
         part = f"{model} {name}"
         steps.append(follow(STAGE, "extract_features", "images", pictures[name], outcomes, part))
-    for (tracer, generator), path in matches.items():
-        model = models[tracer][generator]
-        wanted = described[model, generator].append(described[model, DISTRACTORS])
-        rows = read_frame(path, MATCHES, ["query", "status", "reason"]).drop_duplicates("query")
-        outcomes = reasons_of(rows, key="query")
-        part = f"{tracer} {generator}"
-        steps.append(follow(STAGE, "match_queries", "queries", wanted, outcomes, part))
+    for model, path in matches.items():
+        rows = read_frame(path, MATCHES, ["set", "query", "status", "reason"])
+        rows = rows.drop_duplicates(["set", "query"])
+        for name in [name for one, name in described if one == model]:
+            outcomes = reasons_of(rows[rows["set"] == name], key="query")
+            wanted, part = described[model, name], f"{model} {name}"
+            steps.append(follow(STAGE, "match_queries", "queries", wanted, outcomes, part))
     return write_account(steps, account)
 
 
@@ -83,8 +79,12 @@ def account_of_frames(
     return step, pd.Index(there["uuid"])
 
 
-def _by_folder_and_name(paths: Sequence[str]) -> dict[tuple[str, str], Path]:
-    return {(path.parent.name, path.stem): path for path in map(Path, paths)}
+def _by_model_and_set(paths: Sequence[str]) -> dict[tuple[str, str], list[Path]]:
+    """Return (model, set) -> shards, from paths ending in ``<model>/<set>/<shard>.parquet``."""
+    found: dict[tuple[str, str], list[Path]] = {}
+    for path in map(Path, paths):
+        found.setdefault((path.parent.parent.name, path.parent.name), []).append(path)
+    return found
 
 
 if __name__ == "__main__":
@@ -93,9 +93,8 @@ if __name__ == "__main__":
             trace_frames={Path(path).stem: path for path in snakemake.input.trace_frames},
             frame_indexes=snakemake.params.frame_indexes,
             trace_images={Path(path).stem: path for path in snakemake.input.trace_images},
-            features=_by_folder_and_name(snakemake.input.features),
-            matches=_by_folder_and_name(snakemake.input.matches),
+            features=_by_model_and_set(snakemake.input.features),
+            matches={Path(path).stem: Path(path) for path in snakemake.input.matches},
             account=Path(snakemake.output.account),
-            models=snakemake.params.models,
         )
         log.finish(counts)

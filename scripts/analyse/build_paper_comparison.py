@@ -1,9 +1,9 @@
 """The paper's numbers beside ours, one row for each number that has a counterpart."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from pathlib import Path
 
+from scripts.analyse.paper_table import difference
 from scripts.analyse.table_faces import csv_text, read_csv
 from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
@@ -92,7 +92,7 @@ def _compared(
         note = STAND_IN
     return {
         "ours": row[generator],
-        "difference": "" if note else f"{Decimal(row[generator]) - Decimal(paper):+}",
+        "difference": "" if note else difference(row[generator], paper),
         "entry": row["entry"],
         "generator": generator,
         "items": row.get(f"items_{generator}", ""),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ class Row:
         items: for each column, on how many items the number stands; None where that has no sense.
         entry: the entry of a sheet that the row shows.
         embedded: whether that is an offline stand-in for a model of the paper.
+        paper: what the paper prints in each column, and last in that of the averages, where there
+            is one; empty where the row or the data is not the paper's.
+        texts: what readers see instead of ``values``, such as intervals.
+        more: further cells of the CSV, by column.
     """
 
     keys: tuple[str, ...]
@@ -31,6 +36,9 @@ class Row:
     items: tuple[int | None, ...]
     entry: str = ""
     embedded: bool = False
+    paper: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ class PaperTable:
         keys: names of the leading columns of the CSV.
         columns: the generators: name -> label.
         sections: the rows, in the paper's order and grouping.
+        supplements: sections below them for readers; the CSV has their numbers in other columns.
         shown: how a number is written.
         average: whether the mean of the columns ends each row.
         notes: sentences below the table.
@@ -64,6 +73,7 @@ class PaperTable:
     shown: Callable[[float], str]
     average: bool = True
     notes: tuple[str, ...] = field(default=())
+    supplements: tuple[Section, ...] = ()
 
     @property
     def rows(self) -> list[Row]:
@@ -79,6 +89,14 @@ class PaperTable:
                 counts.keep(known)
                 counts.reject("no_value", len(row.values) - known)
         return counts
+
+
+def difference(ours: str, paper: str) -> str:
+    """Return ours less the paper's, of the numbers as they are printed, with a sign.
+
+    So it is exact at the paper's precision; empty where one of them is missing.
+    """
+    return f"{Decimal(ours) - Decimal(paper):+}" if ours and paper else ""
 
 
 def column_labels(generators: Iterable[Mapping[str, Any]]) -> dict[str, str]:

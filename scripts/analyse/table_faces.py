@@ -7,12 +7,15 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from scripts.analyse.paper_table import Number, PaperTable, Row, Section, mean_of
+from scripts.analyse.paper_table import Number, PaperTable, Row, Section, difference, mean_of
 
 NOTHING = "–"
 """What a reader sees where there is no number."""
 
+MINUS = "−"
+
 TEX_ESCAPES = {
+    MINUS: "$-$",
     "\\": r"\textbackslash{}",
     "&": r"\&",
     "%": r"\%",
@@ -59,17 +62,28 @@ def to_csv(table: PaperTable, banner: str) -> str:
     """Return the table as CSV, rounded as the paper rounds.
 
     The paper's columns come first; then ``entry`` and ``embedded`` name the backend, and
-    ``items_<generator>`` the items on which each number stands. A banner is a first line that
-    begins with ``#`` (pandas: ``comment="#"``).
+    ``items_<generator>`` the items on which each number stands; then, where a row is the paper's
+    too, ``paper_<column>`` and ``difference_<column>``, and what else the rows have. A banner is a
+    first line that begins with ``#`` (pandas: ``comment="#"``).
     """
     names = list(table.columns)
-    header = [*table.keys, *names, *(["average"] if table.average else [])]
+    columns = [*names, *(["average"] if table.average else [])]
+    header = [*table.keys, *columns]
     header += ["entry", "embedded", *(f"items_{name}" for name in names)]
+    compared = any(row.paper for row in table.rows)
+    for what in ("paper", "difference") if compared else ():
+        header += [f"{what}_{name}" for name in columns]
+    more = list(dict.fromkeys(name for row in table.rows for name in row.more))
+    header += more
     lines = []
     for row in table.rows:
         numbers = [_cell(value, table, "") for value in _numbers(row, table)]
         items = ["" if count is None else str(count) for count in row.items]
-        lines.append([*row.keys, *numbers, row.entry, str(row.embedded).lower(), *items])
+        line = [*row.keys, *numbers, row.entry, str(row.embedded).lower(), *items]
+        if compared:
+            paper = row.paper or ("",) * len(columns)
+            line += [*paper, *(map(difference, numbers, paper))]
+        lines.append([*line, *(row.more.get(name, "") for name in more)])
     return csv_text(header, lines, banner)
 
 
@@ -96,7 +110,7 @@ def to_markdown(table: PaperTable, banner: str) -> str:
     """Return the table as Markdown, one table for each section."""
     lines = [f"> **{_markdown(banner)}**", ""] if banner else []
     lines += [f"**Table {table.number}.** {_markdown(table.caption)}", ""]
-    for section in table.sections:
+    for section in [*table.sections, *table.supplements]:
         header, trailing = _header(section, table)
         lines.append("| " + " | ".join(map(_markdown, header + trailing)) + " |")
         names = len(section.header)
@@ -124,7 +138,7 @@ def to_tex(table: PaperTable, banner: str) -> str:
     lines = [f"% {_one_line(banner)}"] if banner else []
     lines += [r"\begin{table}", r"\centering", rf"\caption{{{caption}}}"]
     lines += [rf"\label{{tab:{table.number}}}", rf"\begin{{tabular}}{{{layout}}}", r"\toprule"]
-    for number, section in enumerate(table.sections):
+    for number, section in enumerate([*table.sections, *table.supplements]):
         header, trailing = _header(section, table)
         if number:
             lines.append(r"\midrule")
@@ -145,7 +159,7 @@ def to_html(table: PaperTable, banner: str) -> str:
     lines += [f"<title>{title}</title>", f"<style>\n{STYLE}</style></head><body>"]
     lines += [f'<p class="banner">{html.escape(banner)}</p>'] if banner else []
     lines += ["<table>", f"<caption><b>{title}.</b> {html.escape(table.caption)}</caption>"]
-    for section in table.sections:
+    for section in [*table.sections, *table.supplements]:
         header, trailing = _header(section, table)
         names = len(section.header)
         left = {*range(names), *(len(header) + i for i, t in enumerate(trailing) if t == "Backend")}
@@ -174,11 +188,23 @@ def _shown_rows(
         leading = list(row.cells)
         if len(leading) > 1:
             group, leading[0] = leading[0], "" if leading[0] == group else leading[0]
-        numbers = [_cell(value, table, NOTHING) for value in _numbers(row, table)]
+        numbers = [*row.texts] or _compared_cells(row, table)
         ending = [_span(row.items)]
         if _has_stand_ins(table):
             ending.append(f"{row.entry} (embedded)" if row.embedded else row.entry)
         yield leading, numbers, ending
+
+
+def _compared_cells(row: Row, table: PaperTable) -> list[str]:
+    """Return each number as readers see it, with the paper's and the difference in brackets."""
+    values = _numbers(row, table)
+    shown = [_cell(value, table, NOTHING) for value in values]
+    for place, paper in enumerate(row.paper):
+        if paper:
+            change = difference(_cell(values[place], table, ""), paper)
+            beside = f"{paper}, {change.replace('-', MINUS)}" if change else paper
+            shown[place] += f" ({beside})"
+    return shown
 
 
 def _has_stand_ins(table: PaperTable) -> bool:

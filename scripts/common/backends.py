@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from scripts.common.errors import UserError
@@ -56,6 +57,11 @@ def weights_of(entry: Mapping[str, Any]) -> str:
     return "none (procedure)"
 
 
+def fetch_command(weights: Mapping[str, str]) -> str:
+    """Return the command that puts weights with a ``path`` and a ``url`` in place."""
+    return f"curl -fL --create-dirs -o {quote(weights['path'])} {quote(weights['url'])}"
+
+
 def check_entry(name: str, entry: Mapping[str, Any]) -> list[str]:
     """Return what an entry lacks, one sentence each with the command that mends it.
 
@@ -84,7 +90,7 @@ def check_entry(name: str, entry: Mapping[str, Any]) -> list[str]:
     if "path" in weights and not Path(weights["path"]).exists():
         line = f"{name}: weights file {weights['path']} is missing"
         if "url" in weights:
-            line += f"; fetch it with: curl -L -o {weights['path']} {weights['url']}"
+            line += f"; fetch it with: {fetch_command(weights)}"
         else:
             line += "; put it there or correct 'weights.path' of the entry"
         faults.append(line)

@@ -121,6 +121,18 @@ def _is_released(
     return makes <= set(released_annotations(config)) and not embeds_subjects
 
 
+def find_absences(config: Mapping[str, Any]) -> list[str]:
+    """Return what no command can fetch: rows of the paper whose weights were never published."""
+    folder = ROOT / "config"
+    entries = wanted_entries(config, read_sheets(folder), folder)
+    return [
+        f"config/{sheet}.yaml: {name} ({entry['label']}): {entry['unavailable']}; its row shows "
+        "the paper's numbers only"
+        for (sheet, name), entry in entries.items()
+        if "unavailable" in entry
+    ]
+
+
 def _missing_for_links(links: Mapping[str, Any]) -> list[str]:
     mirror, table, command = links["mirror"], links["fresh_table"], links["fresh_command"]
     faults = []
@@ -155,6 +167,8 @@ def main() -> int:
         arguments.directory.mkdir(parents=True, exist_ok=True)
         os.chdir(arguments.directory)
         faults = find_faults(config)
+        for absence in find_absences(config):
+            print(f"not to be had: {absence}", file=sys.stderr)
     except UserError as error:
         faults = [str(error)]
     for fault in faults:

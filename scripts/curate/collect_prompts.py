@@ -16,6 +16,7 @@ from scripts.common.identity_columns import (
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
 from scripts.common.tables import write_table
+from scripts.curate.removal_list import RemovalList, read_removals
 
 PARAMETERS = [
     "negative_prompt", "motion", "guidance_scale", "aspect_ratio", "camera", "fps", "seed"
@@ -29,6 +30,7 @@ def collect_prompts(
     *,
     kinds: Sequence[str],
     user_key: str | None,
+    removals: RemovalList | None = None,
 ) -> Counts:
     """Keep each prompt once, as its earliest message has it, with all videos made from it.
 
@@ -43,24 +45,27 @@ def collect_prompts(
         rejects: table of ``PROMPT_REJECTS``.
         kinds: kinds of generation that become prompts.
         user_key: key of the hash that becomes ``user_id``; None gives no ``user_id``.
+        removals: prompts, and users who first typed a prompt, that are left out.
 
     Returns:
         Counts of messages.
     """
     table = _give_reasons(_read_messages(messages), kinds)
-    rejected = table.filter(pl.col("reason").is_not_null()).select("message_id", "reason")
-    write_table(rejected.to_arrow(), rejects, PROMPT_REJECTS, sort_by=["message_id", "reason"])
-    counts = Counts(declared=table.height)
-    for reason, number in rejected["reason"].value_counts().iter_rows():
-        counts.reject(reason, number)
     unique = _unique(table)
-    del table, rejected
     ids = uuid_bytes(unique["prompt"])
     unique = unique.with_columns(
         uuid=uuid_texts(ids),
         bucket=pl.Series(shards_of(ids, len(prompts))),
         user_id=_hash_users(unique["requester"], user_key),
     )
+    if removals:
+        table, unique = _leave_out(table, unique, removals)
+    rejected = table.filter(pl.col("reason").is_not_null()).select("message_id", "reason")
+    write_table(rejected.to_arrow(), rejects, PROMPT_REJECTS, sort_by=["message_id", "reason"])
+    counts = Counts(declared=table.height)
+    for reason, number in rejected["reason"].value_counts().iter_rows():
+        counts.reject(reason, number)
+    del table, rejected
     for bucket, path in enumerate(prompts):
         rows = unique.filter(pl.col("bucket") == bucket).select(PROMPTS.names).sort("uuid")
         write_table(rows.to_arrow(), path, PROMPTS)
@@ -126,6 +131,18 @@ def _unique(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _leave_out(
+    table: pl.DataFrame, unique: pl.DataFrame, removals: RemovalList
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return messages and prompts without what is on the removal list; the messages say so."""
+    is_listed = pl.col("uuid").is_in(removals.uuids)
+    is_listed |= pl.col("user_id").is_in(removals.users).fill_null(False)
+    listed = unique.filter(is_listed)["prompt"].implode()
+    is_first = pl.col("reason").is_null() & pl.col("prompt").is_in(listed)
+    reason = pl.when(is_first).then(pl.lit("removed")).otherwise("reason")
+    return table.with_columns(reason=reason), unique.filter(~is_listed)
+
+
 def _hash_users(names: pl.Series, key: str | None) -> pl.Series:
     """Return keyed hashes: without the key, nobody can go through all user names to undo them."""
     if not key:
@@ -144,5 +161,6 @@ if __name__ == "__main__":
             kinds=snakemake.params.kinds,
             user_key=os.environ.get(snakemake.params.user_key_variable)
             or snakemake.params.made_up_key,
+            removals=read_removals(Path(snakemake.input.removals)),
         )
         log.finish(counts)

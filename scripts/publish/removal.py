@@ -142,15 +142,14 @@ def _take_out(path: Path, ids: pa.Array) -> Counter[str]:
     if hits is None or not pc.any(hits).as_py():
         return gone
     gone["rows"] = pc.sum(hits).as_py()
-    tar = path.with_suffix(".tar")
-    if {"offset", "size_bytes"} <= set(schema.names) and "tar" not in schema.names:
-        places = file.read(columns=["offset", "size_bytes"]).filter(hits).to_pylist()
-        done = [
-            blank_member(tar, place["offset"], place["size_bytes"])
+    if {"offset", "size_bytes"} <= set(schema.names):
+        columns = [name for name in ("offset", "size_bytes", "tar") if name in schema.names]
+        places = file.read(columns=columns).filter(hits).to_pylist()
+        gone["videos and pictures"] = sum(
+            blank_member(path.with_suffix(".tar"), place["offset"], place["size_bytes"])
             for place in places
-            if place["offset"] is not None
-        ]
-        gone["videos and pictures"] = sum(done)
+            if place["offset"] is not None and place.get("tar") is None  # else it lies elsewhere
+        )
     left = (
         batch.filter(pc.invert(_rows(pa.Table.from_batches([batch]), keys, ids).combine_chunks()))
         for batch in file.iter_batches(65_536)

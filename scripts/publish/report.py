@@ -36,7 +36,9 @@ def make_report(profile: str, directory: Path) -> int:
             print(f"Error: the report could not be made; see above, and {directory}/logs")
             return answer.returncode
     print(f"tables:  {results}/tables/   (table3, table4, table5, table7, funnel; .csv .md .tex)")
-    print(f"figures: {results}/figures/  (figure4, figure5, figure6, funnel, gallery; .png .pdf)")
+    print(
+        f"figures: {results}/figures/  (figure4, figure5, figure6, tracer_training, funnel, gallery; .png .pdf)"
+    )
     print(f"report:  {report}   (unpack it and open report.html in a browser)")
     return 0
 

@@ -43,7 +43,7 @@ def check_splits(
         tip_id: TIP-ID's files (``TIP_ID``), ``<source>.parquet``.
         prompts: TIP-Trace's prompts (``TRACE_PROMPTS``).
         frames: TIP-Trace's frames (``TRACE_FRAMES``), ``<generator>.parquet``.
-        images: TIP-Trace's references and distractors (``TRACE_IMAGES``).
+        images: TIP-Trace's references, distractors and training images (``TRACE_IMAGES``).
         leakage: output, CSV: a rule in each row, on how many things it was checked, and how many
             break it.
         coverage: output, CSV: of each source and part the items that are there, and the missing

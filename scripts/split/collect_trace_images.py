@@ -1,4 +1,4 @@
-"""Collect TIP-Trace's references, with the queries' source images, and distractors (Supplement 15)."""
+"""Collect TIP-Trace's pictures: references with source images, distractors, training images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +13,8 @@ from scripts.common.schemas.split import (
     SOURCE_IMAGE,
     TRACE_IMAGES,
     TRACE_PROMPTS,
+    TRAIN,
+    TRAINING_IMAGE,
 )
 from scripts.common.tables import read_frame, write_table
 from scripts.split.indexes import items_there, read_items
@@ -26,6 +28,7 @@ def collect_trace_images(
     distractor_index: Path,
     references: Path,
     distractors: Path,
+    training_images: Path,
     *,
     image_tars: Sequence[str],
     reference_tar: str,
@@ -34,7 +37,7 @@ def collect_trace_images(
     max_distractors: int,
     seed: int,
 ) -> Counts:
-    """Collect the pictures that are searched, and those that are searched for in vain.
+    """Collect the pictures that are searched, that are searched for in vain, and that train.
 
     References are the source images of the query prompts, not of the training ones, among
     pictures from elsewhere: a needle in a haystack. Distractors are queries without a match, so a
@@ -47,6 +50,8 @@ def collect_trace_images(
         distractor_index: index of the outside distractors.
         references: output (``TRACE_IMAGES``), roles source_image and reference.
         distractors: output (``TRACE_IMAGES``), role distractor.
+        training_images: output (``TRACE_IMAGES``), role training_image: the source images of the
+            training prompts, which train beside their frames.
         image_tars: the tar beside each of ``image_indexes``.
         reference_tar: the tar beside ``reference_index``.
         distractor_tar: the tar beside ``distractor_index``.
@@ -59,6 +64,8 @@ def collect_trace_images(
     images["reason"] = images["reason"].replace("no_video", "no_image")
     of_queries = images[images["uuid"].map(parts) == QUERY]
     needles, counts = items_there(of_queries)
+    of_training, kept = items_there(images[images["uuid"].map(parts) == TRAIN])
+    counts += kept
     known = set(images["sha256"].dropna())
     haystack, drawn = _draw(
         read_items([reference_index], [reference_tar]), max_references, known, seed, REFERENCE
@@ -72,6 +79,7 @@ def collect_trace_images(
     searched = pd.concat([_rows(needles, SOURCE_IMAGE), _rows(haystack, REFERENCE)])
     write_table(searched, references, TRACE_IMAGES)
     write_table(_rows(others, DISTRACTOR), distractors, TRACE_IMAGES)
+    write_table(_rows(of_training, TRAINING_IMAGE), training_images, TRACE_IMAGES)
     return counts
 
 
@@ -101,6 +109,7 @@ if __name__ == "__main__":
             Path(snakemake.input.distractor_index),
             Path(snakemake.output.references),
             Path(snakemake.output.distractors),
+            Path(snakemake.output.training_images),
             **snakemake.params,
         )
         log.finish(counts)

@@ -14,6 +14,7 @@ from scripts.common.schemas.split import (
     SOURCE_IMAGE,
     TEXT_GENERATED,
     TRAIN,
+    TRAINING_IMAGE,
 )
 
 
@@ -80,7 +81,7 @@ def check_tip_trace(
     Args:
         prompts: training and query prompts (``TRACE_PROMPTS``).
         frames: frames of all generators (``TRACE_FRAMES`` and ``generator``).
-        images: references and distractors (``TRACE_IMAGES``).
+        images: references, distractors and training images (``TRACE_IMAGES``).
         prompt_images: checksums of the image prompts of all ``prompts``.
     """
     parts = prompts.drop_duplicates("uuid").set_index("uuid")["part"]
@@ -91,6 +92,7 @@ def check_tip_trace(
     references = images[images["role"] == REFERENCE]
     searched = images[images["role"].isin([SOURCE_IMAGE, REFERENCE])]
     distractors = images[images["role"] == DISTRACTOR]
+    learnt = images[images["role"] == TRAINING_IMAGE]
     return [
         _tip_trace(
             "prompts_apart",
@@ -124,6 +126,12 @@ def check_tip_trace(
             "no source image of a training prompt is among the references",
             len(sources),
             sources.loc[~sources["uuid"].isin(queries) | sources["uuid"].isin(training), "uuid"],
+        ),
+        _tip_trace(
+            "training_images_of_training_only",
+            "no source image of a query prompt is among those that train",
+            len(learnt),
+            learnt.loc[~learnt["uuid"].isin(training) | learnt["uuid"].isin(queries), "uuid"],
         ),
         _tip_trace(
             "references_are_foreign",

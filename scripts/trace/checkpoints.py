@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from scripts.common.backends import fetch_command
 from scripts.common.errors import UserError
 
 State = dict[str, torch.Tensor]
@@ -29,7 +30,7 @@ def find_weights(weights: Mapping[str, str], file: str = "model.safetensors") ->
     if "path" in weights:
         path = Path(weights["path"])
         if not path.is_file():
-            way = f"fetch it with: curl -L -o {path} {weights['url']}" if "url" in weights else ""
+            way = f"fetch it with: {fetch_command(weights)}" if "url" in weights else ""
             raise UserError(f"weights file {path} is missing; {way or 'put it there'}")
         return path
     from huggingface_hub import hf_hub_download

@@ -10,10 +10,13 @@ from scripts.common.identity import derived_seed
 class ClassBatches:
     """Draws batches of a few pictures of many classes, each batch from its own number alone.
 
-    Each pass over the classes is a new permutation. Of a class, the first picture is any; the
-    others come from sources (generators, the source image) that the batch does not have of that
-    class yet, as far as there are any, and repeat only if the class has too few pictures. A run
-    can therefore begin at any batch, and several processes can share each batch.
+    Each pass over the classes is a new permutation; classes that do not fill a batch at its end
+    wait for the next. Of a class, pictures are drawn without replacement, and repeat only if it has
+    too few. So does OpenUnReID's DistributedIdentitySampler as the author's published trainers use
+    it (https://github.com/WangWenhao0716/ID2, AnyPattern): there each picture is its own "camera",
+    or all are of one, so that any picture of the class is as likely as any other.
+
+    A run can begin at any batch, and several processes can share each batch.
     """
 
     def __init__(
@@ -25,6 +28,7 @@ class ClassBatches:
         instances: int,
         stop: int,
         seed: int,
+        spread: bool = False,
         start: int = 0,
         rank: int = 0,
         ranks: int = 1,
@@ -38,17 +42,21 @@ class ClassBatches:
             instances: pictures of a class in a batch.
             stop: number of the batch after the last.
             seed: of all draws.
+            spread: whether the pictures of a class come from as many sources (generators, the
+                source image) as there are, instead of from anywhere.
             start: number of the first batch.
             rank: number of this process, from 0.
-            ranks: number of processes.
+            ranks: number of processes; no more than classes in a batch.
         """
         order = np.argsort(labels, kind="stable")
         self._pictures = np.split(order, np.cumsum(np.bincount(labels))[:-1])
         self._sources = sources
         self._per_batch = min(batch_size // instances, len(self._pictures))
-        self._instances, self._seed = instances, seed
+        self._instances, self._seed, self._spread = instances, seed, spread
         self._numbers = range(start, stop)
-        self._rank, self._ranks = rank, ranks
+        # Neighbours go together, so that a process has a slice of the batch.
+        first, end = (self._per_batch * number // ranks for number in (rank, rank + 1))
+        self._own = slice(first, end)
         self._pass: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
 
     def __len__(self) -> int:
@@ -58,7 +66,17 @@ class ClassBatches:
         for number in self._numbers:
             random = np.random.default_rng(derived_seed(self._seed, "batch", number))
             drawn = [self._draw(label, random) for label in self._classes(number)]
-            yield np.concatenate(drawn[self._rank :: self._ranks]).tolist()
+            yield np.concatenate(drawn[self._own]).tolist()
+
+    @property
+    def batch_size(self) -> int:
+        """Pictures in a batch, over all processes."""
+        return self._per_batch * self._instances
+
+    @property
+    def own(self) -> slice:
+        """The pictures of a batch that are this process's."""
+        return slice(self._own.start * self._instances, self._own.stop * self._instances)
 
     def _classes(self, number: int) -> np.ndarray:
         per_pass = len(self._pictures) // self._per_batch
@@ -70,6 +88,8 @@ class ClassBatches:
 
     def _draw(self, label: int, random: np.random.Generator) -> np.ndarray:
         pictures = random.permutation(self._pictures[label])
+        if not self._spread:
+            return np.resize(pictures, self._instances)
         seen: dict[int, int] = {}
         turns = []
         for source in self._sources[pictures].tolist():

@@ -1,7 +1,9 @@
 """What CosFace training is made of: its loss, its schedule, the average of its weights.
 
-The recipe is that of Supplement 16; where it is silent, that of the author's published trainer
-(https://github.com/WangWenhao0716/ID2, AnyPattern), whose constants the supplement repeats.
+The recipe is that of Supplement 16; where it is silent, that of the author's published trainers
+(https://github.com/WangWenhao0716/ID2, AnyPattern), whose constants the supplement repeats: Adam
+without decay of the weights, the schedule by epochs, torch-ema after every iteration with the
+average as what is tested, TF32, no augmentation.
 """
 
 import math
@@ -14,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from scripts.common.errors import UserError
+from scripts.trace.torch_tracer import PRECISIONS
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,17 @@ class Recipe:
         margin: subtracted from the cosine of the right class.
         scale: factor on the cosines.
         average: decay of the moving average of the weights, which is what is kept.
+        spread: whether the pictures of a class in a batch come from as many generators as there
+            are; the reference draws any (see ``ClassBatches``).
         drop_path: stochastic depth of the network.
-        precision: ``float32`` or ``bfloat16`` (autocast).
+        precision: ``float32`` or ``bfloat16`` (autocast of the network; the head, the weights and
+            their updates stay float32, so no scaling of the loss is needed).
+        micro_batch: pictures that a device takes at once, where its share of the batch does not
+            fit in its memory; 0 is the whole share. The gradient is that of the batch either way.
+        compile: whether torch.compile makes the network's kernels (minutes, once in a run).
         log_every: iterations per row of the training table.
         checkpoint_every: iterations between states from which a killed job resumes.
-        workers: processes that read pictures; 0 reads in the training's own.
+        workers: processes that read pictures, for each device; 0 reads in the training's own.
         cache_mb: decoded pictures kept in memory, for each reading process.
     """
 
@@ -49,8 +58,11 @@ class Recipe:
     margin: float = 0.35
     scale: float = 64.0
     average: float = 0.9999
+    spread: bool = False
     drop_path: float = 0.0
     precision: str = "float32"
+    micro_batch: int = 0
+    compile: bool = False
     log_every: int = 100
     checkpoint_every: int = 500
     workers: int = 0
@@ -70,6 +82,23 @@ class Recipe:
                 f"{', '.join(cls.__dataclass_fields__)}"
             )
         recipe = cls(**training)
+        for key in ("epochs", "iterations", "batch_size", "instances", "log_every"):
+            if getattr(recipe, key) < 1:
+                raise UserError(
+                    f"config/tracers.yaml: 'training.{key}' is {getattr(recipe, key)}; it must be "
+                    "at least 1"
+                )
+        if recipe.warmup_epochs + recipe.hold_epochs > recipe.epochs:
+            raise UserError(
+                f"config/tracers.yaml: 'training.warmup_epochs' and 'training.hold_epochs' are "
+                f"{recipe.warmup_epochs} and {recipe.hold_epochs}, more than the {recipe.epochs} "
+                "of 'training.epochs'"
+            )
+        if recipe.precision not in PRECISIONS:
+            raise UserError(
+                f"config/tracers.yaml: 'training.precision' is {recipe.precision!r}; it may be "
+                f"one of: {', '.join(PRECISIONS)}"
+            )
         if recipe.batch_size % recipe.instances:
             raise UserError(
                 f"config/tracers.yaml: 'training.batch_size' is {recipe.batch_size}, which is no "
@@ -126,8 +155,8 @@ class CosFace(nn.Module):
             embeddings: of shape (batch, dimension), of any length.
             labels: class of each, shape (batch,).
         """
-        # Cosines in float32 whatever the network's precision: 64 x a rounding error of bfloat16
-        # is larger than the margin is worth.
+        # Cosines in float32 whatever the network's precision: bfloat16 rounds one near 1 by up to
+        # 1/256, which the scale of 64 makes a quarter of a logit.
         with torch.autocast(embeddings.device.type, enabled=False):
             cosines = functional.linear(
                 functional.normalize(embeddings.float(), dim=1),
@@ -149,18 +178,19 @@ class MovingAverage:
     """
 
     def __init__(self, network: nn.Module, decay: float):
-        self._parameters = dict(network.named_parameters())
+        parameters = dict(network.named_parameters())
+        self._parameters = [value.detach() for value in parameters.values()]
         self._decay = decay
         self.updates = 0
-        self.state = {name: value.detach().clone() for name, value in self._parameters.items()}
+        self.state = {name: value.detach().clone() for name, value in parameters.items()}
 
     @torch.no_grad()
     def update(self) -> None:
         """Take in the network's present parameters."""
         self.updates += 1
         decay = min(self._decay, (1 + self.updates) / (10 + self.updates))
-        for name, value in self._parameters.items():
-            self.state[name].lerp_(value, 1 - decay)
+        # Of all tensors at once: one by one, a GPU would wait for the start of 150 kernels.
+        torch._foreach_lerp_(list(self.state.values()), self._parameters, 1 - decay)
 
     def load(self, state: Mapping[str, torch.Tensor], updates: int) -> None:
         """Go on from an earlier average."""

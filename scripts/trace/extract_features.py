@@ -1,14 +1,16 @@
-"""Describe every picture of a set by a tracer."""
+"""Describe every picture of a shard of a set by a tracer."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from scripts.common.backends import load_backend
+from scripts.common.backends import find_backend, load_backend
 from scripts.common.errors import UserError
 from scripts.common.fingerprints import fingerprint, hash_code, sha256_of
 from scripts.common.ledger import LEDGER, RowLedger
@@ -31,14 +33,19 @@ def extract_features(
     frames: Sequence[Path] = (),
     frame_indexes: Sequence[Path] = (),
     batch_size: int,
+    shard: int = 0,
+    shards: int = 1,
+    precision: str = "float32",
     device: str = "auto",
     threads: int = 1,
     ledger_root: Path = LEDGER,
     code: Sequence[Path | str] = (),
 ) -> Counts:
-    """Describe the pictures of one set, queries or references (Section 5.4), by one tracer.
+    """Describe the pictures of one shard of a set, queries or references (Section 5.4), by a tracer.
 
-    A picture that cannot be read or described is a row with a reason and no embedding.
+    Pictures are read in the order in which they lie in the tars, the next batch while the tracer
+    describes the one before. One that cannot be read or described is a row with a reason and no
+    embedding. Memory: the shard's embeddings in float16, and the pictures of two batches.
 
     Args:
         features: the table to write (``features_schema``): unit vectors in float16, which moves
@@ -48,6 +55,9 @@ def extract_features(
         frames: tars of a generator's decoded frames, of which the queries are described, and
         frame_indexes: the ``FRAME_INDEX`` beside each tar.
         batch_size: pictures per call of the tracer.
+        shard: which range of the pictures' UUIDs.
+        shards: number of ranges.
+        precision: ``float32`` or ``bfloat16``, of networks whose entry does not say.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: that read pictures, and of the tracer on the CPU.
         ledger_root: where finished rows outlive the job.
@@ -59,21 +69,33 @@ def extract_features(
     Raises:
         UserError: the tracer's weights are missing or do not fit its entry.
     """
-    files = find_images(images) if images else find_queries(frames, frame_indexes)
+    if images:
+        files = find_images(images, shard, shards)
+    else:
+        files = find_queries(frames, frame_indexes, shard, shards)
     by_uuid = {file.uuid: file for file in files}
-    tracer = _Lazy(lambda: _load(entry, device, threads))
+    versions = {file.uuid: file.sha256 for file in files}
+    order = [file.uuid for file in sorted(files, key=lambda file: (file.tar, file.offset))]
+    entry = _with_precision(entry, precision)
     name = images.stem if images else frames[0].parent.name
-    ledger = RowLedger(ledger_root / "trace" / _fingerprint(entry, code) / name, FINISHED_FEATURES)
-    with ledger:
+    place = ledger_root / "trace" / _fingerprint(entry, code) / f"{name}-{shard}-of-{shards}"
+    with (
+        RowLedger(place, FINISHED_FEATURES) as ledger,
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        left = ledger.left(order, versions)
+        tracer = _load(entry, device, threads) if left else None
+        reader = _ReadAhead([by_uuid[uuid] for uuid in left], tracer, pool, 2 * batch_size)
         rows = ledger.complete(
-            list(by_uuid),
-            lambda uuids: _describe([by_uuid[uuid] for uuid in uuids], tracer, threads),
+            order,
+            lambda uuids: _describe([by_uuid[uuid] for uuid in uuids], tracer, reader),
             batch_size=batch_size,
             what=f"features {name}",
-            versions={file.uuid: file.sha256 for file in files},
+            versions=versions,
         )
+    rows.sort(key=lambda row: row["uuid"])
     described = next((row["embedding"] for row in rows if row["status"] == OK), None)
-    dimension = len(described) // 2 if described else tracer().dimension
+    dimension = len(described) // 2 if described else _dimension(entry, tracer, device, threads)
     schema = features_schema(dimension)
     with TableWriter(features, schema) as writer:
         for start in range(0, len(rows), ROWS_PER_WRITE):
@@ -81,16 +103,44 @@ def extract_features(
     return Counts.of_statuses({row["uuid"]: row["reason"] for row in rows})
 
 
-class _Lazy:
-    """A tracer that is loaded only if some picture is not finished."""
+class _ReadAhead:
+    """Reads and prepares pictures in threads, a bounded number ahead of the tracer."""
 
-    def __init__(self, load: Callable[[], Tracer]):
-        self._load, self._tracer = load, None
+    def __init__(
+        self,
+        files: Sequence[PictureFile],
+        tracer: Tracer | None,
+        pool: ThreadPoolExecutor,
+        ahead: int,
+    ):
+        """Take the pictures in the order in which they will be asked for."""
+        self._prepare = getattr(tracer, "prepare", lambda picture: picture)
+        self._files, self._pool, self._ahead = iter(files), pool, ahead
+        self._started: dict[str, Future] = {}
 
-    def __call__(self) -> Tracer:
-        if self._tracer is None:
-            self._tracer = self._load()
-        return self._tracer
+    def __call__(self, file: PictureFile) -> Any:
+        """Return a picture as the tracer takes it, or the reason why there is none."""
+        for later in islice(self._files, self._ahead - len(self._started)):
+            self._started[later.uuid] = self._pool.submit(self._read, later)
+        return self._started.pop(file.uuid).result()
+
+    def _read(self, file: PictureFile) -> Any:
+        try:
+            picture = file.read()
+        except UnreadableVideo as error:
+            return error.reason
+        try:
+            return self._prepare(picture)
+        except Exception:
+            return "embedding_failed"
+
+
+def _with_precision(entry: Mapping[str, Any], precision: str) -> dict[str, Any]:
+    """Return an entry with the precision of its forward passes, if its class has any."""
+    settings = entry.get("settings") or {}
+    if "precision" in inspect.signature(find_backend(entry)).parameters:
+        settings = {"precision": precision} | settings
+    return dict(entry) | {"settings": settings}
 
 
 def _load(entry: Mapping[str, Any], device: str, threads: int) -> Tracer:
@@ -102,10 +152,21 @@ def _load(entry: Mapping[str, Any], device: str, threads: int) -> Tracer:
     return tracer
 
 
+def _dimension(entry: Mapping[str, Any], tracer: Tracer | None, device: str, threads: int) -> int:
+    """Return the dimension of a tracer that described nothing."""
+    known = (entry.get("settings") or {}).get("dimension")
+    return known or (tracer or _load(entry, device, threads)).dimension
+
+
 def _fingerprint(entry: Mapping[str, Any], code: Sequence[Path | str]) -> str:
-    """Name what decides a feature: backend and its code, settings, weights by content if local."""
+    """Name what decides a feature: backend and its code, settings, weights by content."""
     module = entry["backend"].partition(":")[0].rpartition(".")[2]
-    path = (entry.get("weights") or {}).get("path")
+    weights = entry.get("weights") or {}
+    path = weights.get("path")
+    if "hub" in weights:  # a revision may be a branch, which moves
+        from scripts.trace.checkpoints import find_weights
+
+        path = find_weights(weights)
     return fingerprint(
         backend=entry["backend"],
         settings=entry.get("settings"),
@@ -117,26 +178,29 @@ def _fingerprint(entry: Mapping[str, Any], code: Sequence[Path | str]) -> str:
 
 
 def _describe(
-    files: Sequence[PictureFile], tracer: Callable[[], Tracer], threads: int
+    files: Sequence[PictureFile], tracer: Tracer, read: Callable[[PictureFile], Any]
 ) -> list[dict]:
     rows = [
         {"uuid": file.uuid, "role": file.role, "status": REJECTED, "reason": None}
         | {"embedding": None}
         for file in files
     ]
-    with ThreadPoolExecutor(threads) as pool:
-        read = list(pool.map(_read, files))
     pictures = []
-    for row, picture in zip(rows, read, strict=True):
+    for row, picture in zip(rows, map(read, files), strict=True):
         if isinstance(picture, str):
             row["reason"] = picture
         else:
             pictures.append((row, picture))
     if pictures:
-        vectors = _embed([picture for _, picture in pictures], tracer())
+        vectors = _embed([picture for _, picture in pictures], tracer)
         for (row, _), vector in zip(pictures, vectors, strict=True):
             if vector is None:
                 row["reason"] = "embedding_failed"
+            elif len(vector) != tracer.dimension:
+                raise UserError(
+                    f"tracer {type(tracer).__name__} describes a picture by {len(vector)} "
+                    f"numbers, not by {tracer.dimension} as it says; correct its class or entry"
+                )
             elif not np.isfinite(vector).all():
                 row["reason"] = "not_a_number"
             else:
@@ -144,29 +208,22 @@ def _describe(
     return rows
 
 
-def _read(file: PictureFile) -> np.ndarray | str:
-    """Return a picture, or the reason why there is none."""
-    try:
-        return file.read()
-    except UnreadableVideo as error:
-        return error.reason
-
-
-def _embed(images: Sequence[np.ndarray], tracer: Tracer) -> list[np.ndarray | None]:
+def _embed(pictures: Sequence[Any], tracer: Tracer) -> list[np.ndarray | None]:
     """Return a vector for each picture; None where the tracer fails on that one alone."""
+    embed = getattr(tracer, "embed_prepared", tracer.embed)
     try:
-        return list(tracer.embed(images))
+        return list(embed(pictures))
     except UserError:
         raise
     except Exception as error:
         vectors, failures = [], []
-        for image in images:
+        for picture in pictures:
             try:
-                vectors.append(tracer.embed([image])[0])
+                vectors.append(embed([picture])[0])
             except Exception as single:
                 vectors.append(None)
                 failures.append(single)
-        if len(failures) == len(images):  # not the pictures are at fault
+        if len(failures) == len(pictures):  # not the pictures are at fault
             raise error
         return vectors
 
@@ -199,6 +256,9 @@ if __name__ == "__main__":
             frames=[Path(path) for path in snakemake.input.get("frames", [])],
             frame_indexes=[Path(path) for path in snakemake.input.get("frame_indexes", [])],
             batch_size=snakemake.params.batch_size,
+            shard=int(snakemake.wildcards.shard),
+            shards=snakemake.params.shards,
+            precision=snakemake.params.precision,
             threads=snakemake.threads,
             code=snakemake.input.code,
         )

@@ -1,6 +1,6 @@
 """Features as they are searched: read in blocks, in float32, of length 1."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,43 +13,83 @@ from scripts.common.schemas.items import OK
 from scripts.common.schemas.trace import features_schema
 from scripts.common.tables import read_table
 
-
-def read_pictures(path: Path) -> pa.Table:
-    """Return uuid, role, status and reason of a set's pictures, without their embeddings."""
-    names = ["uuid", "role", "status", "reason"]
-    return read_table(path, features_schema(1), names)
+_ROWS_PER_READ = 8_192
 
 
-def read_vectors(path: Path, rows: int = 16_384) -> Iterator[np.ndarray]:
-    """Yield the embeddings of the pictures that were described, in order, in blocks.
+def read_pictures(paths: Sequence[Path]) -> pa.Table:
+    """Return uuid, role, status and reason of a set's pictures, without their embeddings.
 
     Args:
-        path: a table of features.
-        rows: per block, at most.
+        paths: the set's shards, in order.
+    """
+    names = ["uuid", "role", "status", "reason"]
+    return read_table(paths, features_schema(1), names)
+
+
+def dimension_of(paths: Sequence[Path]) -> int:
+    """Return how many numbers describe each picture.
+
+    Raises:
+        UserError: a table is missing or is none, or two of them differ.
+    """
+    first = 0
+    for path in paths:
+        with _open(path) as file:
+            dimension = file.schema_arrow.field("embedding").type.list_size
+        if first and dimension != first:
+            raise UserError(
+                f"{paths[0]} describes a picture by {first} numbers, {path} by {dimension}; "
+                "delete both and run again, so that one tracer makes them"
+            )
+        first = dimension
+    return first
+
+
+def read_vectors(paths: Sequence[Path], rows: int) -> Iterator[np.ndarray]:
+    """Yield the embeddings of the pictures that were described, in order, in full blocks.
+
+    Args:
+        paths: tables of features of one dimension, one after the other.
+        rows: of every block but the last.
 
     Yields:
         float32 of shape (rows, dimension), rows of length 1; float16 lost that by a little.
 
     Raises:
-        UserError: the table is missing or is none.
+        UserError: a table is missing or is none.
     """
+    block, filled = None, 0
+    for vectors in _read_pieces(paths, min(rows, _ROWS_PER_READ)):
+        while len(vectors):
+            if block is None:
+                block, filled = np.empty((rows, vectors.shape[1]), np.float32), 0
+            taken = vectors[: rows - filled]
+            block[filled : filled + len(taken)] = taken
+            filled, vectors = filled + len(taken), vectors[len(taken) :]
+            if filled == rows:
+                yield block
+                block = None
+    if block is not None:
+        yield block[:filled]
+
+
+def _read_pieces(paths: Sequence[Path], rows: int) -> Iterator[np.ndarray]:
+    for path in paths:
+        with _open(path) as file:
+            for batch in file.iter_batches(rows, columns=["status", "embedding"]):
+                kept = batch.filter(pc.equal(batch["status"], OK))["embedding"]
+                vectors = kept.flatten().to_numpy().reshape(len(kept), kept.type.list_size)
+                vectors = vectors.astype(np.float32)
+                vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+                yield vectors
+
+
+def _open(path: Path) -> pq.ParquetFile:
     try:
-        file = pq.ParquetFile(path)
+        return pq.ParquetFile(path)
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run the rule that makes it") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
             f"{path} cannot be read as Parquet ({error}); delete it and run again"
         ) from None
-    with file:
-        for batch in file.iter_batches(rows, columns=["status", "embedding"]):
-            kept = batch.filter(pc.equal(batch["status"], OK))["embedding"]
-            vectors = kept.flatten().to_numpy().reshape(len(kept), kept.type.list_size)
-            vectors = vectors.astype(np.float32)
-            yield vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def read_all_vectors(path: Path) -> np.ndarray:
-    """Return all of ``read_vectors`` as one array; none at all has shape (0, 0)."""
-    blocks = list(read_vectors(path))
-    return np.concatenate(blocks) if blocks else np.empty((0, 0), np.float32)

@@ -1,8 +1,8 @@
 """Measure how well each tracer finds the source images of each generator's frames."""
 
 from collections import Counter
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from scripts.common.identity import derived_seed
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.trace import (
+    DISTRACTORS,
     MATCHES,
     METRICS,
     MUAP,
@@ -33,11 +34,11 @@ from scripts.trace.metrics import (
 
 
 def measure_tracing(
-    matches: Sequence[Path],
-    references: Sequence[Path],
+    matches: Mapping[str, Path],
+    references: Mapping[str, Sequence[Path]],
     metrics: Path,
     *,
-    pairs: Sequence[Sequence[str]],
+    rows: Sequence[Sequence[str]],
     resamples: int,
     seed: int,
 ) -> Counts:
@@ -47,25 +48,28 @@ def measure_tracing(
     recall at 90 % precision see all queries at once, distractors included.
 
     Args:
-        matches: ``MATCHES`` of each tracer and generator.
-        references: the tracer's features of the references, in the same order.
+        matches: model -> its ``MATCHES``.
+        references: model -> shards of its features of the references.
         metrics: the table to write (``METRICS``).
-        pairs: (tracer, generator) of each, in the same order; the table keeps it.
+        rows: (tracer, generator, model that described the generator's queries), in order; a tracer
+            across domains has a model for each generator.
         resamples: draws of the queries for the 95 % interval.
         seed: of the draws, which are the same for every tracer.
 
     Returns:
         Counts of queries over all tracers and generators.
     """
-    counts, rows = Counts(), []
-    count_references = cache(_count_references)
-    for path, reference, (tracer, generator) in zip(matches, references, pairs, strict=True):
-        table = read_table(path, MATCHES)
+    counts, measured = Counts(), []
+    count_references = cache(lambda model: _count_references(references[model]))
+    read_matches = lru_cache(maxsize=1)(lambda model: read_table(matches[model], MATCHES))
+    for tracer, generator, model in rows:
+        table = read_matches(model)
+        table = table.filter(pc.is_in(table["set"], pa.array([generator, DISTRACTORS])))
         found = table.filter(pc.equal(table["status"], OK))
         asked = table.filter(pc.equal(pc.fill_null(table["rank"], 1), 1))
         reasons = Counter(asked["reason"].to_pylist())
         kept = reasons.pop(None, 0)
-        known, unknown = count_references(reference)
+        known, unknown = count_references(model)
         stands_on = {
             "queries": kept,
             "references": known,
@@ -75,12 +79,12 @@ def measure_tracing(
             "rejected": reasons.total() + unknown,
         }
         values = _measure(found, resamples, derived_seed(seed, "bootstrap", generator))
-        rows += [
+        measured += [
             {"tracer": tracer, "generator": generator, "metric": name, "value": value} | stands_on
             for name, value in values.items()
         ]
         counts += Counts(kept=kept, rejected=reasons)
-    write_table(rows, metrics, METRICS)
+    write_table(measured, metrics, METRICS)
     return counts
 
 
@@ -105,20 +109,28 @@ def _measure(found: pa.Table, resamples: int, seed: int) -> dict[str, float | No
     return {name: None if np.isnan(value) else value for name, value in values.items()}
 
 
-def _count_references(features: Path) -> tuple[int, int]:
+def _count_references(features: Sequence[Path]) -> tuple[int, int]:
     """Return how many references were described, and how many were not."""
     statuses = Counter(read_pictures(features)["status"].to_pylist())
     known = statuses.pop(OK, 0)
     return known, statuses.total()
 
 
+def _by_model(paths: Sequence[str]) -> dict[str, list[Path]]:
+    """Return model -> shards, from paths ending in ``<model>/<set>/<shard>.parquet``."""
+    models: dict[str, list[Path]] = {}
+    for path in map(Path, paths):
+        models.setdefault(path.parent.parent.name, []).append(path)
+    return models
+
+
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
         counts = measure_tracing(
-            matches=[Path(path) for path in snakemake.input.matches],
-            references=[Path(path) for path in snakemake.input.references],
+            matches={Path(path).stem: Path(path) for path in snakemake.input.matches},
+            references=_by_model(snakemake.input.references),
             metrics=Path(snakemake.output.metrics),
-            pairs=snakemake.params.pairs,
+            rows=snakemake.params.rows,
             resamples=snakemake.params.resamples,
             seed=snakemake.params.seed,
         )

@@ -1,5 +1,6 @@
 """Tracers that are networks of timm, with timm's weights or another project's checkpoint."""
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +11,9 @@ from torch import nn
 
 from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
-from scripts.trace.checkpoints import find_weights, load_exactly, read_state, rename_keys
+from scripts.trace.checkpoints import State, find_weights, load_exactly, read_state, rename_keys
+from scripts.trace.conversions import CONVERSIONS
+from scripts.trace.heads import GeneralisedMean, build_head
 from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.torch_tracer import TorchTracer
 
@@ -27,10 +30,16 @@ class TimmTracer(TorchTracer):
         dimension: int,
         model_arguments: Mapping[str, Any] | None = None,
         state: str = "",
+        prefix: str = "",
         keys: Sequence[Sequence[str]] = (),
         drop: Sequence[str] = (),
-        projection: str = "",
+        conversion: str = "",
+        last_stride: int | None = None,
+        copies: int = 1,
+        generalised_mean: float | None = None,
+        head: Sequence[Mapping[str, Any]] = (),
         image_size: int = 224,
+        sizes: Sequence[int] = (),
         resize: str = "squeeze",
         shorter_side: int | None = None,
         interpolation: str = "bicubic",
@@ -49,12 +58,18 @@ class TimmTracer(TorchTracer):
             dimension: numbers that describe a picture.
             model_arguments: of ``timm.create_model``, such as ``global_pool`` or ``img_size``.
             state: where in a checkpoint the tensors lie (``read_state``).
+            prefix: regular expression that is cut off at the start of the checkpoint's names.
             keys: how its names become timm's (``rename_keys``).
             drop: which of timm's names to leave out, besides the classifier.
-            projection: name in the checkpoint of a matrix (features, dimension) that is applied
-                to the pooled features, as SLIP does.
+            conversion: a name in ``CONVERSIONS``, applied to the renamed tensors.
+            last_stride: of a ResNet's last stage, where it is not 2.
+            copies: how often a picture's channels are repeated, for networks that take several
+                pictures at once.
+            generalised_mean: power of the pooling, where the network gives a map.
+            head: layers after the pooled features (``build_head``).
             image_size: see ``Preprocessing``.
-            resize: likewise.
+            sizes: see ``TorchTracer``.
+            resize: see ``Preprocessing``.
             shorter_side: likewise.
             interpolation: likewise.
             normalisation: likewise.
@@ -70,37 +85,66 @@ class TimmTracer(TorchTracer):
             raise UserError(
                 f"timm has no model '{model}' ({error}); correct 'settings.model'"
             ) from None
+        if conversion and conversion not in CONVERSIONS:
+            raise UserError(
+                f"config/tracers.yaml: 'conversion' is {conversion!r}; it may be one of: "
+                f"{', '.join(CONVERSIONS)}"
+            )
         path = find_weights(weights)
-        tensors = read_state(path, state)
-        classifier = network.pretrained_cfg.get("classifier") or ()
-        heads = [classifier] if isinstance(classifier, str) else list(classifier)
-        named = rename_keys(tensors, keys, [*drop, *(rf"{head}\." for head in heads)])
+        tensors = {
+            re.sub(f"^(?:{prefix})", "", name, count=1): tensor
+            for name, tensor in read_state(path, state).items()
+        }
+        named = rename_keys(tensors, keys, [*drop, *_classifiers(network)])
+        if conversion:
+            named = CONVERSIONS[conversion](named)
         load_exactly(network, _as_timm_loads(named, network), path)
-        if projection:
-            if projection not in tensors:
-                raise UserError(f"{path} has no '{projection}'; correct 'settings.projection'")
-            network = nn.Sequential(network, _Projection(tensors[projection]))
+        if last_stride is not None:
+            _set_last_stride(network, last_stride)
         super().__init__(
-            network.eval().to(pick_device(device)),
+            _Described(network, copies, generalised_mean, build_head(head, tensors, path))
+            .eval()
+            .to(pick_device(device)),
             Preprocessing(image_size, resize, shorter_side, interpolation, normalisation),
             name=model,
             dimension=dimension,
+            sizes=sizes,
             device=device,
             batch_size=batch_size,
             precision=precision,
         )
 
 
-class _Projection(nn.Module):
-    def __init__(self, matrix: torch.Tensor):
+class _Described(nn.Module):
+    """A network, its pooling and its head; of a pyramid of maps the last one counts."""
+
+    def __init__(
+        self, network: nn.Module, copies: int, generalised_mean: float | None, head: nn.Module
+    ):
         super().__init__()
-        self.register_buffer("matrix", matrix.float())
+        self.network, self.head, self._copies = network, head, copies
+        self.pool = GeneralisedMean(generalised_mean) if generalised_mean else nn.Identity()
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return features @ self.matrix
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        features = self.network(pixels.repeat(1, self._copies, 1, 1))
+        if isinstance(features, list | tuple):
+            features = features[-1]
+        return self.head(self.pool(features))
 
 
-def _as_timm_loads(state: dict[str, torch.Tensor], network: nn.Module) -> dict[str, torch.Tensor]:
+def _classifiers(network: nn.Module) -> list[str]:
+    """Return regular expressions for the names of a network's classifier, which it lacks here."""
+    found = (getattr(network, "pretrained_cfg", None) or {}).get("classifier") or ()
+    return [rf"{name}\." for name in ([found] if isinstance(found, str) else found)]
+
+
+def _set_last_stride(network: nn.Module, stride: int) -> None:
+    block = network.layer4[0]
+    block.conv2.stride = (stride, stride)
+    block.downsample[0].stride = (stride, stride)
+
+
+def _as_timm_loads(state: State, network: nn.Module) -> State:
     """Pass tensors through the filter with which timm loads weights of this kind of network.
 
     It renames older releases' tensors and resizes position embeddings to another image size.

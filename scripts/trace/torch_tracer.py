@@ -1,6 +1,7 @@
 """What all tracers that are torch networks share: batches, precision, unit vectors."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ class TorchTracer:
         *,
         name: str,
         dimension: int,
+        sizes: Sequence[int] = (),
         device: str = "cpu",
         batch_size: int = 64,
         precision: str = "float32",
@@ -34,6 +36,8 @@ class TorchTracer:
             preprocessing: of the pictures.
             name: what errors call the model.
             dimension: numbers that describe a picture; what the network gives is compared.
+            sizes: if given, a picture is described at each of these image sizes, and the mean of
+                the unit vectors counts.
             device: ``cpu``, ``cuda`` or ``auto``.
             batch_size: pictures per forward pass.
             precision: ``float32`` or ``bfloat16`` (autocast).
@@ -45,8 +49,17 @@ class TorchTracer:
             )
         self.dimension = dimension
         self._network, self._preprocessing, self._name = network, preprocessing, name
+        self._scales = [replace(preprocessing, image_size=size) for size in sizes]
+        self._scales = self._scales or [preprocessing]
         self._device, self._batch_size = pick_device(device), batch_size
         self._precision = PRECISIONS[precision]
+
+    def prepare(self, image: np.ndarray) -> list[np.ndarray]:
+        """Return a picture (uint8 RGB) as the network's squares, one for each size.
+
+        Readers call this in threads of their own, beside the network.
+        """
+        return [scale.to_square(image) for scale in self._scales]
 
     def embed(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Return float32 of shape (images, dimension), rows of length 1; images are uint8 RGB.
@@ -54,14 +67,24 @@ class TorchTracer:
         Raises:
             UserError: the network gives another number of values than the entry says.
         """
-        vectors = np.empty((len(images), self.dimension), np.float32)
-        for start in range(0, len(images), self._batch_size):
-            batch = images[start : start + self._batch_size]
-            vectors[start : start + len(batch)] = self._embed_batch(batch)
+        return self.embed_prepared([self.prepare(image) for image in images])
+
+    def embed_prepared(self, pictures: Sequence[list[np.ndarray]]) -> np.ndarray:
+        """Return what ``embed`` does, of pictures that went through ``prepare``."""
+        vectors = np.empty((len(pictures), self.dimension), np.float32)
+        for start in range(0, len(pictures), self._batch_size):
+            batch = pictures[start : start + self._batch_size]
+            total = sum(
+                self._embed_batch(scale, np.stack(squares))
+                for scale, squares in zip(self._scales, zip(*batch, strict=True), strict=True)
+            )
+            vectors[start : start + len(batch)] = functional.normalize(total, dim=1).cpu().numpy()
         return vectors
 
-    def _embed_batch(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        pixels = self._preprocessing.to_batch(images, self._device)
+    def _embed_batch(self, scale: Preprocessing, squares: np.ndarray) -> torch.Tensor:
+        """Return unit vectors of squares, uint8 of shape (pictures, side, side, 3)."""
+        pixels = torch.from_numpy(squares).to(self._device, non_blocking=True)
+        pixels = scale.normalise(pixels.permute(0, 3, 1, 2))
         with (
             torch.inference_mode(),
             torch.autocast(
@@ -69,9 +92,9 @@ class TorchTracer:
             ),
         ):
             features = self._network(pixels).float()
-        if features.shape != (len(images), self.dimension):
+        if features.shape != (len(squares), self.dimension):
             raise UserError(
                 f"tracer {self._name} describes a picture by {tuple(features.shape[1:])} numbers, "
                 f"not {self.dimension}; correct 'settings.dimension' of its entry, or its weights"
             )
-        return functional.normalize(features, dim=1).cpu().numpy()
+        return functional.normalize(features, dim=1)

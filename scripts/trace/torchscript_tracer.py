@@ -6,6 +6,7 @@ import torch
 
 from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
+from scripts.common.fingerprints import sha256_of
 from scripts.trace.checkpoints import find_weights
 from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.torch_tracer import TorchTracer
@@ -14,7 +15,10 @@ from scripts.trace.torch_tracer import TorchTracer
 class TorchScriptTracer(TorchTracer):
     """Describes pictures by a TorchScript module; a Tracer.
 
-    TorchScript is a program of tensor operations: loading it runs no Python.
+    Unlike all other weights here, TorchScript is code: loading it runs no Python, but the program
+    in the file then runs with the rights of the job, and PyTorch gives no promise that it can do
+    no harm. Take such files from their authors only, and give the entry's weights a ``sha256``,
+    without which the file that is there is trusted.
     """
 
     def __init__(
@@ -46,9 +50,14 @@ class TorchScriptTracer(TorchTracer):
             precision: likewise.
 
         Raises:
-            UserError: the file is missing or is no TorchScript.
+            UserError: the file is missing, is no TorchScript, or is not the one that was expected.
         """
         path = find_weights(weights)
+        if weights.get("sha256") and sha256_of(path) != weights["sha256"]:
+            raise UserError(
+                f"{path} has other bytes than its entry's 'weights.sha256' says; it is a program, "
+                "so it is not run: fetch it again from its authors"
+            )
         try:
             network = torch.jit.load(path, map_location=pick_device(device))
         except RuntimeError as error:

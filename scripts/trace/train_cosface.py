@@ -1,24 +1,18 @@
 """Train a Vision Transformer to trace frames to their source images."""
 
-import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save
-
-from scripts.common.devices import pick_device, prepare_torch
+from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
 from scripts.common.fingerprints import fingerprint, hash_code
-from scripts.common.identity import derived_seed
 from scripts.common.ledger import LEDGER, JobLedger
 from scripts.common.rule_log import Counts, rule_log
-from scripts.common.schemas.trace import TRAINING_COLUMNS
 from scripts.trace.cosface import Recipe
-from scripts.trace.cosface_training import train
-from scripts.trace.preprocessing import Preprocessing
-from scripts.trace.training_pictures import PictureDataset, find_training_pictures
-from scripts.trace.vision_transformer import build_vision_transformer
+from scripts.trace.training_job import TrainingJob, run_training
+from scripts.trace.training_processes import train_together
 
 
 def train_cosface(
@@ -32,6 +26,7 @@ def train_cosface(
     entry: Mapping[str, Any],
     seed: int,
     device: str = "auto",
+    devices: int = 1,
     threads: int = 1,
     ledger_root: Path = LEDGER,
     code: Sequence[Path | str] = (),
@@ -52,7 +47,8 @@ def train_cosface(
             perhaps ``weights`` to begin from.
         seed: of everything random.
         device: ``cpu``, ``cuda`` or ``auto``.
-        threads: on the CPU.
+        devices: GPUs, or processes on the CPU, that share each batch.
+        threads: on the CPU, of all processes.
         ledger_root: where the finished run, and the state of a killed one, are kept.
         code: the modules that decide the result.
 
@@ -63,63 +59,63 @@ def train_cosface(
         UserError: there is nothing to train on, or the entry is at fault.
     """
     recipe = Recipe.of(entry.get("training") or {})
-    pictures = find_training_pictures(frames, frame_indexes, images, image_indexes)
+    place = pick_device(device)
+    job = TrainingJob(
+        frames=[str(path) for path in frames],
+        frame_indexes=[str(path) for path in frame_indexes],
+        images=[str(path) for path in images],
+        image_indexes=[str(path) for path in image_indexes],
+        weights=str(weights),
+        training=str(training),
+        entry=dict(entry),
+        seed=seed,
+        device=place.type,
+        threads=max(1, threads // devices),
+    )
+    pictures = job.find_pictures()
     counts = Counts(kept=len(pictures))
     for reason, number in pictures.rejected.items():
         counts.reject(reason, number)
     if len(pictures.classes) < 2:
         raise UserError("one class cannot be told from others; raise generate.prompts")
-    place = pick_device(device)
+    per_batch = min(recipe.batch_size // recipe.instances, len(pictures.classes))
+    if per_batch < devices:
+        raise UserError(
+            f"a batch of {per_batch} classes cannot be shared by {devices} devices; lower "
+            "trace.training_gpu, or raise 'training.batch_size' in config/tracers.yaml"
+        )
     run = fingerprint(
-        entry={key: entry.get(key) for key in ("backend", "weights", "settings", "training")},
-        pictures=pictures.digest,
-        seed=seed,
-        device=place.type,
-        threads=threads,
-        code=hash_code(code, "trace"),
+        **_what_decides(job, devices), pictures=pictures.digest, code=hash_code(code, "trace")
     )
     ledger = JobLedger(ledger_root / "trace" / run / "training")
     outputs = {"weights.safetensors": weights, "training.csv": training}
     if ledger.recall(outputs):
         return counts
-    prepare_torch(threads, derived_seed(seed, "weights"))
-    settings = entry["settings"]
-    network = build_vision_transformer(
-        settings["model"],
-        settings["image_size"],
-        drop_path=recipe.drop_path,
-        weights=entry.get("weights"),
-    )
-    shaping = ("image_size", "interpolation", "normalisation")
-    preprocessing = Preprocessing(**{key: settings[key] for key in shaping if key in settings})
-    state, rows = train(
-        network,
-        pictures,
-        PictureDataset(pictures, preprocessing, cache_mb=recipe.cache_mb),
-        recipe,
-        dimension=settings["dimension"],
-        preprocessing=preprocessing,
-        device=place,
-        seed=seed,
-        checkpoint=ledger.checkpoint,
-        what=f"train {weights.stem}",
-    )
-    weights.parent.mkdir(parents=True, exist_ok=True)
-    weights.write_bytes(save(state))
-    _write_rows(rows, training)
+    job = replace(job, checkpoint=str(ledger.checkpoint))
+    if devices == 1:
+        run_training(job, pictures, place)
+    else:
+        train_together(job, devices)
     ledger.remember(outputs)
     return counts
 
 
-def _write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, TRAINING_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(
-                {key: f"{v:.6g}" if isinstance(v, float) else v for key, v in row.items()}
-            )
+def _what_decides(job: TrainingJob, devices: int) -> dict[str, Any]:
+    """Return what the result depends on, so that a killed run resumes where only the rest changed.
+
+    On the CPU the same gives the same bytes, to which the order of sums matters. A GPU's sums have
+    no order: its run may go on on another number of them.
+    """
+    entry = {key: job.entry.get(key) for key in ("backend", "weights", "settings")}
+    without_effect = {"cache_mb", "checkpoint_every", "workers"}
+    parts: dict[str, Any] = {"seed": job.seed, "device": job.device}
+    if job.device == "cpu":
+        parts |= {"threads": job.threads, "devices": devices}
+    else:
+        without_effect |= {"compile", "micro_batch"}
+    training = job.entry.get("training") or {}
+    entry["training"] = {k: v for k, v in training.items() if k not in without_effect}
+    return parts | {"entry": entry}
 
 
 if __name__ == "__main__":
@@ -133,6 +129,7 @@ if __name__ == "__main__":
             training=Path(snakemake.output.training),
             entry=snakemake.params.entry,
             seed=snakemake.params.seed,
+            devices=max(1, snakemake.resources.gpu),
             threads=snakemake.threads,
             code=snakemake.input.code,
         )

@@ -1,15 +1,17 @@
 """The pictures of a training run: which there are, and how they are read."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from scripts.common.errors import UserError
 from scripts.common.pictures import decode_picture
@@ -19,7 +21,6 @@ from scripts.common.schemas.trace import FRAME_INDEX
 from scripts.common.shards import read_index
 from scripts.common.tables import read_table
 from scripts.common.video import UnreadableVideo
-from scripts.trace.picture_files import read_member
 from scripts.trace.preprocessing import Preprocessing
 
 SOURCE_IMAGES = "source images"
@@ -38,6 +39,7 @@ class TrainingPictures:
         tar_numbers: number of its tar, shape (pictures,).
         offsets: where it begins in the tar.
         sizes: its size in bytes.
+        checksums: the first eight bytes of its SHA-256, shape (pictures,).
         digest: checksum of classes, sources and contents.
         rejected: frames that were wanted and are not there, by reason.
     """
@@ -49,6 +51,7 @@ class TrainingPictures:
     tar_numbers: np.ndarray
     offsets: np.ndarray
     sizes: np.ndarray
+    checksums: np.ndarray
     digest: str
     rejected: dict[str, int]
 
@@ -71,12 +74,12 @@ def find_training_pictures(
         image_indexes: the item index beside each.
 
     Raises:
-        UserError: there is not one training frame.
+        UserError: there is not one training frame, or a tar is missing or cut short.
     """
     sources = {SOURCE_IMAGES: 0}
     pieces, rejected = [], {}
     for number, (tar, index) in enumerate(zip(frames, frame_indexes, strict=True)):
-        table = read_table(index, FRAME_INDEX)
+        table = read_table(index, FRAME_INDEX, ["part", "status", "reason", *_PLACE])
         table = table.filter(pc.equal(table["part"], TRAIN))
         for fault in pc.value_counts(table["reason"].drop_null()).to_pylist():
             rejected[fault["values"]] = rejected.get(fault["values"], 0) + fault["counts"]
@@ -90,7 +93,7 @@ def find_training_pictures(
         )
     tars = [str(tar) for tar in frames]
     for tar, index in zip(images, image_indexes, strict=True):
-        table = read_index(index, tar)
+        table = read_index(index, tar, ["status", *_PLACE])
         table = table.filter(pc.is_in(table["uuid"], prompts))
         for place in table["tar"].unique().to_pylist():  # one, but where the release lies in place
             here = table.filter(pc.equal(table["tar"], place))
@@ -103,8 +106,9 @@ def find_training_pictures(
     encoded = table["uuid"].combine_chunks().dictionary_encode()
     digest = hashlib.sha256(repr(list(sources)).encode())
     for name in ("uuid", "source", "sha256"):
-        digest.update("\n".join(map(str, table[name].to_pylist())).encode())
-    return TrainingPictures(
+        for buffer in table[name].combine_chunks().buffers()[1:]:  # the first tells of nulls
+            digest.update(buffer)
+    pictures = TrainingPictures(
         classes=encoded.dictionary.to_pylist(),
         labels=encoded.indices.to_numpy().astype(np.int64),
         sources=table["source"].to_numpy(),
@@ -112,9 +116,31 @@ def find_training_pictures(
         tar_numbers=table["tar"].to_numpy(),
         offsets=table["offset"].to_numpy(),
         sizes=table["size_bytes"].to_numpy(),
+        checksums=_first_eight_bytes(table["sha256"]),
         digest=digest.hexdigest(),
         rejected=rejected,
     )
+    pa.default_memory_pool().release_unused()
+    _refuse_short_tars(pictures)
+    return pictures
+
+
+def _first_eight_bytes(checksums: pa.ChunkedArray) -> np.ndarray:
+    letters = np.frombuffer(checksums.combine_chunks().buffers()[2], np.uint8).reshape(-1, 64)
+    return np.frombuffer(bytes.fromhex(letters[:, :16].tobytes().decode()), ">u8")
+
+
+def _refuse_short_tars(pictures: TrainingPictures) -> None:
+    """Find a tar that lost its end now, not after hours of training."""
+    ends = np.zeros(len(pictures.tars), np.int64)
+    np.maximum.at(ends, pictures.tar_numbers, pictures.offsets + pictures.sizes)
+    for tar, end in zip(pictures.tars, ends.tolist(), strict=True):
+        size = Path(tar).stat().st_size if Path(tar).is_file() else 0
+        if size < end:
+            raise UserError(
+                f"{tar} is cut short or missing: its index knows pictures up to byte {end:,}, and "
+                f"it has {size:,}; delete both and run again"
+            )
 
 
 class PictureDataset(Dataset):
@@ -133,31 +159,78 @@ class PictureDataset(Dataset):
         self._pictures, self._preprocessing = pictures, preprocessing
         self._room = cache_mb * 2**20
         self._kept: dict[int, torch.Tensor] = {}
+        self._tars = _OpenTars()
 
     def __len__(self) -> int:
         return len(self._pictures)
 
-    def __getitem__(self, number: int) -> tuple[torch.Tensor, int]:
+    def __getitem__(self, number: int) -> tuple[torch.Tensor, int] | str:
+        """Return a picture and its class, or the sentence on why it cannot be read.
+
+        A sentence, since an error that leaves a worker comes as its whole traceback.
+        """
         picture = self._kept.get(number)
         if picture is None:
-            picture = self._read(number)
+            try:
+                picture = self._read(number)
+            except UserError as error:
+                return str(error)
             if self._room >= picture.nbytes:
                 self._room -= picture.nbytes
                 self._kept[number] = picture
         return picture, int(self._pictures.labels[number])
 
     def _read(self, number: int) -> torch.Tensor:
-        tar = self._pictures.tars[self._pictures.tar_numbers[number]]
-        offset, size = int(self._pictures.offsets[number]), int(self._pictures.sizes[number])
+        pictures = self._pictures
+        tar = pictures.tars[pictures.tar_numbers[number]]
+        offset, size = int(pictures.offsets[number]), int(pictures.sizes[number])
         try:
-            picture = decode_picture(read_member(Path(tar), offset, size))
+            data = self._tars.read(tar, offset, size)
+            found = hashlib.sha256(data).digest()[:8]
+            if found != int(pictures.checksums[number]).to_bytes(8, "big"):
+                raise UnreadableVideo("damaged_tar", "not the bytes that its index knows")
+            picture = decode_picture(data)
         except UnreadableVideo as error:
             raise UserError(
-                f"{tar}: the picture of {self._pictures.classes[self._pictures.labels[number]]} "
-                f"at byte {offset} cannot be read ({error}); delete the tar and run again"
+                f"{tar}: the picture of {pictures.classes[pictures.labels[number]]} at byte "
+                f"{offset} cannot be read ({error}); delete the tar and run again, and the "
+                "training goes on from its last state"
             ) from None
         square = np.ascontiguousarray(self._preprocessing.to_square(picture).transpose(2, 0, 1))
         return torch.from_numpy(square)
+
+
+class _OpenTars:
+    """Reads from anywhere in many tars, and keeps those last used open.
+
+    To open a file for every picture costs a file server more than to read it.
+    """
+
+    def __init__(self, most: int = 256):
+        self._most = most
+        self._files: dict[str, BinaryIO] = {}
+
+    def read(self, tar: str, offset: int, size_bytes: int) -> bytes:
+        file = self._files.pop(tar, None) or self._open(tar)
+        self._files[tar] = file  # last
+        return os.pread(file.fileno(), size_bytes, offset)
+
+    def _open(self, tar: str) -> BinaryIO:
+        if len(self._files) >= self._most:
+            self._files.pop(next(iter(self._files))).close()
+        try:
+            return open(tar, "rb")
+        except FileNotFoundError:
+            raise UserError(f"{tar} is missing; run the rule that makes it") from None
+
+
+def collate(items: Sequence[tuple[torch.Tensor, int] | str]) -> tuple[torch.Tensor, ...] | str:
+    """Return a batch as (pixels, labels), or the first fault among its pictures."""
+    for item in items:
+        if isinstance(item, str):
+            return item
+    pixels, labels = zip(*items, strict=True)
+    return default_collate(pixels), torch.tensor(labels)
 
 
 def _piece(table: pa.Table, tar: int, source: int) -> pa.Table:

@@ -64,10 +64,10 @@ class VisionTransformer(nn.Module):
         self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, patch, stride=patch)})
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, tokens, width))
-        rates = [drop_path * number / max(depth - 1, 1) for number in range(depth)]
-        self.blocks = nn.Sequential(*(_Block(width, heads, rate) for rate in rates))
+        self.blocks = nn.Sequential(*(_Block(width, heads) for _ in range(depth)))
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self._pooling = pooling
+        self._drop_rates = [drop_path * number / max(depth - 1, 1) for number in range(depth)]
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
         nn.init.normal_(self.cls_token, std=1e-6)
         for module in self.modules():
@@ -75,12 +75,40 @@ class VisionTransformer(nn.Module):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 nn.init.zeros_(module.bias)
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return one vector for each picture."""
+    def forward(self, pixels: torch.Tensor, kept: torch.Tensor | None = None) -> torch.Tensor:
+        """Return one vector for each picture.
+
+        Args:
+            pixels: normalised, of shape (batch, 3, side, side).
+            kept: from ``draw_kept``, for training; by default nothing is left out.
+        """
         patches = self.patch_embed["proj"](pixels).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
-        tokens = self.norm(self.blocks(tokens + self.pos_embed))
+        tokens = tokens + self.pos_embed
+        for number, block in enumerate(self.blocks):
+            tokens = block(tokens, *(() if kept is None else kept[:, number].unbind(1)))
+        tokens = self.norm(tokens)
         return tokens[:, 0] if self._pooling == "token" else tokens[:, 1:].flatten(1)
+
+    def draw_kept(self, pictures: int, generator: torch.Generator) -> torch.Tensor | None:
+        """Draw which residuals a training step keeps of each picture (stochastic depth).
+
+        It is drawn apart from ``forward`` so that a picture's draw depends on its place in the
+        batch alone, not on which device takes it, nor on how many pictures that takes at once.
+
+        Args:
+            pictures: in the whole batch.
+            generator: of the draw; on the CPU, so that a GPU draws the same.
+
+        Returns:
+            Factors of the residuals of shape (pictures, blocks, 2): 0, or what makes up for the
+            others; None if nothing is ever left out.
+        """
+        if not any(self._drop_rates):
+            return None
+        rates = torch.tensor(self._drop_rates).unsqueeze(1)
+        drawn = torch.rand(pictures, len(rates), 2, generator=generator)
+        return (drawn >= rates) / (1 - rates)
 
 
 def build_vision_transformer(
@@ -151,7 +179,7 @@ class VisionTransformerTracer(TorchTracer):
 
 
 class _Block(nn.Module):
-    def __init__(self, width: int, heads: int, drop_path: float):
+    def __init__(self, width: int, heads: int):
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attn = _Attention(width, heads)
@@ -159,18 +187,17 @@ class _Block(nn.Module):
         self.mlp = nn.ModuleDict(
             {"fc1": nn.Linear(width, 4 * width), "fc2": nn.Linear(4 * width, width)}
         )
-        self._drop_path = drop_path
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        tokens = tokens + self._kept(self.attn(self.norm1(tokens)))
+    def forward(self, tokens: torch.Tensor, *kept: torch.Tensor) -> torch.Tensor:
+        """Add the two residuals, each times its factor of shape (batch,) if there are any."""
+        factors = [factor.view(-1, 1, 1) for factor in kept] or [None, None]
+        tokens = tokens + _times(self.attn(self.norm1(tokens)), factors[0])
         hidden = functional.gelu(self.mlp["fc1"](self.norm2(tokens)))
-        return tokens + self._kept(self.mlp["fc2"](hidden))
+        return tokens + _times(self.mlp["fc2"](hidden), factors[1])
 
-    def _kept(self, residual: torch.Tensor) -> torch.Tensor:
-        if not self.training or not self._drop_path:
-            return residual
-        kept = torch.rand(len(residual), 1, 1, device=residual.device) >= self._drop_path
-        return residual * kept / (1 - self._drop_path)
+
+def _times(residual: torch.Tensor, factor: torch.Tensor | None) -> torch.Tensor:
+    return residual if factor is None else residual * factor
 
 
 class _Attention(nn.Module):

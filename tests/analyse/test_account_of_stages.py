@@ -170,6 +170,8 @@ def splits(tmp_path):
     frames.append(frames[1] | {"frame": 2})
     images = [
         {"uuid": "a", "role": "source_image", "sha256": "a"},
+        {"uuid": "b", "role": "training_image", "sha256": "b"},
+        {"uuid": "c", "role": "training_image", "sha256": "c"},
         {"uuid": "r1", "role": "reference", "sha256": "r1"},
         {"uuid": "d1", "role": "distractor", "sha256": "d1"},
     ]
@@ -210,6 +212,7 @@ def test_split(splits):
         "split_tip_id real": (2, 1, {"undecodable": 1}),
         "sample_trace_frames sway": (3, 2, {"generation_failed": 1}),
         "collect_trace_images source_image": (1, 1, {}),
+        "collect_trace_images training_image": (2, 2, {}),
         "collect_trace_images reference": (3, 1, {"not_drawn": 1, "same_bytes": 1}),
         "collect_trace_images distractor": (3, 1, {"empty_file": 1, "same_bytes": 1}),
     }
@@ -318,10 +321,10 @@ def tracing(tmp_path):
         "distractors": statuses(d1=None, d2="undecodable"),
     }
     found = [
-        {"query": "a", "status": "ok", "rank": 1},
-        {"query": "a", "status": "ok", "rank": 2},
-        {"query": "d1", "status": "ok", "rank": 1},
-        {"query": "d2", "status": "rejected", "reason": "undecodable"},
+        {"set": "sway", "query": "a", "status": "ok", "rank": 1},
+        {"set": "sway", "query": "a", "status": "ok", "rank": 2},
+        {"set": "distractors", "query": "d1", "status": "ok", "rank": 1},
+        {"set": "distractors", "query": "d2", "status": "rejected", "reason": "undecodable"},
     ]
     return {
         "trace_frames": {"sway": write(tmp_path / "f.parquet", split.TRACE_FRAMES, frames)},
@@ -331,12 +334,14 @@ def tracing(tmp_path):
             for name, rows in pictures.items()
         },
         "features": {
-            ("vit", name): write(tmp_path / f"vit-{name}.parquet", annotate.SUBJECT, rows)
+            ("vit", name): [
+                write(tmp_path / f"vit-{name}-{shard}.parquet", annotate.SUBJECT, rows[shard::2])
+                for shard in range(2)
+            ]
             for name, rows in described.items()
         },
-        "matches": {("own", "sway"): write(tmp_path / "matches.parquet", trace.MATCHES, found)},
+        "matches": {"vit": write(tmp_path / "matches.parquet", trace.MATCHES, found)},
         "account": tmp_path / "account.parquet",
-        "models": {"own": {"sway": "vit"}},
     }
 
 
@@ -347,12 +352,13 @@ def test_trace(tracing):
         "extract_features vit sway": (1, 1, {}),
         "extract_features vit references": (1, 1, {}),
         "extract_features vit distractors": (2, 1, {"undecodable": 1}),
-        "match_queries own sway": (2, 2, {}),
+        "match_queries vit sway": (1, 1, {}),
+        "match_queries vit distractors": (1, 1, {}),
     }
 
 
 def test_trace_a_query_that_nobody_searched_for(tracing, tmp_path):
-    rows = [{"query": "d1", "status": "ok", "rank": 1}]
+    rows = [{"set": "distractors", "query": "d1", "status": "ok", "rank": 1}]
     write(tmp_path / "matches.parquet", trace.MATCHES, rows)
-    with pytest.raises(UserError, match=r"match_queries own sway: 1 queries came in .* such as a"):
+    with pytest.raises(UserError, match=r"match_queries vit sway: 1 queries came in .* such as a"):
         account_trace(**tracing)

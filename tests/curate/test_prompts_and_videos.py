@@ -17,6 +17,7 @@ from scripts.curate.candidate_videos import local_file
 from scripts.curate.collect_prompts import collect_prompts
 from scripts.curate.export_files import find_exports
 from scripts.curate.fetch_videos import fetch_videos
+from scripts.curate.removal_list import RemovalList
 
 START = datetime(2023, 8, 1, tzinfo=UTC)
 
@@ -34,17 +35,16 @@ def message(number, prompt, kind="image_to_video", requester="ann", video=None, 
     }
 
 
-def collect(folder, exports, shards=2, kinds=("image_to_video", "unknown"), key="k"):
+def collect(folder, exports, shards=2, kinds=("image_to_video", "unknown"), key="k", **settings):
     paths = []
     for name, rows in exports.items():
         paths.append(folder / "messages" / f"{name}.parquet")
         write_table(fit(rows, MESSAGES), paths[-1], MESSAGES)
     prompts = [folder / "prompts" / f"{shard:05d}.parquet" for shard in range(shards)]
-    counts = collect_prompts(
-        paths, prompts, folder / "rejects.parquet", kinds=list(kinds), user_key=key
-    )
+    rejects = folder / "rejects.parquet"
+    counts = collect_prompts(paths, prompts, rejects, kinds=list(kinds), user_key=key, **settings)
     rows = {row["prompt"]: row for row in read_table(prompts, PROMPTS).to_pylist()}
-    rejects = read_table(folder / "rejects.parquet", PROMPT_REJECTS).to_pylist()
+    rejects = read_table(rejects, PROMPT_REJECTS).to_pylist()
     return counts, prompts, rows, {row["message_id"]: row["reason"] for row in rejects}
 
 
@@ -159,6 +159,28 @@ def test_the_prompts_are_those_that_reading_message_by_message_gives(tmp_path):
             row["user_id"]
             == hmac.new(b"k", origin["requester"].encode(), "sha256").hexdigest()[:32]
         )
+
+
+def test_what_the_removal_list_names_is_left_out_and_counted(tmp_path):
+    """A user's prompts are those that the user was the first to type."""
+    exports = {
+        "a": [
+            message(1, "a cat walks"),
+            message(2, "a cat walks", requester="ben"),
+            message(3, "a dog", requester="ben"),
+            message(4, "the sea", requester="ben"),
+            message(5, "the sea"),
+            message(6, "rain", requester=None),
+        ]
+    }
+    ben = hmac.digest(b"k", b"ben", "sha256").hex()[:32]
+    removals = RemovalList(frozenset({prompt_uuid("a cat walks")}), frozenset({ben}))
+    counts, _, rows, rejects = collect(tmp_path, exports, removals=removals)
+    assert set(rows) == {"rain"}
+    assert counts.lost == 0 and counts.rejected == {"removed": 3, "duplicate_prompt": 2}
+    assert {number for number, reason in rejects.items() if reason == "removed"} == {
+        "1001", "1003", "1004"
+    }  # fmt: skip
 
 
 def test_users_are_hashed_with_a_key_or_not_at_all(tmp_path):

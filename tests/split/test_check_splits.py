@@ -82,6 +82,7 @@ class Splits:
             *outside,
             self.path("tip_trace/references"),
             self.path("tip_trace/distractors"),
+            self.path("tip_trace/training_images"),
             image_tars=["images.tar"],
             reference_tar="r.tar",
             distractor_tar="d.tar",
@@ -106,7 +107,10 @@ class Splits:
             [self.path(f"tip_id/{source}") for source in self.indexes],
             self.path("tip_trace/prompts"),
             [self.path(f"tip_trace/{generator}") for generator in GENERATORS],
-            [self.path("tip_trace/references"), self.path("tip_trace/distractors")],
+            [
+                self.path(f"tip_trace/{name}")
+                for name in ("references", "distractors", "training_images")
+            ],
             self.folder / "leakage.csv",
             self.folder / "coverage.csv",
             indexes={source: [str(index)] for source, index in self.indexes.items()},
@@ -127,7 +131,7 @@ def splits(tmp_path):
 def test_the_rules_hold_and_every_row_was_checked_on_something(splits):
     counts = splits.check()
     rows = pd.read_csv(splits.folder / "leakage.csv")
-    assert len(rows) == 12
+    assert len(rows) == 13
     assert (rows["violations"] == 0).all()
     assert (rows["checked"] > 0).all()
     assert counts.sentence() == (

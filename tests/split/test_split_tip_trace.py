@@ -45,6 +45,7 @@ def collect(folder, prompts, images, references, distractors, **limits):
         distractors,
         folder / "references.parquet",
         folder / "distractors.parquet",
+        folder / "training_images.parquet",
         image_tars=["images.tar"],
         reference_tar="references.tar",
         distractor_tar="distractors.tar",
@@ -179,4 +180,18 @@ def test_a_missing_source_image_is_counted(tmp_path):
     empty = write_index(tmp_path / "empty.parquet", [])
     counts, references, _ = collect(tmp_path, prompts, images, empty, empty)
     assert query not in set(references["uuid"])
-    assert counts.sentence() == "read 3 = kept 2 + rejected 1 (undecodable 1)"
+    assert counts.sentence() == "read 6 = kept 5 + rejected 1 (undecodable 1)"
+
+
+def test_training_images_are_those_of_the_training_prompts(tmp_path):
+    prompts, parts = split(tmp_path, 12, 4)
+    uuids = list(parts.index)
+    images = write_index(tmp_path / "images.parquet", uuids, frames=1)
+    outside = [
+        write_index(tmp_path / f"{name}.in.parquet", [item_uuid(name, "0")], frames=1)
+        for name in ("references", "distractors")
+    ]
+    collect(tmp_path, prompts, images, *outside)
+    found = read_frame(tmp_path / "training_images.parquet", TRACE_IMAGES)
+    assert set(found["role"]) == {"training_image"}
+    assert set(found["uuid"]) == set(parts.index[parts == "train"])

@@ -1,5 +1,7 @@
 """A made-up TIP-Trace: prompts with images, and videos that move them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +43,17 @@ def move(image: np.ndarray, step: int) -> np.ndarray:
     return np.stack([np.clip(f.astype(int) + 4 * n, 0, 255) for n, f in enumerate(frames)]).astype(
         np.uint8
     )
+
+
+@contextmanager
+def damage(path: Path) -> Iterator[None]:
+    """Turn every bit of a file round within this block."""
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(bytes(255 - byte for byte in whole))
+        yield
+    finally:
+        path.write_bytes(whole)
 
 
 class MadeUpTrace:

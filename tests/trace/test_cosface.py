@@ -1,5 +1,9 @@
 """What CosFace training is made of, against the published schedule, its twin, and its definition."""
 
+import gc
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +16,8 @@ from scripts.trace.class_batches import ClassBatches
 from scripts.trace.cosface import CosFace, MovingAverage, Recipe, schedule_factor
 
 torch.set_num_threads(1)
+
+PROCESS = Path("/proc/self")
 
 FACTORS = [
     0.01, 0.208, 0.406, 0.604, 0.802, 1, 1, 1, 1, 1, 1, 0.9891, 0.9568, 0.9045, 0.8346, 0.75,
@@ -72,20 +78,27 @@ def test_the_moving_average_forgets_its_start():
     instances=st.integers(1, 5),
     start=st.integers(0, 20),
     seed=st.integers(0, 9),
+    spread=st.booleans(),
+    ranks=st.integers(2, 3),
 )
 @settings(max_examples=60, deadline=None)
-def test_batches(classes, per_class, batch, instances, start, seed):
+def test_batches(classes, per_class, batch, instances, start, seed, spread, ranks):
     labels = np.repeat(np.arange(classes), per_class[:classes])
     sources = np.concatenate([np.arange(count) % 3 for count in per_class[:classes]])
-    arguments = {"batch_size": batch * instances, "instances": instances, "seed": seed}
+    arguments = {"batch_size": batch * instances, "instances": instances, "seed": seed, "spread": spread}  # fmt: skip
     whole = list(ClassBatches(labels, sources, stop=24, **arguments))
     assert len(whole) == 24
     # A run that begins later, or shares its batches among processes, sees the same pictures.
     assert list(ClassBatches(labels, sources, start=start, stop=24, **arguments)) == whole[start:]
-    shared = [ClassBatches(labels, sources, stop=24, rank=r, ranks=2, **arguments) for r in (0, 1)] if min(batch, classes) > 1 else []  # fmt: skip
-    for parts in zip(whole, *shared, strict=False):
-        if shared:
-            assert sorted(parts[0]) == sorted(parts[1] + parts[2])
+    if min(batch, classes) >= ranks:
+        shares = [
+            ClassBatches(labels, sources, stop=24, rank=rank, ranks=ranks, **arguments)
+            for rank in range(ranks)
+        ]
+        for parts in zip(whole, *shares, strict=True):
+            assert parts[0] == [number for part in parts[1:] for number in part]
+            assert [parts[0][share.own] for share in shares] == list(parts[1:])
+            assert shares[0].batch_size == len(parts[0])
     seen = []
     for numbers in whole:
         drawn = np.asarray(numbers).reshape(-1, instances)
@@ -95,7 +108,8 @@ def test_batches(classes, per_class, batch, instances, start, seed):
         for row in drawn:
             there = per_class[labels[row[0]]]
             assert len(set(row)) == min(instances, there)
-            assert len(set(sources[row])) == min(instances, there, 3)
+            if spread:
+                assert len(set(sources[row])) == min(instances, there, 3)
         seen.append(of_class[:, 0])
     passes = classes // min(batch, classes)
     for first in range(0, 24 - passes, passes):
@@ -103,10 +117,15 @@ def test_batches(classes, per_class, batch, instances, start, seed):
         assert len(set(in_pass)) == len(in_pass)
 
 
-def test_every_picture_of_a_class_is_drawn():
-    labels, sources = np.zeros(9, int), np.repeat([0, 1, 2], 3)
-    batches = ClassBatches(labels, sources, batch_size=2, instances=2, stop=100, seed=0)
-    assert {number for batch in batches for number in batch} == set(range(9))
+def test_a_class_s_pictures_are_equally_likely():
+    labels, sources = np.zeros(51, int), np.array([0, *np.repeat([1, 2, 3, 4, 5], 10)])
+    draws = {"batch_size": 4, "instances": 4, "stop": 2_000, "seed": 0}
+    counts = np.bincount(np.concatenate(list(ClassBatches(labels, sources, **draws))))
+    expected = 2_000 * 4 / 51
+    # The source image too: it is drawn as seldom as any one frame.
+    assert counts == pytest.approx(expected, abs=5 * expected**0.5)
+    spread = ClassBatches(labels, sources, spread=True, **draws)
+    assert {number for batch in spread for number in batch} == set(range(51))
 
 
 def test_a_recipe_at_fault_is_named():
@@ -114,3 +133,41 @@ def test_a_recipe_at_fault_is_named():
         Recipe.of({"epoch": 3})
     with pytest.raises(UserError, match="no multiple"):
         Recipe.of({"batch_size": 10, "instances": 4})
+
+
+def resident_bytes(figure):
+    """Return the memory of this process: ``VmRSS``, or ``VmHWM``, the most since it was reset."""
+    [line] = [
+        line for line in PROCESS.joinpath("status").read_text().splitlines() if figure in line
+    ]
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.skipif(not os.access(PROCESS / "clear_refs", os.W_OK), reason="memory as Linux says")
+def test_ninety_thousand_classes_train_in_bounded_memory():
+    """The head of the paper's run learns on a CPU; by the same bound, a batch of 512 fits a GPU."""
+    classes, dimension = 90_000, 768
+    weights = 4 * classes * dimension
+
+    def most(batch):
+        # Weights, gradient, two moments; unit directions and their gradient; room to work. Then
+        # cosines, logits, their logarithms and gradients.
+        return 9 * weights + 6 * (4 * classes * batch)
+
+    torch.manual_seed(0)
+    embeddings, labels = torch.randn(16, dimension), torch.randint(0, classes, (16,))
+    gc.collect()
+    before = resident_bytes("VmRSS")
+    head = CosFace(classes, dimension, margin=0.35, scale=64)
+    optimiser = torch.optim.Adam(head.parameters(), lr=3.5e-4)
+    found = []
+    PROCESS.joinpath("clear_refs").write_text("5")  # forget the most so far
+    for _ in range(2):
+        optimiser.zero_grad()
+        loss, _ = head(embeddings, labels)
+        loss.backward()
+        optimiser.step()
+        found.append(loss.item())
+    assert found[1] < found[0]
+    assert 4 * weights < resident_bytes("VmHWM") - before < most(16)
+    assert most(512) < 3.7e9

@@ -69,8 +69,12 @@ def decode(trace, generator, **changes):
     )
 
 
+def features_of(trace, name, shard=0):
+    return trace.root / "features" / name / f"{shard:05d}.parquet"
+
+
 def extract(trace, name, entry=HASH, **changes):
-    features = trace.root / "features" / f"{name}.parquet"
+    features = features_of(trace, name, changes.get("shard", 0))
     if name in trace.generators:
         tar = trace.frames(name)
         source = {"frames": [tar], "frame_indexes": [tar.with_suffix(".parquet")]}
@@ -119,6 +123,19 @@ def test_a_broken_video_costs_only_its_own_frames(trace):
     for row in index_of(trace, "left"):
         assert (row["status"] == "rejected") == (row["uuid"] in broken)
         assert (row["offset"] is None) == (row["uuid"] in broken)
+
+
+def test_a_tar_of_videos_that_lost_members_costs_only_those(trace):
+    tar = trace.root / "videos" / "left" / "00000.tar"
+    rows = sorted(read_table(tar.with_suffix(".parquet")).to_pylist(), key=lambda r: r["offset"])
+    lost = [row["uuid"] for row in rows[-2:]]
+    tar.write_bytes(tar.read_bytes()[: rows[-2]["offset"] + 100])
+    counts = decode(trace, "left")
+    expected = sum(2 if uuid in trace.train else 1 for uuid in lost)
+    assert counts.rejected == {"damaged_tar": expected}
+    assert counts.kept == 16 - expected
+    rejected = {row["uuid"] for row in index_of(trace, "left") if row["reason"]}
+    assert rejected == set(lost)
 
 
 def test_features_have_a_row_for_every_picture(trace):
@@ -209,15 +226,18 @@ def test_a_tracer_that_always_fails_says_so(trace):
         extract(trace, "left", brightness(fails_on="all"))
 
 
-def match(trace, generator, **changes):
-    matches = trace.root / "matches" / f"{generator}.parquet"
-    settings = {"top_k": 5, "block_mb": 1} | changes
+def match(trace, generators, **changes):
+    matches = trace.root / "matches" / "model.parquet"
+    settings = {
+        "references": [features_of(trace, "references")],
+        "top_k": 5,
+        "block_mb": 1,
+        "ledger_root": trace.root / "ledger",
+    }
     counts = match_queries(
-        queries=trace.root / "features" / f"{generator}.parquet",
-        distractors=trace.root / "features" / "distractors.parquet",
-        references=trace.root / "features" / "references.parquet",
+        queries={name: [features_of(trace, name)] for name in [*generators, "distractors"]},
         matches=matches,
-        **settings,
+        **settings | changes,
     )
     return matches, counts
 
@@ -225,10 +245,10 @@ def match(trace, generator, **changes):
 def measure(trace, generators):
     metrics = trace.root / "metrics.parquet"
     counts = measure_tracing(
-        matches=[trace.root / "matches" / f"{name}.parquet" for name in generators],
-        references=[trace.root / "features" / "references.parquet"] * len(generators),
+        matches={"model": trace.root / "matches" / "model.parquet"},
+        references={"model": [features_of(trace, "references")]},
         metrics=metrics,
-        pairs=[["hash", name] for name in generators],
+        rows=[["hash", name, "model"] for name in generators],
         resamples=50,
         seed=1,
     )
@@ -238,16 +258,16 @@ def measure(trace, generators):
 def test_matches_are_the_best_references_by_cosine(trace):
     for name in ("left", "distractors", "references"):
         extract(trace, name, brightness())
-    matches, counts = match(trace, "left")
+    matches, counts = match(trace, ["left"])
     table = read_table(matches, MATCHES).to_pylist()
     assert counts.kept == counts.read == 12
     assert len(table) == 12 * 5
     vectors = {
         row["uuid"]: np.asarray(row["embedding"], np.float32)
         for name in ("left", "distractors")
-        for row in read_table(trace.root / "features" / f"{name}.parquet").to_pylist()
+        for row in read_table(features_of(trace, name)).to_pylist()
     }
-    references = read_table(trace.root / "features" / "references.parquet").to_pylist()
+    references = read_table(features_of(trace, "references")).to_pylist()
     known = np.stack([np.asarray(row["embedding"], np.float32) for row in references])
     for uuid, vector in vectors.items():
         cosines = known @ vector / np.linalg.norm(known, axis=1) / np.linalg.norm(vector)
@@ -263,8 +283,7 @@ def test_matches_are_the_best_references_by_cosine(trace):
 def test_measures_stand_on_what_was_searched(trace):
     for name in ("left", "right", "distractors", "references"):
         extract(trace, name, brightness())
-    for name in ("left", "right"):
-        match(trace, name)
+    match(trace, ["left", "right"])
     rows, counts = measure(trace, ["left", "right"])
     assert counts.kept == 24
     assert [row["metric"] for row in rows[:5]] == [
@@ -289,7 +308,7 @@ def test_what_was_rejected_is_counted_and_costs_no_tracer_its_score(trace):
     tar.write_bytes(data)
     for name in ("left", "distractors", "references"):
         extract(trace, name)
-    matches, counts = match(trace, "left")
+    matches, counts = match(trace, ["left"])
     assert counts.rejected == {"undecodable": 1, "no_source_image": 1}
     table = read_table(matches, MATCHES).to_pylist()
     rejected = {row["query"]: row["reason"] for row in table if row["status"] == "rejected"}
@@ -304,7 +323,7 @@ def test_without_any_query_there_is_no_number(trace):
     decode(trace, "left")
     for name in ("left", "distractors", "references"):
         extract(trace, name)
-    match(trace, "left")
+    match(trace, ["left"])
     rows, _ = measure(trace, ["left"])
     assert {row["value"] for row in rows} == {None}
     assert rows[0]["positives"] == 0

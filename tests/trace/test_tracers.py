@@ -69,16 +69,27 @@ def test_vit_base_has_the_tensors_of_deit_base():
     }
 
 
-def test_stochastic_depth_leaves_the_mean_as_it_is_and_rests_in_evaluation():
+def test_stochastic_depth_leaves_the_mean_as_it_is_and_skips_what_it_drops():
     torch.manual_seed(0)
-    network = VisionTransformer(
-        image_size=16, patch=16, width=8, depth=3, heads=1, drop_path=0.5
-    ).train()
-    residual = torch.ones(4_000, 1, 8)
-    kept = network.blocks[-1]._kept(residual)
-    assert kept.mean() == pytest.approx(1, abs=0.05)
-    assert set(kept.unique().tolist()) == {0.0, 2.0}
-    assert network.eval().blocks[-1]._kept(residual) is residual
+    parts = {"image_size": 16, "patch": 16, "width": 8, "depth": 3, "heads": 1}
+    network = VisionTransformer(**parts, drop_path=0.5)
+    kept = network.draw_kept(4_000, torch.Generator().manual_seed(0))
+    assert kept.shape == (4_000, 3, 2)
+    assert (kept[:, 0] == 1).all()
+    assert set(kept[:, 2].unique().tolist()) == {0.0, 2.0}
+    assert kept.mean(dim=0) == pytest.approx(1, abs=0.06)
+    # A picture's draw is that of its place, however many come after it.
+    again = network.draw_kept(10, torch.Generator().manual_seed(0))
+    assert torch.equal(again, kept[:10])
+    assert VisionTransformer(**parts).draw_kept(4, torch.Generator()) is None
+
+    pixels = torch.randn(2, 3, 16, 16)
+    factors = torch.ones(2, 3, 2)
+    torch.testing.assert_close(network(pixels, factors), network(pixels))
+    factors[1, 2] = 0
+    dropped = network(pixels, factors)
+    network.blocks = network.blocks[:2]
+    torch.testing.assert_close(dropped[1:], network(pixels)[1:])
 
 
 def test_timm_weights_as_safetensors(tmp_path, images):
@@ -128,25 +139,6 @@ def test_a_foreign_checkpoint_through_a_key_map(tmp_path, images):
     )
     plain = tracer_of_timm(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(mapped.embed(images), plain.embed(images))
-
-
-def test_a_projection_of_the_checkpoint(tmp_path, images):
-    network = tiny_timm(num_classes=0)
-    matrix = torch.randn(24, 5)
-    state = {f"module.visual.{name}": tensor for name, tensor in network.state_dict().items()}
-    torch.save({"state_dict": state | {"module.image_projection": matrix}}, tmp_path / "slip.pt")
-    tracer = tracer_of_timm(
-        tmp_path / "slip.pt",
-        state="state_dict",
-        keys=[[r"module\.visual\.", ""]],
-        projection="module.image_projection",
-        dimension=5,
-    )
-    assert_unit_vectors(tracer.embed(images), 3, 5)
-    save_file(network.state_dict(), tmp_path / "model.safetensors")
-    plain = tracer_of_timm(tmp_path / "model.safetensors").embed(images)
-    cosine = np.corrcoef(tracer.embed(images)[0], plain[0] @ matrix.numpy())[0, 1]
-    assert cosine == pytest.approx(1, abs=1e-3)
 
 
 def test_position_embeddings_follow_the_image_size(tmp_path, images):
@@ -242,7 +234,7 @@ def test_faults_are_named(tmp_path, images):
         tracer_of_timm(path, model_arguments=TINY | {"embed_dim": 12})
     with pytest.raises(UserError, match="no model 'vit_bass'"):
         TimmTracer({"path": str(path)}, model="vit_bass", dimension=24)
-    with pytest.raises(UserError, match="fetch it with: curl -L -o"):
+    with pytest.raises(UserError, match="fetch it with: curl -fL --create-dirs -o"):
         VisionTransformerTracer(
             {"path": str(tmp_path / "absent.pth"), "url": "https://example.org/absent.pth"},
             model="vit_base_patch16_224",
@@ -251,8 +243,11 @@ def test_faults_are_named(tmp_path, images):
     with pytest.raises(UserError, match="squash"):
         tracer_of_timm(path, resize="squash")
     (tmp_path / "text.torchscript.pt").write_text("no weights")
+    text = {"path": str(tmp_path / "text.torchscript.pt")}
     with pytest.raises(UserError, match="TorchScript"):
-        TorchScriptTracer({"path": str(tmp_path / "text.torchscript.pt")}, dimension=4)
+        TorchScriptTracer(text, dimension=4)
+    with pytest.raises(UserError, match="it is a program, so it is not run"):
+        TorchScriptTracer(text | {"sha256": "0" * 64}, dimension=4)
 
 
 class _Hostile:

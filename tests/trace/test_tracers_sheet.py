@@ -2,19 +2,23 @@
 
 import csv
 import inspect
+import shlex
 
 import open_clip
 import pytest
 import timm
 import torch
+import yaml
 
-from scripts.common.backends import find_backend
+from scripts.common.backends import check_entry, find_backend
+from scripts.common.check import find_absences
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.trace.cosface import Recipe
 from scripts.trace.vision_transformer import build_vision_transformer
 
-ENTRIES = read_sheets(ROOT / "config")["tracers"]
+SHEET = read_sheets(ROOT / "config")["tracers"]
+ENTRIES = {name: entry for name, entry in SHEET.items() if "unavailable" not in entry}
 WEIGHTLESS = {"perceptual_hash", "vit_tiny"}
 
 
@@ -28,28 +32,47 @@ def test_settings_are_arguments_of_the_class(name):
     assert entry.get("embedded") or entry["weights"].get("revision") or "url" in entry["weights"]
 
 
-def test_groups_and_names_are_those_of_table_5():
+def paper_rows():
     with open(ROOT / "config" / "paper" / "table5.csv") as file:
-        paper = {row["method"]: row["group"] for row in csv.DictReader(file)}
-    named = {e["paper"]: e["group"] for e in ENTRIES.values() if "paper" in e}
+        return {row["method"]: row["group"] for row in csv.DictReader(file)}
+
+
+def test_groups_and_names_are_those_of_table_5():
+    paper = paper_rows()
+    named = {e["paper"]: e["group"] for e in SHEET.values() if "paper" in e}
     assert named.items() <= paper.items()
-    assert {entry["group"] for entry in ENTRIES.values()} <= set(paper.values())
+    assert {entry["group"] for entry in SHEET.values()} <= set(paper.values())
 
 
-@pytest.mark.parametrize(
-    "name", [n for n, e in ENTRIES.items() if "timm" in e["backend"] and not e["settings"].get("projection")]
-)  # fmt: skip
-def test_dimensions_are_those_of_timm(name):
+def test_the_papers_configuration_has_all_nineteen_rows_in_order():
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    rows = [SHEET[name]["paper"] for name in config["trace"]["tracers"]]
+    assert rows == [name for name, group in paper_rows().items() if group != "Ours"]
+    assert len(rows) == 19
+
+
+@pytest.mark.parametrize("name", [n for n, e in ENTRIES.items() if "timm" in e["backend"]])
+def test_networks_are_timms_and_their_dimensions_those_of_the_entries(name):
     settings = ENTRIES[name]["settings"]
+    arguments = settings.get("model_arguments", {})
     with torch.device("meta"):
-        network = timm.create_model(
-            settings["model"], num_classes=0, **settings.get("model_arguments", {})
-        )
-    assert network.num_features == settings["dimension"]
-    mean = network.pretrained_cfg["mean"]
-    given = settings.get("normalisation", "imagenet")
+        network = timm.create_model(settings["model"], num_classes=0, **arguments)
+        sizes = settings.get("sizes") or [settings.get("image_size", 224)]
+        pixels = torch.zeros(1, 3 * settings.get("copies", 1), sizes[0], sizes[0])
+        features = network.eval()(pixels)
+    channels = features[-1].shape[1] if arguments.get("features_only") else features.shape[1]
+    assert channels == CHANNELS.get(name, settings["dimension"])
+    assert bool(settings.get("generalised_mean")) == (
+        arguments.get("features_only", False) or arguments.get("global_pool") == ""
+    )
     if "hub" in ENTRIES[name]["weights"]:
+        mean = network.pretrained_cfg["mean"]
+        given = settings.get("normalisation", "imagenet")
         assert given == ("half" if mean == (0.5, 0.5, 0.5) else "imagenet")
+
+
+CHANNELS = {"slip": 768, "cnncl": 512, "bot": 2048, "anypattern": 768}
+"""Features that a head follows, which the entry's dimension is that of."""
 
 
 def test_dimension_is_that_of_open_clip():
@@ -58,6 +81,30 @@ def test_dimension_is_that_of_open_clip():
             config = open_clip.get_model_config(entry["settings"]["model"])
             assert config["embed_dim"] == entry["settings"]["dimension"]
             assert config["quick_gelu"] == ("openai" in entry["weights"]["hub"])
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in ENTRIES if n not in WEIGHTLESS | {"efficientnet_lite0"}]
+)
+def test_missing_weights_are_named_with_the_command_that_fetches_them(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    [fault] = check_entry(name, ENTRIES[name])
+    command = shlex.split(fault.partition(" with: ")[2])
+    weights = ENTRIES[name]["weights"]
+    if "url" in weights:
+        assert command[:2] == ["curl", "-fL"]
+        assert command[-1] == weights["url"]
+        assert weights["path"] in command
+    else:
+        assert command[:3] == ["hf", "download", weights["hub"]]
+        assert weights["file"] in command
+
+
+def test_what_cannot_be_had_is_said_by_the_check():
+    [absence] = find_absences(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+    assert "asl (ASL): its authors published the loss function, but no weights" in absence
 
 
 @pytest.mark.parametrize("name", [n for n, e in ENTRIES.items() if "training" in e])

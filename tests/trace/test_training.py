@@ -8,13 +8,14 @@ import torch
 from safetensors.torch import load_file
 
 from scripts.common.errors import UserError
-from scripts.trace import cosface_training
+from scripts.trace.cosface import MovingAverage
 from scripts.trace.decode_frames import decode_frames
 from scripts.trace.metrics import micro_average_precision
 from scripts.trace.train_cosface import train_cosface
 from scripts.trace.training_pictures import find_training_pictures
+from scripts.trace.training_state import TrainingState
 from scripts.trace.vision_transformer import VisionTransformerTracer
-from tests.trace.made_up import MadeUpTrace, picture, repaint
+from tests.trace.made_up import MadeUpTrace, damage, picture, repaint
 
 torch.set_num_threads(1)
 
@@ -24,7 +25,7 @@ ENTRY = {
     "training": {
         "epochs": 2, "iterations": 6, "batch_size": 16, "instances": 2, "learning_rate": 2e-3,
         "warmup_epochs": 1, "hold_epochs": 0, "scale": 32, "average": 0.9, "drop_path": 0.2,
-        "log_every": 6, "checkpoint_every": 6, "cache_mb": 8,
+        "log_every": 4, "checkpoint_every": 6, "cache_mb": 8,
     },
 }  # fmt: skip
 
@@ -117,7 +118,7 @@ def test_it_repeats_and_depends_on_what_it_sees(trace, tmp_path):
 def test_a_killed_run_resumes_to_the_same_end(trace, tmp_path, monkeypatch):
     whole, whole_table, _ = train(trace, tmp_path / "whole")
     steps = []
-    update = cosface_training.MovingAverage.update
+    update = MovingAverage.update
 
     def dying(average):
         steps.append(1)
@@ -125,7 +126,7 @@ def test_a_killed_run_resumes_to_the_same_end(trace, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         update(average)
 
-    monkeypatch.setattr(cosface_training.MovingAverage, "update", dying)
+    monkeypatch.setattr(MovingAverage, "update", dying)
     with pytest.raises(KeyboardInterrupt):
         train(trace, tmp_path / "killed")
     assert list((tmp_path / "killed" / "ledger").rglob("checkpoint"))
@@ -141,7 +142,7 @@ def test_a_finished_run_is_recalled(trace, tmp_path, monkeypatch):
     kept = weights.read_bytes(), table.read_bytes()
     weights.unlink()
     table.unlink()
-    monkeypatch.setattr("scripts.trace.train_cosface.train", None)
+    monkeypatch.setattr("scripts.trace.train_cosface.run_training", None)
     train(trace, tmp_path)
     assert (weights.read_bytes(), table.read_bytes()) == kept
     with pytest.raises(TypeError):  # another recipe is another run
@@ -168,6 +169,92 @@ def test_faults_are_named(trace, tmp_path):
         train_cosface(
             **files(trace, []), weights=tmp_path / "w", training=tmp_path / "t", entry=ENTRY, seed=1
         )
+    with pytest.raises(UserError, match=r"'training\.precision' is 'float16'"):
+        train(trace, tmp_path, entry=with_training(precision="float16"))
     with pytest.raises(UserError, match="vit_huge"):
         settings = ENTRY["settings"] | {"model": "vit_huge"}
         train(trace, tmp_path, entry=ENTRY | {"settings": settings})
+
+
+def test_a_batch_may_be_taken_in_parts(trace, tmp_path):
+    whole, _, _ = train(trace, tmp_path / "whole")
+    parts, _, _ = train(trace, tmp_path / "parts", entry=with_training(micro_batch=5))
+    assert_equal_weights(load_file(parts), load_file(whole))
+
+
+def test_bfloat16_is_close(trace, tmp_path):
+    tables = {}
+    for precision in ("float32", "bfloat16"):
+        _, table, _ = train(trace, tmp_path / precision, entry=with_training(precision=precision))
+        tables[precision] = losses(table)
+    assert tables["bfloat16"] != tables["float32"]
+    assert tables["bfloat16"] == pytest.approx(tables["float32"], rel=0.02)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("devices", range(1, 1 + min(2, torch.cuda.device_count())))
+def test_a_gpu_learns_what_a_cpu_does(trace, tmp_path, devices):
+    _, expected, _ = train(trace, tmp_path / "cpu")
+    entry = with_training(precision="bfloat16")
+    _, table, _ = train(trace, tmp_path / "gpu", entry=entry, device="cuda", devices=devices)
+    assert losses(table) == pytest.approx(losses(expected), rel=0.03)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_tar_is_named_with_the_byte(trace, tmp_path, workers):
+    entry = with_training(workers=workers)
+    tar = trace.frames("left")
+    with damage(tar), pytest.raises(UserError, match=rf"^{tar}: the picture of .* at byte \d+ "):
+        train(trace, tmp_path, entry=entry)
+    train(trace, tmp_path, entry=entry)
+
+
+def test_a_tar_that_lost_its_end_is_found_before_the_training(trace, tmp_path):
+    tar = trace.frames("left")
+    whole = tar.read_bytes()
+    try:
+        tar.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(UserError, match=rf"^{tar} is cut short or missing"):
+            find_training_pictures(**files(trace, ["left"]))
+    finally:
+        tar.write_bytes(whole)
+
+
+def test_a_damaged_state_is_named(trace, tmp_path, monkeypatch):
+    def dying(average):
+        raise KeyboardInterrupt
+
+    entry = with_training(checkpoint_every=1)
+    monkeypatch.setattr(TrainingState, "remove", dying)
+    with pytest.raises(KeyboardInterrupt):
+        train(trace, tmp_path, entry=entry)
+    [state] = (tmp_path / "ledger").rglob("checkpoint")
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(UserError, match="the state of a killed training, cannot be read"):
+        train(trace, tmp_path, entry=entry)
+
+
+def test_what_changes_no_result_trains_nothing_again(trace, tmp_path, monkeypatch):
+    train(trace, tmp_path, entry=with_training(epochs=1, iterations=1, warmup_epochs=0))
+    monkeypatch.setattr("scripts.trace.train_cosface.run_training", None)
+    how = {"epochs": 1, "iterations": 1, "warmup_epochs": 0, "cache_mb": 0, "workers": 3}
+    train(trace, tmp_path, entry=with_training(**how, checkpoint_every=1))
+
+
+def losses(table):
+    with open(table) as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+def assert_equal_weights(state, expected):
+    """Hold weights against those whose gradients were summed in another order.
+
+    A bias of the keys adds the same to all of a query's products, which softmax ignores: its
+    gradient is nothing but rounding, which Adam blows up to a step like any other.
+    """
+    assert set(state) == set(expected)
+    for name, value in expected.items():
+        found = state[name]
+        if name.endswith("qkv.bias"):
+            found, value = (torch.stack(tensor.chunk(3))[[0, 2]] for tensor in (found, value))
+        torch.testing.assert_close(found, value, rtol=0, atol=2e-6, msg=name)

@@ -1,6 +1,7 @@
 """Every configuration that is shipped can be planned, and what is wrong with one is said."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -52,6 +53,51 @@ def test_the_demo_is_planned_from_nothing(tmp_path):
     answer = snakemake("-n", "--profile", "profiles/demo", "--directory", tmp_path)
     assert answer.returncode == 0, answer.stdout[-2000:]
     assert "make_demo_channel" in answer.stdout
+
+
+def planned(answer, rule):
+    """Return how many jobs of a rule a plan has."""
+    found = re.search(rf"^{rule} +(\d+)$", answer.stdout, re.M)
+    return int(found[1]) if found else 0
+
+
+def test_tracers_describe_references_in_shards_and_distractors_once(folder):
+    changes = SMALL | {"trace": {"reference_shards": 3}}
+    target = "results/tables/table5.csv"
+    answer = snakemake(
+        "-n", target, "--directory", folder, "--configfile", settings(folder, **changes)
+    )
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    generators = len(
+        yaml.safe_load((ROOT / "config/config.yaml").read_text())["generate"]["generators"]
+    )
+    fixed = 18 + 1  # public models whose weights can be had, and ours within its domain
+    jobs = fixed * (3 + 1 + generators) + generators * (3 + 1 + 1)
+    assert planned(answer, "extract_features") == jobs
+    assert planned(answer, "match_queries") == fixed + generators
+    assert planned(answer, "collect_background") == 0
+
+
+def test_scores_are_normalised_if_asked_to(folder):
+    changes = SMALL | {"trace": {"score_normalisation": {"weight": 1}}}
+    target = "results/trace/matches/sscd.parquet"
+    answer = snakemake(
+        "-n", target, "--directory", folder, "--configfile", settings(folder, **changes)
+    )
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    assert planned(answer, "collect_background") == 1
+    assert "results/trace/features/sscd/background/00000.parquet" in answer.stdout
+
+
+def test_one_generator_has_no_other_domain(folder):
+    changes = SMALL | {"generate": {"generators": ["pika"], "shards": 2}}
+    target = "results/tables/table5.csv"
+    answer = snakemake(
+        "-n", target, "--directory", folder, "--configfile", settings(folder, **changes)
+    )
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    assert planned(answer, "train_cosface") == 1
+    assert "cosface_cross_domain" not in answer.stdout
 
 
 def test_a_mistyped_key_is_named_with_the_nearest_right_one(tmp_path):

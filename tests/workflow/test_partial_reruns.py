@@ -52,6 +52,8 @@ def test_a_colour_of_a_figure(demo):
     ).group(1)
     with demo.edited("config/config.yaml", colour, "#112233"):
         assert demo.plan() == {Job("plot_figure4")}
+    with demo.edited("config/config.yaml", 'colours: ["#000000"', 'colours: ["#112233"'):
+        assert demo.plan() == {Job("plot_tracer_training")}
 
 
 def test_a_setting_of_one_dimension(demo):
@@ -72,7 +74,7 @@ def test_a_module_of_one_stage(demo):
         plan = demo.plan()
     assert rules(plan) == {
         "plot_figure4", "plot_figure5", "plot_figure6", "plot_funnel", "plot_gallery",
-        "plot_watermark",
+        "plot_watermark", "plot_tracer_training",
     }  # fmt: skip
     with demo.edited("scripts/trace/search.py", *edit):
         plan = demo.plan()
@@ -127,20 +129,22 @@ def jobs_of_a_new_generator(name):
     features |= {("cosface_same_domain", one) for one in everyone | outside}
     features |= {(f"cosface_cross_domain_{one}", pictures) for one in everyone
                  for pictures in {one} | outside}  # fmt: skip
-    matches = {("efficientnet_lite0", name), ("perceptual_hash", name)}
-    matches |= {(f"cosface_{setting}_domain", one) for one in everyone
-                for setting in ("same", "cross")}  # fmt: skip
     tracers = {job("train_cosface", model=model) for model in cosface}
-    tracers |= {job("extract_features", model=model, set=pictures) for model, pictures in features}
-    tracers |= {job("match_queries", tracer=tracer, generator=one) for tracer, one in matches}
+    tracers |= {
+        job("extract_features", model=model, set=pictures, shard="00000")
+        for model, pictures in features
+    }
+    # A model's search takes all its sets, and recalls those that it searched before.
+    searched = {"efficientnet_lite0", "perceptual_hash"} | cosface
+    tracers |= {job("match_queries", model=model) for model in searched}
     for_all = {
         job(rule)
         for rule in (
             "check_splits", "summarise_evaluation", "measure_detection", "measure_tracing",
             "build_table3", "build_table4", "build_table5", "build_table7",
-            "build_paper_comparison", "plot_figure6", "plot_funnel", "plot_gallery", "account",
-            "account_generate", "account_split", "account_evaluate", "account_detect",
-            "account_trace",
+            "build_paper_comparison", "plot_figure6", "plot_funnel", "plot_gallery",
+            "plot_tracer_training", "account", "account_generate", "account_split",
+            "account_evaluate", "account_detect", "account_trace",
         )
     }  # fmt: skip
     return own | detectors | tracers | for_all

@@ -93,6 +93,16 @@ def test_annotations_that_are_not_taken_are_made(folder):
     assert "tag_subjects" not in jobs and "read_embeddings" not in jobs
 
 
+def test_nothing_is_paid_for_what_was_released(folder, tmp_path):
+    """The paper's annotators are behind an endpoint; of them only directions are not released."""
+    paid = {"annotate": {"annotators": {"direction": "gpt_4o_direction"}}}
+    jobs = planned(folder, "results/dataset.parquet", **paid)
+    assert jobs["estimate_costs"] == jobs["tag_directions"] == 1
+    make_release(tmp_path / "data/TIP-I2V", full=False, later=True)
+    jobs = planned(tmp_path, "results/dataset.parquet", **paid)
+    assert not set(jobs) & {"estimate_costs", "tag_directions"}
+
+
 def test_everything_is_planned(folder):
     jobs = planned(folder)
     assert "account_release" in jobs and "account" in jobs and "plot_figure4" in jobs

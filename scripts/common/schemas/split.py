@@ -7,6 +7,7 @@ from scripts.common.tables import column, table_schema
 TRAIN, TEST, QUERY = "train", "test", "query"
 REAL, TEXT_GENERATED, IMAGE_GENERATED = "real", "text_generated", "image_generated"
 SOURCE_IMAGE, REFERENCE, DISTRACTOR = "source_image", "reference", "distractor"
+TRAINING_IMAGE = "training_image"
 
 _PLACE = [
     column("tar", pa.string(), "tar that holds the file, seen from the working directory"),
@@ -59,10 +60,10 @@ TRACE_FRAMES = table_schema(
 
 TRACE_IMAGES = table_schema(
     "trace_images",
-    "TIP-Trace: pictures that are searched, or searched for in vain (Supplement 15).",
+    "TIP-Trace: pictures that train, are searched, or are searched for in vain (Supplement 15).",
     [
         column("uuid", pa.string(), "id of the picture: of its prompt, or of an outside item"),
-        column("role", pa.string(), "source_image, reference or distractor"),
+        column("role", pa.string(), "training_image, source_image, reference or distractor"),
         *_PLACE,
         column("sha256", pa.string(), "checksum of the file"),
     ],

@@ -6,9 +6,13 @@ from scripts.common.schemas.items import REASONS as ITEM_REASONS
 from scripts.common.schemas.split import DISTRACTOR, REFERENCE, SOURCE_IMAGE
 from scripts.common.tables import column, embedding, table_schema
 
-QUERY = "query"
-ROLES = (QUERY, DISTRACTOR, SOURCE_IMAGE, REFERENCE)
-"""Queries with and without a true match; references that are one and that are none."""
+QUERY, BACKGROUND = "query", "background"
+ROLES = (QUERY, DISTRACTOR, SOURCE_IMAGE, REFERENCE, BACKGROUND)
+"""Queries with and without a true match; references that are one and that are none; pictures that
+only say how much a query has in common with any picture."""
+
+DISTRACTORS, REFERENCES, BACKGROUNDS = "distractors", "references", "background"
+"""Sets of pictures; each generator's query frames are one more."""
 
 SAME_DOMAIN, CROSS_DOMAIN = "cosface_same_domain", "cosface_cross_domain"
 """The rows 'Ours' of Table 5: trained on all generators, or on all but the tested one."""
@@ -49,7 +53,7 @@ FRAME_INDEX = table_schema(
 
 _FEATURE_COLUMNS = [
     column("uuid", pa.string(), "id of the picture: of its prompt, or of an outside item"),
-    column("role", pa.string(), "query, distractor, source_image or reference"),
+    column("role", pa.string(), "query, distractor, source_image, reference or background"),
     *_STATUS,
 ]
 
@@ -66,12 +70,18 @@ MATCHES = table_schema(
     "matches",
     "The best references of each query by cosine; one row of a query that was not searched for.",
     [
+        column("set", pa.string(), "generator of whose video the query is a frame; or distractors"),
         column("query", pa.string(), "id of the query: of its prompt, or of a distractor"),
         column("role", pa.string(), "query or distractor"),
         *_STATUS,
         column("rank", pa.int32(), "1 for the best reference", nullable=True),
         column("reference", pa.string(), "id of the reference", nullable=True),
-        column("score", pa.float32(), "cosine of query and reference", nullable=True),
+        column(
+            "score",
+            pa.float32(),
+            "cosine of query and reference, less the query's normalisation if there is any",
+            nullable=True,
+        ),
         column("is_match", pa.bool_(), "whether it is the query's source image", nullable=True),
     ],
 )

@@ -1,0 +1,140 @@
+"""Curves of the trained tracers: loss, accuracy and learning rate over the iterations."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+
+from scripts.analyse.figure_style import figure_style, save_figure
+from scripts.common.errors import UserError
+from scripts.common.provenance import record_job
+from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.trace import TRAINING_COLUMNS
+
+HEIGHTS_IN = (2.4, 1.9, 1.1)
+FEW = 40
+"""Rows of a table up to which each is a point."""
+
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+"""One for each run in turn, so that curves can be told apart without colours."""
+
+
+def plot_tracer_training(
+    tables: Sequence[Path],
+    figures: Sequence[Path],
+    *,
+    runs: Sequence[str],
+    style: Mapping[str, Any],
+    banner: str,
+) -> Counts:
+    """Draw how the tracers 'Ours' of Table 5 learned (Supplement 16), one line for each run.
+
+    Args:
+        tables: training tables (``TRAINING_COLUMNS``): means over the iterations since the row
+            before, of the loss with its margin and of the share of pictures whose class is nearest.
+        figures: files to write (.pdf, .png).
+        runs: what the legend calls each.
+        style: ``colours``, one for each run, and ``width_in``.
+        banner: a line for the foot.
+
+    Returns:
+        Counts of rows.
+
+    Raises:
+        UserError: fewer colours than runs, or a table lacks a column.
+    """
+    if len(style["colours"]) < len(runs):
+        raise UserError(
+            f"analyse.figures.tracer_training.colours has {len(style['colours'])} colours for "
+            f"{len(runs)} trainings; add one for each"
+        )
+    rows = {run: read_training(path) for run, path in zip(runs, tables, strict=True)}
+    with figure_style():
+        figure, axes = plt.subplots(
+            3,
+            1,
+            sharex=True,
+            figsize=(style["width_in"], sum(HEIGHTS_IN)),
+            height_ratios=HEIGHTS_IN,
+            layout="constrained",
+        )
+        panels = ("loss", "accuracy", "learning_rate")
+        for axis, column in zip(axes, panels, strict=True):
+            draw_curves(axis, unlike(rows, column), column, style["colours"])
+        loss, accuracy, rate = axes
+        loss.set_title("CosFace loss")
+        accuracy.set_title("Pictures of the batch whose class is nearest")
+        accuracy.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        accuracy.set_ylim(0, 1.04)
+        rate.set_title("Learning rate" if len(rate.lines) > 1 else "Learning rate, of every run")
+        rate.set_xlabel("iterations")
+        rate.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        loss.legend(loc="upper right", ncols=2)
+        save_figure(figure, figures, banner)
+    return Counts(kept=sum(map(len, rows.values())))
+
+
+def read_training(path: Path) -> pd.DataFrame:
+    """Return a training table.
+
+    Raises:
+        UserError: it lacks a column.
+    """
+    table = pd.read_csv(path)
+    missing = [name for name in TRAINING_COLUMNS if name not in table]
+    if missing:
+        raise UserError(f"{path} has no column '{missing[0]}'; delete it and run again")
+    return table
+
+
+def unlike(rows: Mapping[str, pd.DataFrame], column: str) -> dict[str, pd.DataFrame]:
+    """Return the runs to draw: one stands for all if a column is the same in all of them."""
+    first, *others = rows.values()
+    keys = ["iteration", column]
+    if all(first[keys].equals(other[keys]) for other in others):
+        return {next(iter(rows)): first}
+    return dict(rows)
+
+
+def draw_curves(
+    axis: Axes, rows: Mapping[str, pd.DataFrame], column: str, colours: Sequence[str]
+) -> None:
+    """Draw a column of each run over its iterations.
+
+    Args:
+        axis: where.
+        rows: training table of each run.
+        column: what is drawn.
+        colours: of the runs, in order.
+    """
+    for number, (run, table) in enumerate(rows.items()):
+        axis.plot(
+            table["iteration"],
+            table[column],
+            color=colours[number],
+            linestyle=LINES[number % len(LINES)],
+            linewidth=1.6,
+            marker="o" if len(table) <= FEW else None,
+            markersize=3,
+            label=run,
+        )
+    axis.set_ylim(bottom=0)
+    axis.set_xlim(left=0)
+    axis.grid(True)
+
+
+if __name__ == "__main__":
+    with rule_log(snakemake.log[0]) as log:
+        counts = plot_tracer_training(
+            tables=[Path(path) for path in snakemake.input.tables],
+            figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
+            runs=snakemake.params.runs,
+            style=snakemake.params.style,
+            banner=snakemake.params.banner,
+        )
+        record_job(snakemake)
+        log.finish(counts)

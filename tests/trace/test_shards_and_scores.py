@@ -1,0 +1,204 @@
+"""Features in shards, searches that are recalled, and scores that are normalised."""
+
+import numpy as np
+import pytest
+
+import scripts.trace.match_queries as matching
+from scripts.common.errors import UserError
+from scripts.common.schemas.split import TRACE_IMAGES
+from scripts.common.schemas.trace import MATCHES, features_schema
+from scripts.common.tables import read_table, write_table
+from scripts.trace.collect_background import collect_background
+from scripts.trace.feature_tables import read_vectors
+from scripts.trace.picture_files import range_of
+from scripts.trace.score_normalisation import similarity_to_background
+from tests.trace.made_up import MadeUpTrace
+from tests.trace.test_features_to_metrics import (
+    brightness,
+    decode,
+    extract,
+    features_of,
+    match,
+    measure,
+)
+
+
+@pytest.fixture
+def trace(tmp_path):
+    trace = MadeUpTrace(tmp_path)
+    for generator in trace.generators:
+        decode(trace, generator)
+    for name in (*trace.generators, "distractors", "references"):
+        extract(trace, name, brightness())
+    return trace
+
+
+def shards_of(trace, name, shards):
+    return [
+        extract(trace, name, brightness(), shard=shard, shards=shards)[0] for shard in range(shards)
+    ]
+
+
+def write_features(path, uuids, role, vectors):
+    rows = [
+        {"uuid": uuid, "role": role, "status": "ok", "embedding": list(vector)}
+        for uuid, vector in zip(uuids, np.asarray(vectors, np.float16), strict=True)
+    ]
+    write_table(rows, path, features_schema(len(vectors[0])))
+    return path
+
+
+def test_shards_one_after_the_other_are_the_whole(trace):
+    whole = read_table(features_of(trace, "references")).to_pylist()
+    for shards in (2, 5, 30):  # of 30, most are empty
+        paths = shards_of(trace, "references", shards)
+        rows = [row for path in paths for row in read_table(path).to_pylist()]
+        assert rows == whole
+        vectors = np.concatenate(list(read_vectors(paths, 5)))
+        assert vectors.shape == (12, 9)
+        assert [len(block) for block in read_vectors(paths, 5)] == [5, 5, 2]
+
+
+def test_ranges_are_in_the_order_of_uuids():
+    first, last = "00000000-0000-5000-8000-000000000000", "ffffffff-ffff-5fff-bfff-ffffffffffff"
+    assert [range_of(name, 7) for name in (first, last)] == [0, 6]
+    assert range_of("80000000-0000-5000-8000-000000000000", 2) == 1
+
+
+def test_matches_do_not_depend_on_shards_or_blocks(trace, monkeypatch):
+    matches, _ = match(trace, ["left", "right"])
+    expected = read_table(matches).to_pylist()
+    shards = shards_of(trace, "references", 3)
+    for rows in (1, 4, 100):
+        monkeypatch.setattr(matching, "_BYTES_PER_NUMBER", 2**20 // (9 * rows))
+        matches, _ = match(trace, ["left", "right"], references=shards, ledger_root=trace.root / str(rows))  # fmt: skip
+        assert read_table(matches).to_pylist() == expected
+
+
+def test_each_set_is_searched_once_and_then_recalled(trace, monkeypatch):
+    searched = []
+    original = matching.find_top_matches
+
+    def counting(queries, blocks, **settings):
+        searched.append(len(queries))
+        return original(queries, blocks, **settings)
+
+    monkeypatch.setattr(matching, "find_top_matches", counting)
+    match(trace, ["left"])
+    assert searched == [4 + 8]
+    first = match(trace, ["left", "right"])[0].read_bytes()
+    assert searched == [12, 4]  # the distractors are not searched for again
+    assert match(trace, ["left", "right"])[0].read_bytes() == first
+    assert searched == [12, 4]
+    match(trace, ["left", "right"], top_k=2)
+    assert searched == [12, 4, 16]
+
+
+def test_every_query_of_every_set_has_its_rows(trace):
+    matches, counts = match(trace, ["left", "right"])
+    table = read_table(matches, MATCHES).to_pylist()
+    assert counts.kept == counts.read == 16
+    asked = {(row["set"], row["query"]) for row in table}
+    assert {name: sum(one == name for one, _ in asked) for name in ("left", "right", "distractors")} == {
+        "left": 4, "right": 4, "distractors": 8,
+    }  # fmt: skip
+
+
+def test_models_of_different_dimension_are_not_mixed(trace):
+    extract(trace, "references")  # by the hash, 64 numbers
+    with pytest.raises(UserError, match=r"by 9 numbers, .*references.* by 64; delete both"):
+        match(trace, ["left"])
+
+
+def test_a_tracer_that_breaks_its_own_word_is_named(trace):
+    entry = brightness()
+    entry["backend"] = f"{__name__}:Lying"
+    with pytest.raises(UserError, match="Lying describes a picture by 9 numbers, not by 10"):
+        extract(trace, "left", entry)
+
+
+class Lying:
+    dimension = 10
+
+    def __init__(self, weights=None, device="cpu"):
+        pass
+
+    def embed(self, images):
+        return np.ones((len(images), 9), np.float32)
+
+
+def test_nothing_to_search_in_is_said(trace):
+    references = trace.root / "none.parquet"
+    write_table([], references, features_schema(9))
+    with pytest.raises(UserError, match=r"no reference of .* was described"):
+        match(trace, ["left"], references=[references])
+
+
+def test_normalisation_is_the_formula(tmp_path):
+    random = np.random.default_rng(3)
+    vectors = {
+        name: random.standard_normal((rows, 6)) for name, rows in (("q", 7), ("r", 20), ("b", 15))
+    }
+    vectors = {
+        name: (block / np.linalg.norm(block, axis=1, keepdims=True)).astype(np.float16)
+        for name, block in vectors.items()
+    }
+    known = [f"00000000-0000-5000-8000-{number:012d}" for number in range(20)]
+    asked = write_features(tmp_path / "q" / "00000.parquet", known[:7], "query", vectors["q"])
+    references = write_features(tmp_path / "r.parquet", known, "source_image", vectors["r"])
+    background = write_features(tmp_path / "b.parquet", known[:15], "background", vectors["b"])
+    cosines = {
+        name: vectors["q"].astype(float) @ vectors[name].astype(float).T
+        / np.linalg.norm(vectors["q"].astype(float), axis=1, keepdims=True)
+        / np.linalg.norm(vectors[name].astype(float), axis=1)
+        for name in ("r", "b")
+    }  # fmt: skip
+    scores = {}
+    for weight in (0, 1, 2.5):
+        matches = tmp_path / f"{weight}.parquet"
+        matching.match_queries(
+            {"g": [asked]},
+            [references],
+            matches,
+            top_k=20,
+            block_mb=1,
+            background=[background],
+            normalisation={"weight": weight, "neighbours": 3},
+            ledger_root=tmp_path / "ledger",
+        )
+        rows = read_table(matches, MATCHES).to_pylist()
+        scores[weight] = {(row["query"], row["reference"]): row["score"] for row in rows}
+        shared = np.sort(cosines["b"], axis=1)[:, -3:].mean(axis=1)
+        expected = cosines["r"] - weight * shared[:, None]
+        for (query, reference), score in scores[weight].items():
+            place = known.index(query), known.index(reference)
+            assert score == pytest.approx(expected[place], abs=1e-6)
+    assert max(scores[1].values()) < max(scores[0].values())
+
+
+def test_normalisation_needs_a_background():
+    with pytest.raises(UserError, match="no picture of the background was described"):
+        similarity_to_background(np.eye(2, dtype=np.float32), [], neighbours=3)
+
+
+def test_the_background_is_drawn_from_the_training_images(trace, tmp_path):
+    images, background = tmp_path / "training.parquet", tmp_path / "background.parquet"
+    write_table(trace._rows(trace.images, trace.train, "training_image"), images, TRACE_IMAGES)
+    for most, kept in ((4, 4), (100, 6)):
+        counts = collect_background(images, background, max_images=most, seed=1)
+        found = read_table(background, TRACE_IMAGES).to_pylist()
+        assert counts.kept == len(found) == kept
+        assert counts.lost == 0
+        assert {row["uuid"] for row in found} <= set(trace.train)
+        assert {row["role"] for row in found} == {"background"}
+    trace.background = background
+    extract(trace, "background", brightness())
+    _, counts = match(
+        trace,
+        ["left"],
+        background=[features_of(trace, "background")],
+        normalisation={"weight": 1.0, "neighbours": 2},
+    )
+    assert counts.kept == 12
+    rows, _ = measure(trace, ["left"])
+    assert {row["queries"] for row in rows} == {12}
