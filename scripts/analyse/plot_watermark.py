@@ -88,16 +88,19 @@ def draw_size(axis: Axes, rows: Sequence[Mapping], style: Mapping[str, Any]) -> 
 
 def draw_scores(axis: Axes, scores: Any, rows: Sequence[Mapping], style: Mapping[str, Any]) -> None:
     """Draw how many images have which score, and the threshold."""
-    threshold = next((row["threshold"] for row in rows if row["threshold"] is not None), None)
+    thresholds = sorted({row[name] for row in rows for name in ("threshold", "rare_threshold")
+                         if row[name] is not None})  # fmt: skip
     values = scores.filter(np.array(scores["status"]) == OK)["score"].drop_null().to_numpy()
-    if threshold is None or not len(values):
+    if not thresholds or not len(values):
         axis.text(0.5, 0.5, "no overlay,\nso no scores", ha="center", va="center", color="#666666")
         axis.set_axis_off()
         return
     axis.hist(values, bins=np.linspace(0, 1, 41), color="#8C8C8C")
-    axis.axvline(threshold, color=style["found_colour"], linewidth=1.2)
+    for threshold, line in zip(thresholds, ("-", "--"), strict=False):
+        axis.axvline(threshold, color=style["found_colour"], linewidth=1.2, linestyle=line)
     axis.set(xlim=(0, 1), xlabel="correlation with the overlay", ylabel="images")
-    axis.set_title(f"threshold {threshold:.2f}", fontsize=8, fontweight="normal")
+    words = ", ".join(f"{threshold:.2f}" for threshold in thresholds)
+    axis.set_title(f"thresholds {words}", fontsize=8, fontweight="normal")
 
 
 if __name__ == "__main__":

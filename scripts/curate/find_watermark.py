@@ -74,13 +74,8 @@ def find_watermark(
         own = find_overlays(field, size, scale) if is_searched else []
         found += own
         rows += [row | {"is_searched": is_searched} for row in _rows(size, scale, field, own)]
-    shifted = [
-        score
-        for picture in (_pictures(images, chosen[:MAX_SHIFTED]) if found else ())
-        for score in score_picture(picture, found, SHIFTS)
-    ]
-    threshold = chance_threshold(shifted, false_positive_rate) if found else None
-    write_table([row | {"threshold": threshold} for row in rows], overlays, OVERLAYS)
+    thresholds = _thresholds(images, chosen, found, false_positive_rate) if found else {}
+    write_table([row | thresholds for row in rows], overlays, OVERLAYS)
     for overlay in found:
         left, top, width, height = (round(side / overlay.scale) for side in overlay.box)
         counts.notes.append(
@@ -95,6 +90,22 @@ def difference_hash(picture: np.ndarray) -> bytes:
     small = Image.fromarray(picture).convert("L").resize((9, 8), Image.Resampling.BOX)
     grey = np.asarray(small, np.int16)
     return np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes()
+
+
+def _thresholds(
+    images: Shards, chosen: Sequence[str], found: Sequence[Overlay], false_positive_rate: float
+) -> dict[str, float]:
+    """Return the scores that pictures with nothing in the overlays' places exceed so rarely."""
+    sizes = {overlay.size for overlay in found}
+    own, rare = [], []
+    for picture in _pictures(images, chosen[:MAX_SHIFTED]):
+        if (picture.shape[1], picture.shape[0]) in sizes:
+            own += score_picture(picture, found, SHIFTS)
+        rare += score_picture(picture, found, SHIFTS, as_rare=True)
+    return {
+        "threshold": chance_threshold(own, false_positive_rate),
+        "rare_threshold": chance_threshold(rare, false_positive_rate),
+    }
 
 
 def _pictures(

@@ -14,7 +14,11 @@ SHIFTS = ((1, 1), (1, 2), (2, 1), (2, 2))
 
 
 def score_picture(
-    picture: np.ndarray, overlays: Sequence[Overlay], shifts: Sequence[tuple[int, int]] = ((0, 0),)
+    picture: np.ndarray,
+    overlays: Sequence[Overlay],
+    shifts: Sequence[tuple[int, int]] = ((0, 0),),
+    *,
+    as_rare: bool = False,
 ) -> list[float]:
     """Return how well a picture fits the best of some overlays.
 
@@ -28,12 +32,13 @@ def score_picture(
         overlays: found in pictures of whatever size.
         shifts: thirds of height and width by which the picture is shifted first, round its borders,
             so that what is fixed in it is no longer in its place.
+        as_rare: look in all places, as if none of the overlays were of pictures of this size.
 
     Returns:
         for each shift a score, -1 to 1; 0 where no overlay has a place in the picture.
     """
     size = picture.shape[1], picture.shape[0]
-    same = [overlay for overlay in overlays if overlay.size == size]
+    same = [] if as_rare else [overlay for overlay in overlays if overlay.size == size]
     slack = SLACK if same else WIDE_SLACK
     fields: dict[float, np.ndarray] = {}
     best = [0.0] * len(shifts)

@@ -44,12 +44,12 @@ def score_watermarks(
         Counts of images; one with an overlay is kept as well.
     """
     images = Shard(tar, index)
-    found, threshold = read_overlays(overlays)
+    found, thresholds = read_overlays(overlays)
     name = fingerprint(overlays=hash_files([overlays]), code=hash_code(code, "curate"))
     ledger = RowLedger(ledger_root / "curate" / name / f"watermarks-{tar.stem}", WATERMARKS)
 
     def score(uuids: Sequence[str]) -> list[dict]:
-        return [_row(uuid, images, found, threshold) for uuid in uuids]
+        return [_row(uuid, images, found, thresholds) for uuid in uuids]
 
     uuids = images.uuids
     versions = {uuid: images.rows[uuid]["sha256"] for uuid in uuids}
@@ -65,28 +65,35 @@ def score_watermarks(
     return counts
 
 
-def read_overlays(path: Path) -> tuple[list[Overlay], float]:
-    """Return the overlays of a table of ``OVERLAYS``, and the score from which on one is there."""
-    found, threshold = [], 1.0
+def read_overlays(path: Path) -> tuple[list[Overlay], tuple[float, float]]:
+    """Return the overlays of a table of ``OVERLAYS``, and the scores above which one is there.
+
+    The first is for pictures of the overlays' sizes, the second for all others.
+    """
+    found, thresholds = [], (1.0, 1.0)
     for row in read_table(path, OVERLAYS).to_pylist():
         if row["gradient"] is None:
             continue
         box = row["left"], row["top"], row["box_width"], row["box_height"]
         gradient = np.array(row["gradient"], np.float32).reshape(2, box[3], box[2])
         found.append(Overlay((row["width"], row["height"]), row["scale"], box, gradient))
-        threshold = row["threshold"]
-    return found, threshold
+        thresholds = row["threshold"], row["rare_threshold"]
+    return found, thresholds
 
 
-def _row(uuid: str, images: Shard, found: Sequence[Overlay], threshold: float) -> dict:
+def _row(
+    uuid: str, images: Shard, found: Sequence[Overlay], thresholds: tuple[float, float]
+) -> dict:
     row = {"uuid": uuid, "score": None, "has_overlay": False, "status": OK, "reason": None}
     if not found:
         return row
     try:
-        [score] = score_picture(decode_picture(images.read(uuid)), found)
+        picture = decode_picture(images.read(uuid))
     except UnreadableVideo as error:
         return row | {"status": REJECTED, "reason": error.reason}
-    return row | {"score": score, "has_overlay": score > threshold}
+    [score] = score_picture(picture, found)
+    is_rare = (picture.shape[1], picture.shape[0]) not in {overlay.size for overlay in found}
+    return row | {"score": score, "has_overlay": score > thresholds[is_rare]}
 
 
 if __name__ == "__main__":

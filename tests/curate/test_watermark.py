@@ -59,9 +59,9 @@ def marked(tmp_path_factory):
 def test_a_semi_transparent_mark_is_found_in_its_place(marked):
     _, _, counts, overlays = marked
     assert (counts.kept, len(counts.notes)) == (174, 2)
-    found, threshold = read_overlays(overlays)
+    found, (threshold, rare_threshold) = read_overlays(overlays)
     assert [overlay.size for overlay in found] == [WIDE, TALL]
-    assert 0 < threshold < 0.6
+    assert 0 < threshold < rare_threshold < 0.6
     for overlay in found:
         ys, xs = np.nonzero(mark(overlay.size)[..., 0])
         left, top, width, height = overlay.box
@@ -85,7 +85,7 @@ def test_each_picture_is_told_apart_also_those_of_a_rare_size(marked, tmp_path):
 
 def test_pictures_that_were_not_looked_at_before_are_told_apart(marked):
     _, _, _, overlays = marked
-    found, threshold = read_overlays(overlays)
+    found, (threshold, _) = read_overlays(overlays)
     scores = {True: [], False: []}
     for picture, is_marked in pictures(80, WIDE, 77, 0.25, 0.5):  # fainter than those learnt from
         scores[is_marked] += score_picture(picture, found)
@@ -97,7 +97,7 @@ def test_pictures_that_were_not_looked_at_before_are_told_apart(marked):
 def test_nothing_is_found_where_nothing_is(tmp_path, seed):
     images, _ = write_pictures(tmp_path, {"plain": (80, WIDE, 10 + seed, 0.0)})
     counts, overlays = find(tmp_path, images)
-    assert read_overlays(overlays) == ([], 1.0) and not counts.notes
+    assert read_overlays(overlays) == ([], (1.0, 1.0)) and not counts.notes
     _, rows = score(tmp_path, overlays)
     assert {(row["score"], row["has_overlay"]) for row in rows.values()} == {(None, False)}
 

@@ -24,6 +24,13 @@ OVERLAYS = table_schema(
         column(
             "threshold", pa.float32(), "score above which a picture has an overlay", nullable=True
         ),
+        column(
+            "rare_threshold",
+            pa.float32(),
+            "the same for pictures of sizes without an overlay of their own, in which more places "
+            "are tried",
+            nullable=True,
+        ),
     ],
 )
 
