@@ -52,7 +52,7 @@ rule collect_prompts:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=6000,
         runtime=60,
     params:
         kinds=lookup("curate/kinds", within=config),
