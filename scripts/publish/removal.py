@@ -31,7 +31,9 @@ from scripts.publish.noted_inputs import NotedInputs
 LIST = Path(__file__).parents[2] / "config/removals.txt"
 KEYS = ("uuid", "UUID", "item", "query", "reference", "message_id")
 """Columns that say of which prompt, or of which of its messages, a row is."""
-DRAWN_AGAIN = ("figures/gallery*", "analysis/account/*", "report.zip")
+DRAWN_AGAIN = (
+    "figures/gallery*", "figures/funnel*", "tables/funnel*", "analysis/account/*", "report.zip"
+)  # fmt: skip
 """What shows single prompts or counts them; Snakemake makes these few again from what is left."""
 _BLANK = b"\0" * (1 << 20)
 
@@ -131,8 +133,10 @@ def _move_messages(messages: Path, rejects: Path, uuids: set[str], notes: NotedI
     return set(moved)
 
 
-def _tables(results: Path) -> Iterable[Path]:
-    return sorted(path for path in results.rglob("*.parquet") if not path.is_symlink())
+def _tables(results: Path) -> list[Path]:
+    """Return all tables, those of the ledger last: its tars are links to the results' own."""
+    tables = (path for path in results.rglob("*.parquet") if not path.is_symlink())
+    return sorted(tables, key=lambda path: (".ledger" in path.parts, path))
 
 
 def _take_out(path: Path, ids: pa.Array, notes: NotedInputs) -> Counter[str]:
