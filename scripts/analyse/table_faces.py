@@ -36,7 +36,8 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 80re
 table { border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid; }
 caption { text-align: left; padding-bottom: .8rem; }
 th, td { padding: .28rem .7rem; text-align: right; font-variant-numeric: tabular-nums; }
-th.name, td.name { text-align: left; }
+td { white-space: nowrap; }
+th.name, td.name { text-align: left; white-space: normal; }
 tbody tr:first-child > * { border-top: 1px solid #777; }
 thead th, tr.header th { font-weight: 600; border-bottom: 1px solid #777; }
 .banner { background: #fff3cd; border: 1px solid #b8860b; padding: .5rem .8rem; font-weight: 600; }
