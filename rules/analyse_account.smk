@@ -20,7 +20,6 @@ if config["source"] != "release":  # which has an account of its own, in release
             ),
             image_indexes=image_indexes(),
             watermarks=watermark_scores(),
-            code=code_of("scripts/analyse/account_curate.py"),
         output:
             account="results/analysis/account/curate.parquet",
         log:
@@ -29,6 +28,8 @@ if config["source"] != "release":  # which has an account of its own, in release
             "../envs/tabular.yaml"
         resources:
             mem_mb=4000,
+        params:
+            code=code_of("scripts/analyse/account_curate.py"),
         script:
             "../scripts/analyse/account_curate.py"
 
@@ -45,7 +46,6 @@ rule account_annotate:
         direction=annotations("direction"),
         dataset="results/dataset.parquet",
         dataset_rejects="results/rejects/dataset.parquet",
-        code=code_of("scripts/analyse/account_annotate.py"),
     output:
         account="results/analysis/account/annotate.parquet",
     log:
@@ -54,6 +54,8 @@ rule account_annotate:
         "../envs/tabular.yaml"
     resources:
         mem_mb=4000,
+    params:
+        code=code_of("scripts/analyse/account_annotate.py"),
     script:
         "../scripts/analyse/account_annotate.py"
 
@@ -64,7 +66,6 @@ rule account_generate:
         dataset=choosable(),
         chosen="results/chosen_prompts.parquet",
         indexes=[index for name in GENERATED for index in video_indexes(name)],
-        code=code_of("scripts/analyse/account_generate.py"),
     output:
         account="results/analysis/account/generate.parquet",
     log:
@@ -74,6 +75,7 @@ rule account_generate:
     resources:
         mem_mb=4000,
     params:
+        code=code_of("scripts/analyse/account_generate.py"),
         indexes={name: video_indexes(name) for name in GENERATED},
     script:
         "../scripts/analyse/account_generate.py"
@@ -92,7 +94,6 @@ rule account_split:
         indexes=[index for files in source_index_files().values() for index in files],
         image_indexes=image_indexes(),
         outside=list(outside_pictures().values()),
-        code=code_of("scripts/analyse/account_split.py"),
     output:
         account="results/analysis/account/split.parquet",
     log:
@@ -102,6 +103,7 @@ rule account_split:
     resources:
         mem_mb=8000,
     params:
+        code=code_of("scripts/analyse/account_split.py"),
         image_indexes=image_indexes(),
         indexes=source_index_files(),
         outside=outside_pictures(),
@@ -114,7 +116,6 @@ rule account_evaluate:
     input:
         tip_eval="results/splits/tip_eval/prompts.parquet",
         scores=get_score_tables,
-        code=code_of("scripts/analyse/account_evaluate.py"),
     output:
         account="results/analysis/account/evaluate.parquet",
     log:
@@ -123,6 +124,8 @@ rule account_evaluate:
         "../envs/tabular.yaml"
     resources:
         mem_mb=4000,
+    params:
+        code=code_of("scripts/analyse/account_evaluate.py"),
     script:
         "../scripts/analyse/account_evaluate.py"
 
@@ -142,7 +145,6 @@ rule account_detect:
             generator=GENERATORS,
         ),
         metrics="results/detect/metrics.parquet",
-        code=code_of("scripts/analyse/account_detect.py"),
     output:
         account="results/analysis/account/detect.parquet",
     log:
@@ -151,6 +153,8 @@ rule account_detect:
         "../envs/tabular.yaml"
     resources:
         mem_mb=8000,
+    params:
+        code=code_of("scripts/analyse/account_detect.py"),
     script:
         "../scripts/analyse/account_detect.py"
 
@@ -163,7 +167,6 @@ rule account_trace:
         indexes=frame_indexes(GENERATORS),
         features=tracing_features(),
         matches=expand("results/trace/matches/{model}.parquet", model=TRACING_MODELS),
-        code=code_of("scripts/analyse/account_trace.py"),
     output:
         account="results/analysis/account/trace.parquet",
     log:
@@ -173,6 +176,7 @@ rule account_trace:
     resources:
         mem_mb=8000,
     params:
+        code=code_of("scripts/analyse/account_trace.py"),
         frame_indexes={name: frame_indexes([name]) for name in GENERATORS},
     script:
         "../scripts/analyse/account_trace.py"
@@ -182,7 +186,6 @@ rule account:
     """Check that read = kept + rejected at every step of the whole graph."""
     input:
         accounts=expand("results/analysis/account/{stage}.parquet", stage=STAGES),
-        code=code_of("scripts/analyse/account.py"),
     output:
         funnel=reported("results/tables/funnel.csv"),
         provenance="results/tables/funnel.provenance.json",
@@ -192,6 +195,7 @@ rule account:
         "../envs/tabular.yaml"
     params:
         banner=config["banner"],
+        code=code_of("scripts/analyse/account.py"),
     script:
         "../scripts/analyse/account.py"
 
@@ -200,7 +204,6 @@ rule plot_funnel:
     """The funnel: which share of its items each step keeps, and why not the others."""
     input:
         funnel="results/tables/funnel.csv",
-        code=code_of("scripts/analyse/plot_funnel.py"),
     output:
         png=reported("results/figures/funnel.png"),
         pdf=reported("results/figures/funnel.pdf"),
@@ -211,6 +214,7 @@ rule plot_funnel:
         "../envs/plots.yaml"
     params:
         banner=config["banner"],
+        code=code_of("scripts/analyse/plot_funnel.py"),
         style=lookup("analyse/figures/funnel", within=config),
     script:
         "../scripts/analyse/plot_funnel.py"

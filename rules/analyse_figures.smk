@@ -5,7 +5,6 @@ rule plot_figure4:
     """Figure 4: the subjects and directions that users ask for most (Section 5.1)."""
     input:
         popularity="results/analysis/popularity.parquet",
-        code=code_of("scripts/analyse/plot_figure4.py"),
     output:
         png=reported("results/figures/figure4.png"),
         pdf=reported("results/figures/figure4.pdf"),
@@ -17,6 +16,7 @@ rule plot_figure4:
     params:
         annotators=popularity_annotators(),
         banner=config["banner"],
+        code=code_of("scripts/analyse/plot_figure4.py"),
         style=lookup("analyse/figures/figure4", within=config),
         top=lookup("analyse/popularity/top", within=config),
     script:
@@ -27,7 +27,6 @@ rule plot_figure5:
     """Figure 5: the share that the most popular subjects and directions have (Section 5.1)."""
     input:
         popularity="results/analysis/popularity.parquet",
-        code=code_of("scripts/analyse/plot_figure5.py"),
     output:
         png=reported("results/figures/figure5.png"),
         pdf=reported("results/figures/figure5.pdf"),
@@ -39,6 +38,7 @@ rule plot_figure5:
     params:
         annotators=popularity_annotators(),
         banner=config["banner"],
+        code=code_of("scripts/analyse/plot_figure5.py"),
         style=lookup("analyse/figures/figure5", within=config),
     script:
         "../scripts/analyse/plot_figure5.py"
@@ -48,7 +48,6 @@ rule plot_figure6:
     """Figure 6: the generators on TIP-Eval as a radar chart (Section 5.2)."""
     input:
         summary="results/evaluation/summary.parquet",
-        code=code_of("scripts/analyse/plot_figure6.py"),
     output:
         png=reported("results/figures/figure6.png"),
         pdf=reported("results/figures/figure6.pdf"),
@@ -59,6 +58,7 @@ rule plot_figure6:
         "../envs/plots.yaml"
     params:
         banner=config["banner"],
+        code=code_of("scripts/analyse/plot_figure6.py"),
         dimensions=shown_entries("dimensions", DIMENSIONS),
         generators=shown_entries("generators", GENERATORS),
         seed=config["seed"],
@@ -71,7 +71,6 @@ rule plot_tracer_training:
     """Curves of the trained tracers: loss, accuracy and learning rate (Supplement 16)."""
     input:
         tables=expand("results/trace/training/{model}.csv", model=tracer_trainings()),
-        code=code_of("scripts/analyse/plot_tracer_training.py"),
     output:
         png=reported("results/figures/tracer_training.png"),
         pdf=reported("results/figures/tracer_training.pdf"),
@@ -82,6 +81,7 @@ rule plot_tracer_training:
         "../envs/plots.yaml"
     params:
         banner=config["banner"],
+        code=code_of("scripts/analyse/plot_tracer_training.py"),
         network=shown_entry("tracers", config["trace"]["cosface"]),
         runs=list(tracer_trainings().values()),
         seed=config["seed"],
@@ -96,7 +96,6 @@ rule plot_gallery:
         prompts="results/splits/tip_eval/prompts.parquet",
         tars=[tar for name in GENERATORS for tar in video_tars(name)],
         indexes=[index for name in GENERATORS for index in video_indexes(name)],
-        code=code_of("scripts/analyse/plot_gallery.py"),
     output:
         png=reported("results/figures/gallery.png"),
         pdf=reported("results/figures/gallery.pdf"),
@@ -107,6 +106,7 @@ rule plot_gallery:
         "../envs/plots.yaml"
     params:
         banner=config["banner"],
+        code=code_of("scripts/analyse/plot_gallery.py"),
         generators=shown_entries("generators", GENERATORS),
         seed=config["seed"],
         style=lookup("analyse/figures/gallery", within=config),
@@ -120,7 +120,6 @@ rule plot_watermark:
     input:
         overlays="results/watermark/overlays.parquet",
         watermarks=watermark_scores(),
-        code=code_of("scripts/analyse/plot_watermark.py"),
     output:
         png=reported("results/figures/watermark.png"),
         pdf=reported("results/figures/watermark.pdf"),
@@ -131,6 +130,7 @@ rule plot_watermark:
         "../envs/plots.yaml"
     params:
         banner=config["banner"],
+        code=code_of("scripts/analyse/plot_watermark.py"),
         style=lookup("analyse/figures/watermark", within=config),
     script:
         "../scripts/analyse/plot_watermark.py"

@@ -5,7 +5,6 @@ rule count_popularity:
     """Count how often each subject and each direction is asked for (Section 5.1)."""
     input:
         dataset="results/dataset.parquet",
-        code=code_of("scripts/analyse/count_popularity.py"),
     output:
         popularity="results/analysis/popularity.parquet",
     log:
@@ -15,6 +14,8 @@ rule count_popularity:
     resources:
         mem_mb=2000,
         runtime=20,
+    params:
+        code=code_of("scripts/analyse/count_popularity.py"),
     script:
         "../scripts/analyse/count_popularity.py"
 
@@ -23,7 +24,6 @@ rule build_table3:
     """Table 3: existing detectors of generated images on videos generated from images."""
     input:
         metrics="results/detect/metrics.parquet",
-        code=code_of("scripts/analyse/build_table3.py"),
     output:
         csv=reported("results/tables/table3.csv"),
         md=reported("results/tables/table3.md"),
@@ -36,6 +36,7 @@ rule build_table3:
         "../envs/tabular.yaml"
     params:
         banner=config["banner"],
+        code=code_of("scripts/analyse/build_table3.py"),
         detectors=shown_entries("detectors", DETECTORS),
         generators=shown_entries("generators", GENERATORS),
         protocol=lookup("split/tip_id", within=config),
@@ -48,7 +49,6 @@ rule build_table4:
     """Table 4: the trained detector on real, text-generated and image-generated videos."""
     input:
         metrics="results/detect/metrics.parquet",
-        code=code_of("scripts/analyse/build_table4.py"),
     output:
         csv=reported("results/tables/table4.csv"),
         md=reported("results/tables/table4.md"),
@@ -61,6 +61,7 @@ rule build_table4:
         "../envs/tabular.yaml"
     params:
         banner=config["banner"],
+        code=code_of("scripts/analyse/build_table4.py"),
         videomae=shown_entry("detectors", config["detect"]["videomae"]),
         generators=shown_entries("generators", GENERATORS),
         protocol=lookup("split/tip_id", within=config),
@@ -74,7 +75,6 @@ rule build_table5:
     input:
         metrics="results/trace/metrics.parquet",
         paper=paper_table_file("5"),
-        code=code_of("scripts/analyse/build_table5.py"),
     output:
         csv=reported("results/tables/table5.csv"),
         md=reported("results/tables/table5.md"),
@@ -87,6 +87,7 @@ rule build_table5:
         "../envs/tabular.yaml"
     params:
         banner=config["banner"],
+        code=code_of("scripts/analyse/build_table5.py"),
         comparable=config["source"] != "demo",
         cosface=shown_entry("tracers", config["trace"]["cosface"]),
         tracers=shown_entries("tracers", TRACERS),
@@ -101,7 +102,6 @@ rule build_table7:
     """Table 7: the generators on TIP-Eval, dimension by dimension."""
     input:
         summary="results/evaluation/summary.parquet",
-        code=code_of("scripts/analyse/build_table7.py"),
     output:
         csv=reported("results/tables/table7.csv"),
         md=reported("results/tables/table7.md"),
@@ -114,6 +114,7 @@ rule build_table7:
         "../envs/tabular.yaml"
     params:
         banner=config["banner"],
+        code=code_of("scripts/analyse/build_table7.py"),
         dimensions=shown_entries("dimensions", DIMENSIONS),
         generators=shown_entries("generators", GENERATORS),
         protocol=lookup("split/tip_eval", within=config),
@@ -127,7 +128,6 @@ rule build_paper_comparison:
     input:
         tables=expand("results/tables/table{number}.csv", number=TABLES),
         paper_tables=paper_table_files(),
-        code=code_of("scripts/analyse/build_paper_comparison.py"),
     output:
         comparison=reported("results/tables/paper_comparison.csv"),
         provenance="results/tables/paper_comparison.provenance.json",
@@ -137,6 +137,7 @@ rule build_paper_comparison:
         "../envs/tabular.yaml"
     params:
         banner=config["banner"],
+        code=code_of("scripts/analyse/build_paper_comparison.py"),
         comparable=config["source"] != "demo",
         paper_columns=paper_names("generators", GENERATORS),
         paper_rows=paper_rows(),

@@ -14,10 +14,6 @@ rule estimate_costs:
     input:
         prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
         indexes=image_indexes(),
-        text_embedding=remote_code("scripts/annotate/embed_texts.py", "text_embedding"),
-        subject=remote_code("scripts/annotate/tag_subjects.py", "subject"),
-        direction=remote_code("scripts/annotate/tag_directions.py", "direction"),
-        code=code_of("scripts/annotate/estimate_costs.py"),
     output:
         costs="results/annotations/costs.parquet",
     log:
@@ -29,6 +25,7 @@ rule estimate_costs:
         runtime=60,
     params:
         annotators=get_remote_annotators,
+        code=code_of("scripts/annotate/estimate_costs.py", *asked_backends()),
     script:
         "../scripts/annotate/estimate_costs.py"
 
@@ -39,7 +36,6 @@ rule embed_texts:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
         costs=costs_of("text_embedding"),
-        code=annotator_code("scripts/annotate/embed_texts.py", "text_embedding"),
     output:
         annotations="results/annotations/text_embedding/{shard}.parquet",
     log:
@@ -57,6 +53,7 @@ rule embed_texts:
     params:
         batch_size=lookup("annotate/batch_size", within=config),
         budget_usd=get_text_embedding_budget,
+        code=annotator_code("scripts/annotate/embed_texts.py", "text_embedding"),
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["text_embedding"]),
         service=get_text_embedding_service,
@@ -69,7 +66,6 @@ rule embed_images:
     input:
         tar="results/images/{shard}.tar",
         index="results/images/{shard}.parquet",
-        code=annotator_code("scripts/annotate/embed_images.py", "image_embedding"),
     output:
         annotations="results/annotations/image_embedding/{shard}.parquet",
     log:
@@ -87,6 +83,7 @@ rule embed_images:
         runtime=240,
     params:
         batch_size=lookup("annotate/batch_size", within=config),
+        code=annotator_code("scripts/annotate/embed_images.py", "image_embedding"),
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["image_embedding"]),
         workers=get_workers,
@@ -99,7 +96,6 @@ rule score_texts:
     input:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
-        code=annotator_code("scripts/annotate/score_texts.py", "text_nsfw"),
     output:
         annotations="results/annotations/text_nsfw/{shard}.parquet",
     log:
@@ -116,6 +112,7 @@ rule score_texts:
         runtime=120,
     params:
         batch_size=lookup("annotate/batch_size", within=config),
+        code=annotator_code("scripts/annotate/score_texts.py", "text_nsfw"),
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["text_nsfw"]),
     script:
@@ -127,7 +124,6 @@ rule score_images:
     input:
         tar="results/images/{shard}.tar",
         index="results/images/{shard}.parquet",
-        code=annotator_code("scripts/annotate/score_images.py", "image_nsfw"),
     output:
         annotations="results/annotations/image_nsfw/{shard}.parquet",
     log:
@@ -145,6 +141,7 @@ rule score_images:
         runtime=240,
     params:
         batch_size=lookup("annotate/batch_size", within=config),
+        code=annotator_code("scripts/annotate/score_images.py", "image_nsfw"),
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["image_nsfw"]),
         workers=get_workers,
@@ -158,7 +155,6 @@ rule tag_subjects:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
         costs=costs_of("subject"),
-        code=annotator_code("scripts/annotate/tag_subjects.py", "subject"),
     output:
         annotations="results/annotations/subject/{shard}.parquet",
     log:
@@ -176,6 +172,7 @@ rule tag_subjects:
     params:
         batch_size=lookup("annotate/batch_size", within=config),
         budget_usd=get_subject_budget,
+        code=annotator_code("scripts/annotate/tag_subjects.py", "subject"),
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["subject"]),
         service=get_subject_service,
@@ -189,7 +186,6 @@ rule tag_directions:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
         costs=costs_of("direction"),
-        code=annotator_code("scripts/annotate/tag_directions.py", "direction"),
     output:
         annotations="results/annotations/direction/{shard}.parquet",
     log:
@@ -207,6 +203,7 @@ rule tag_directions:
     params:
         batch_size=lookup("annotate/batch_size", within=config),
         budget_usd=get_direction_budget,
+        code=annotator_code("scripts/annotate/tag_directions.py", "direction"),
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(ANNOTATORS["direction"]),
         service=get_direction_service,

@@ -13,10 +13,6 @@ rule merge_subjects:
     """Merge the variants of each subject (Supplement 10)."""
     input:
         annotations=annotations("subject"),
-        code=code_of(
-            "scripts/annotate/merge_subjects.py",
-            SHEETS["annotators"][config["annotate"]["subjects"]["embedder"]]["backend"],
-        ),
     output:
         subjects="results/subjects.parquet",
     log:
@@ -36,6 +32,10 @@ rule merge_subjects:
     params:
         batch_size=lookup("annotate/batch_size", within=config),
         budget_usd=get_merging_budget,
+        code=code_of(
+            "scripts/annotate/merge_subjects.py",
+            SHEETS["annotators"][config["annotate"]["subjects"]["embedder"]]["backend"],
+        ),
         device=ANNOTATE_DEVICE,
         entry=annotator_entry(config["annotate"]["subjects"]["embedder"]),
         epsilon=lookup("annotate/subjects/epsilon", within=config),
@@ -57,7 +57,6 @@ rule build_dataset:
         subject=annotations("subject"),
         direction=annotations("direction"),
         subjects="results/subjects.parquet",
-        code=code_of("scripts/annotate/build_dataset.py"),
     output:
         dataset="results/dataset.parquet",
         rejects="results/rejects/dataset.parquet",
@@ -68,6 +67,8 @@ rule build_dataset:
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        code=code_of("scripts/annotate/build_dataset.py"),
     script:
         "../scripts/annotate/build_dataset.py"
 
@@ -78,7 +79,6 @@ rule pack_dataset:
         dataset="results/dataset.parquet",
         tar="results/images/{shard}.tar",
         index="results/images/{shard}.parquet",
-        code=code_of("scripts/annotate/pack_dataset.py"),
     output:
         packed=PACKED_SHARD,
     log:
@@ -89,6 +89,7 @@ rule pack_dataset:
         mem_mb=4000,
         runtime=120,
     params:
+        code=code_of("scripts/annotate/pack_dataset.py"),
         preview_quality=lookup("annotate/preview_quality", within=config),
         preview_side=lookup("annotate/preview_side", within=config),
     script:
@@ -100,7 +101,6 @@ rule pack_embeddings:
     input:
         dataset="results/dataset.parquet",
         annotations=get_embeddings,
-        code=code_of("scripts/annotate/pack_embeddings.py"),
     output:
         packed=PACKED_EMBEDDINGS,
     log:
@@ -110,6 +110,8 @@ rule pack_embeddings:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        code=code_of("scripts/annotate/pack_embeddings.py"),
     script:
         "../scripts/annotate/pack_embeddings.py"
 
@@ -119,7 +121,6 @@ rule describe_dataset:
     input:
         packed=expand(PACKED_SHARD, shard=SHARDS),
         embeddings=expand(PACKED_EMBEDDINGS, modality=MODALITIES),
-        code=code_of("scripts/annotate/describe_dataset.py"),
     output:
         card="results/dataset/README.md",
     log:
@@ -132,6 +133,7 @@ rule describe_dataset:
     params:
         annotators={name: annotator_in_words(name) for name in ANNOTATORS},
         banner=config["banner"],
+        code=code_of("scripts/annotate/describe_dataset.py"),
         licence="cc-by-nc-4.0",
     script:
         "../scripts/annotate/describe_dataset.py"

@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from scripts.common.backends import check_entry
-from scripts.common.code import modules_of
+from scripts.common.code import code_checksum
 from scripts.common.configuration import check_configuration, read_sheets
 from scripts.common.errors import UserError
 from scripts.common.identity import shard_names
@@ -49,8 +49,12 @@ wildcard_constraints:
 
 
 def code_of(script, *backends):
-    """Return the project's modules that a script imports, as inputs of its rule."""
-    return modules_of(script, *backends)
+    """Return what gives the checksum of a script's code, as a parameter of the jobs planned."""
+
+    def get_code(wildcards):
+        return code_checksum(script, *backends)
+
+    return get_code
 
 
 def shards_of(generator):

@@ -17,7 +17,6 @@ rule extract_messages:
     """Recover every Pika generation (prompt, options, video) from one Discord HTML export."""
     input:
         export=get_export_file,
-        code=code_of("scripts/curate/extract_messages.py"),
     output:
         messages="results/messages/{export}.parquet",
         rejects="results/rejects/messages/{export}.parquet",
@@ -32,6 +31,7 @@ rule extract_messages:
         runtime=120,
     params:
         bot_names=lookup("curate/bot_names", within=config),
+        code=code_of("scripts/curate/extract_messages.py"),
     script:
         "../scripts/curate/extract_messages.py"
 
@@ -41,7 +41,6 @@ rule collect_prompts:
     input:
         messages=get_all_messages,
         removals=ancient(REMOVALS),
-        code=code_of("scripts/curate/collect_prompts.py"),
     output:
         prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
         rejects="results/rejects/prompts.parquet",
@@ -55,6 +54,7 @@ rule collect_prompts:
         mem_mb=6000,
         runtime=60,
     params:
+        code=code_of("scripts/curate/collect_prompts.py"),
         kinds=lookup("curate/kinds", within=config),
         user_key_variable=lookup("curate/user_key_variable", within=config),
         made_up_key=get_made_up_key,
@@ -68,7 +68,6 @@ rule fetch_videos:
         prompts="results/prompts/{shard}.parquet",
         media=get_media_lists,
         fresh=get_fresh_links_table,
-        code=code_of("scripts/curate/fetch_videos.py"),
     output:
         tar="results/videos/{generator}/{shard}.tar",
         index="results/videos/{generator}/{shard}.parquet",
@@ -88,6 +87,7 @@ rule fetch_videos:
         # One job at a time asks hosts, whose limits hold for each job (profiles/default).
         downloads=int(config["curate"]["links"]["fetch"]),
     params:
+        code=code_of("scripts/curate/fetch_videos.py"),
         exports=EXPORT_FILES,
         links=lookup("curate/links", within=config),
     script:
@@ -99,7 +99,6 @@ rule extract_images:
     input:
         tar=f"results/videos/{SCRAPED_GENERATOR}/{{shard}}.tar",
         index=f"results/videos/{SCRAPED_GENERATOR}/{{shard}}.parquet",
-        code=code_of("scripts/curate/extract_images.py"),
     output:
         tar="results/images/{shard}.tar",
         index="results/images/{shard}.parquet",
@@ -113,6 +112,7 @@ rule extract_images:
         mem_mb=2000,
         runtime=240,
     params:
+        code=code_of("scripts/curate/extract_images.py"),
         max_megapixels=lookup("curate/max_image_megapixels", within=config),
     script:
         "../scripts/curate/extract_images.py"

@@ -9,7 +9,6 @@ rule find_watermark:
     input:
         tars=image_tars(),
         indexes=image_indexes(),
-        code=code_of("scripts/curate/find_watermark.py"),
     output:
         overlays="results/watermark/overlays.parquet",
     log:
@@ -22,6 +21,7 @@ rule find_watermark:
         mem_mb=4000,
         runtime=120,
     params:
+        code=code_of("scripts/curate/find_watermark.py"),
         seed=config["seed"],
         settings=lookup("curate/watermark", within=config),
     script:
@@ -34,7 +34,6 @@ rule score_watermarks:
         tar="results/images/{shard}.tar",
         index="results/images/{shard}.parquet",
         overlays="results/watermark/overlays.parquet",
-        code=code_of("scripts/curate/score_watermarks.py"),
     output:
         watermarks="results/watermark/scores/{shard}.parquet",
     log:
@@ -46,5 +45,7 @@ rule score_watermarks:
     resources:
         mem_mb=2000,
         runtime=240,
+    params:
+        code=code_of("scripts/curate/score_watermarks.py"),
     script:
         "../scripts/curate/score_watermarks.py"

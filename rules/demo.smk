@@ -8,8 +8,6 @@ DEMO = config["curate"]["demo"]
 
 rule make_demo_channel:
     """Make up a channel of image-to-video generations, exported as DiscordChatExporter does it."""
-    input:
-        code=code_of("scripts/demo/make_demo_channel.py"),
     output:
         animate="results/sources/exports/demo-animate.html",
         create="results/sources/exports/demo-create.html",
@@ -26,6 +24,7 @@ rule make_demo_channel:
         mem_mb=1000,
         runtime=30,
     params:
+        code=code_of("scripts/demo/make_demo_channel.py"),
         generations=DEMO["generations"],
         seed=config["seed"],
     script:
@@ -34,8 +33,6 @@ rule make_demo_channel:
 
 rule make_demo_sources:
     """Make up real videos, text-generated videos, images and prompts of other data sets."""
-    input:
-        code=code_of("scripts/demo/make_demo_sources.py"),
     output:
         real_videos=multiext("results/sources/real_videos", ".tar", ".parquet"),
         text_videos_zoom=multiext("results/sources/text_videos_zoom", ".tar", ".parquet"),
@@ -56,6 +53,7 @@ rule make_demo_sources:
         mem_mb=1000,
         runtime=30,
     params:
+        code=code_of("scripts/demo/make_demo_sources.py"),
         real_videos=DEMO["real_videos"],
         segments=DEMO["segments"],
         text_videos=DEMO["text_videos"],

@@ -14,7 +14,6 @@ rule score_frames:
         split=get_scored_split,
         tars=get_scored_tars,
         indexes=get_scored_indexes,
-        code=get_detector_code,
     output:
         scores="results/detect/scores/{detector}/{source}.parquet",
     log:
@@ -31,6 +30,7 @@ rule score_frames:
         runtime=240,
     params:
         batch_size=lookup("detect/batch_size", within=config),
+        code=get_detector_code,
         device=DETECT_DEVICE,
         entry=get_detector_entry,
     script:
@@ -41,7 +41,6 @@ rule train_videomae:
     """Fine-tune VideoMAE to tell real, text-generated and image-generated videos apart."""
     input:
         files=get_training_files,
-        code=code_of("scripts/detect/train_videomae.py", VIDEOMAE["backend"]),
     output:
         weights="results/detect/checkpoints/{setting}/{generator}.safetensors",
         curve="results/detect/training/{setting}/{generator}.csv",
@@ -57,6 +56,7 @@ rule train_videomae:
         mem_mb=32000,
         runtime=1440,
     params:
+        code=code_of("scripts/detect/train_videomae.py", VIDEOMAE["backend"]),
         device=DETECT_DEVICE,
         entry=get_videomae_entry,
         seed=config["seed"],
@@ -70,7 +70,6 @@ rule classify_videos:
     input:
         weights="results/detect/checkpoints/{setting}/{generator}.safetensors",
         files=get_test_files,
-        code=code_of("scripts/detect/classify_videos.py", VIDEOMAE["backend"]),
     output:
         scores="results/detect/scores/videomae/{setting}/{generator}.parquet",
     log:
@@ -85,6 +84,7 @@ rule classify_videos:
         runtime=480,
     params:
         batch_size=lookup("detect/batch_size", within=config),
+        code=code_of("scripts/detect/classify_videos.py", VIDEOMAE["backend"]),
         device=DETECT_DEVICE,
         entry=get_videomae_entry,
         sources=get_test_sources,
@@ -105,7 +105,6 @@ rule measure_detection:
             setting=SETTINGS,
             generator=GENERATORS,
         ),
-        code=code_of("scripts/detect/measure_detection.py"),
     output:
         metrics="results/detect/metrics.parquet",
     log:
@@ -118,6 +117,7 @@ rule measure_detection:
         mem_mb=4000,
         runtime=30,
     params:
+        code=code_of("scripts/detect/measure_detection.py"),
         generators=GENERATORS,
         max_per_class=lookup("detect/max_per_class", within=config),
         real_sources=REAL_SOURCES,

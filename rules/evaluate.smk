@@ -17,7 +17,6 @@ rule score_dimension:
         video_index="results/videos/{generator}/{shard}.parquet",
         images=get_shard_images,
         image_indexes=get_shard_image_indexes,
-        code=get_dimension_code,
     output:
         scores="results/evaluation/{generator}/{dimension}/{shard}.parquet",
     log:
@@ -32,6 +31,7 @@ rule score_dimension:
         runtime=240,
         gpu=config["evaluate"]["gpu"],
     params:
+        code=get_dimension_code,
         entry=get_dimension_entry,
         max_decoded_mb=lookup("evaluate/max_decoded_mb", within=config),
         seed=config["seed"],
@@ -44,7 +44,6 @@ rule summarise_evaluation:
     """Sum up the scores: the mean of each dimension and generator (Table 7)."""
     input:
         scores=get_score_tables,
-        code=code_of("scripts/evaluate/summarise_evaluation.py"),
     output:
         summary="results/evaluation/summary.parquet",
     log:
@@ -55,6 +54,7 @@ rule summarise_evaluation:
         mem_mb=1000,
         runtime=20,
     params:
+        code=code_of("scripts/evaluate/summarise_evaluation.py"),
         dimensions=DIMENSIONS,
         generators=GENERATORS,
     script:

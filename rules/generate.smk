@@ -14,7 +14,6 @@ rule choose_prompts:
     input:
         dataset="results/dataset.parquet",
         tip_eval="results/splits/tip_eval/prompts.parquet",
-        code=code_of("scripts/generate/choose_prompts.py"),
     output:
         chosen="results/chosen_prompts.parquet",
     log:
@@ -25,6 +24,7 @@ rule choose_prompts:
         mem_mb=4000,
         runtime=30,
     params:
+        code=code_of("scripts/generate/choose_prompts.py"),
         image_shards=lookup("curate/shards", within=config),
         prompts=lookup("generate/prompts", within=config),
         seed=lookup("seed", within=config),
@@ -38,7 +38,6 @@ rule generate_videos:
         chosen="results/chosen_prompts.parquet",
         images=get_images_of_shard,
         image_indexes=get_image_indexes_of_shard,
-        code=get_generator_code,
     output:
         tar="results/videos/{generator}/{shard}.tar",
         index="results/videos/{generator}/{shard}.parquet",
@@ -55,6 +54,7 @@ rule generate_videos:
         mem_mb=4000 if not config["generate"]["gpu"] else 32000,
         runtime=240 if not config["generate"]["gpu"] else 2880,
     params:
+        code=get_generator_code,
         entry=get_generator_entry,
         seed=lookup("seed", within=config),
         shards=lookup("generate/shards", within=config),

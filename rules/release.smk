@@ -25,7 +25,6 @@ rule read_release:
     input:
         **TABLES,
         card=get_card,
-        code=code_of("scripts/curate/read_release.py"),
     output:
         rows=released_shards("release/rows"),
         prompts=released_shards("prompts"),
@@ -41,6 +40,7 @@ rule read_release:
         mem_mb=3000,
         runtime=60,
     params:
+        code=code_of("scripts/curate/read_release.py"),
         removals=ancient(REMOVALS),
         splits=RELEASE_SPLITS,
     script:
@@ -51,7 +51,6 @@ rule list_members:
     """List what lies in a released tar: of which prompt each file is, its place and checksum."""
     input:
         tar=get_released_tar,
-        code=code_of("scripts/curate/list_members.py"),
     output:
         members="results/release/members/{archive}.parquet",
     log:
@@ -64,6 +63,7 @@ rule list_members:
         mem_mb=2000,
         runtime=720,
     params:
+        code=code_of("scripts/curate/list_members.py"),
         decode=lookup("release/decode", within=config),
         kind=get_kind,
     script:
@@ -75,7 +75,6 @@ rule unpack_pictures:
     input:
         table=get_table,
         others=get_better_pictures,
-        code=code_of("scripts/curate/unpack_pictures.py"),
     output:
         tar="results/release/pictures/{table}.tar",
         members="results/release/pictures/{table}.parquet",
@@ -89,6 +88,7 @@ rule unpack_pictures:
         mem_mb=2000,
         runtime=240,
     params:
+        code=code_of("scripts/curate/unpack_pictures.py"),
         decode=lookup("release/decode", within=config),
     script:
         "../scripts/curate/unpack_pictures.py"
@@ -99,7 +99,6 @@ rule index_images:
     input:
         rows="results/release/rows/{shard}.parquet",
         members=get_picture_members,
-        code=code_of("scripts/curate/index_images.py"),
     output:
         tar="results/images/{shard}.tar",
         index="results/images/{shard}.parquet",
@@ -111,6 +110,7 @@ rule index_images:
         mem_mb=3000,
         runtime=30,
     params:
+        code=code_of("scripts/curate/index_images.py"),
         tars=get_picture_tars,
     script:
         "../scripts/curate/index_images.py"
@@ -120,7 +120,6 @@ rule choose_released:
     """Take the prompts that the released models animated, and the released TIP-Eval."""
     input:
         splits="results/release/splits.parquet",
-        code=code_of("scripts/curate/choose_released.py"),
     output:
         chosen="results/chosen_prompts.parquet",
         tip_eval="results/splits/tip_eval/prompts.parquet",
@@ -132,6 +131,7 @@ rule choose_released:
         mem_mb=2000,
         runtime=30,
     params:
+        code=code_of("scripts/curate/choose_released.py"),
         image_shards=lookup("curate/shards", within=config),
         prompts=lookup("generate/prompts", within=config),
         seed=lookup("seed", within=config),
@@ -144,7 +144,6 @@ rule index_videos:
     input:
         wanted=get_animated,
         members=get_video_members,
-        code=code_of("scripts/curate/index_videos.py"),
     output:
         tar="results/videos/{generator}/{shard}.tar",
         index="results/videos/{generator}/{shard}.parquet",
@@ -158,6 +157,7 @@ rule index_videos:
         mem_mb=3000,
         runtime=30,
     params:
+        code=code_of("scripts/curate/index_videos.py"),
         shards=get_released_shards,
         tars=get_video_places,
     script:
@@ -171,7 +171,6 @@ if RELEASED_VALUES:
         input:
             rows="results/release/rows/{shard}.parquet",
             index="results/images/{shard}.parquet",
-            code=code_of("scripts/curate/read_annotations.py"),
         output:
             **{name: f"results/annotations/{name}/{{shard}}.parquet" for name in RELEASED_VALUES},
         log:
@@ -181,6 +180,8 @@ if RELEASED_VALUES:
         resources:
             mem_mb=2000,
             runtime=30,
+        params:
+            code=code_of("scripts/curate/read_annotations.py"),
         script:
             "../scripts/curate/read_annotations.py"
 
@@ -192,7 +193,6 @@ if RELEASED_EMBEDDINGS:
         input:
             tables=get_embedding_tables,
             indexes=image_indexes(),
-            code=code_of("scripts/curate/read_embeddings.py"),
         output:
             annotations=expand("results/annotations/{{embedding}}/{shard}.parquet", shard=SHARDS),
         log:
@@ -204,6 +204,8 @@ if RELEASED_EMBEDDINGS:
         resources:
             mem_mb=4000,
             runtime=240,
+        params:
+            code=code_of("scripts/curate/read_embeddings.py"),
         script:
             "../scripts/curate/read_embeddings.py"
 
@@ -218,7 +220,6 @@ rule account_release:
         members=get_accounted_members,
         image_indexes=image_indexes(),
         video_indexes=[index for name in RELEASED for index in video_indexes(name)],
-        code=code_of("scripts/analyse/account_release.py"),
     output:
         account="results/analysis/account/curate.parquet",
     log:
@@ -230,6 +231,7 @@ rule account_release:
         runtime=60,
     params:
         all_prompts=[name for name in SCRAPED if RELEASE["all_pika_videos"]],
+        code=code_of("scripts/analyse/account_release.py"),
         pictures=get_accounted_pictures,
         splits=RELEASE_SPLITS,
         video_indexes={name: video_indexes(name) for name in RELEASED},

@@ -13,7 +13,6 @@ rule split_tip_eval:
     """Choose the most popular subjects, each with the same number of prompts (Section 5.2)."""
     input:
         dataset="results/dataset.parquet",
-        code=code_of("scripts/split/split_tip_eval.py"),
     output:
         prompts="results/splits/tip_eval/prompts.parquet",
     log:
@@ -24,6 +23,7 @@ rule split_tip_eval:
         mem_mb=4000,
         runtime=30,
     params:
+        code=code_of("scripts/split/split_tip_eval.py"),
         prompts_per_subject=lookup("split/tip_eval/prompts_per_subject", within=config),
         seed=lookup("seed", within=config),
         subjects=lookup("split/tip_eval/subjects", within=config),
@@ -36,7 +36,6 @@ rule split_tip_id:
     input:
         indexes=get_source_indexes,
         chosen=get_source_prompts,
-        code=code_of("scripts/split/split_tip_id.py"),
     output:
         split="results/splits/tip_id/{source}.parquet",
     log:
@@ -49,6 +48,7 @@ rule split_tip_id:
         mem_mb=4000,
         runtime=30,
     params:
+        code=code_of("scripts/split/split_tip_id.py"),
         label=get_source_label,
         seed=lookup("seed", within=config),
         tars=get_source_tars,
@@ -61,7 +61,6 @@ rule split_tip_trace:
     """Hold out prompts for queries, the same for every generator (Supplement 15)."""
     input:
         chosen="results/chosen_prompts.parquet",
-        code=code_of("scripts/split/split_tip_trace.py"),
     output:
         prompts="results/splits/tip_trace/prompts.parquet",
     log:
@@ -72,6 +71,7 @@ rule split_tip_trace:
         mem_mb=2000,
         runtime=30,
     params:
+        code=code_of("scripts/split/split_tip_trace.py"),
         query_prompts=lookup("split/tip_trace/query_prompts", within=config),
         seed=lookup("seed", within=config),
     script:
@@ -83,7 +83,6 @@ rule sample_trace_frames:
     input:
         prompts="results/splits/tip_trace/prompts.parquet",
         indexes=get_generator_indexes,
-        code=code_of("scripts/split/sample_trace_frames.py"),
     output:
         frames="results/splits/tip_trace/{generator}.parquet",
     log:
@@ -94,6 +93,7 @@ rule sample_trace_frames:
         mem_mb=4000,
         runtime=30,
     params:
+        code=code_of("scripts/split/sample_trace_frames.py"),
         frames_per_video=lookup("split/tip_trace/frames_per_video", within=config),
         seed=lookup("seed", within=config),
         tars=get_generator_tars,
@@ -108,7 +108,6 @@ rule collect_trace_images:
         image_indexes=image_indexes(),
         reference_index=TRACE_REFERENCES["index"],
         distractor_index=TRACE_DISTRACTORS["index"],
-        code=code_of("scripts/split/collect_trace_images.py"),
     output:
         references="results/splits/tip_trace/references.parquet",
         distractors="results/splits/tip_trace/distractors.parquet",
@@ -121,6 +120,7 @@ rule collect_trace_images:
         mem_mb=8000,
         runtime=30,
     params:
+        code=code_of("scripts/split/collect_trace_images.py"),
         distractor_tar=TRACE_DISTRACTORS["tar"],
         image_tars=image_tars(),
         max_distractors=lookup("split/tip_trace/max_distractors", within=config),
@@ -141,7 +141,6 @@ rule check_splits:
         images=expand("results/splits/tip_trace/{role}.parquet", role=TRACE_IMAGE_LISTS),
         indexes=get_all_indexes,
         image_indexes=image_indexes(),
-        code=code_of("scripts/split/check_splits.py"),
     output:
         leakage="results/splits/leakage.csv",
         coverage="results/splits/coverage.csv",
@@ -153,6 +152,7 @@ rule check_splits:
         mem_mb=8000,
         runtime=60,
     params:
+        code=code_of("scripts/split/check_splits.py"),
         indexes={source: source_indexes(source) for source in TIP_ID_LABELS},
     script:
         "../scripts/split/check_splits.py"

@@ -21,7 +21,6 @@ rule decode_frames:
         wanted="results/splits/tip_trace/{generator}.parquet",
         videos="results/videos/{generator}/{shard}.tar",
         video_index="results/videos/{generator}/{shard}.parquet",
-        code=code_of("scripts/trace/decode_frames.py"),
     output:
         frames="results/trace/frames/{generator}/{shard}.tar",
         frame_index="results/trace/frames/{generator}/{shard}.parquet",
@@ -35,6 +34,7 @@ rule decode_frames:
         mem_mb=2000,
         runtime=120,
     params:
+        code=code_of("scripts/trace/decode_frames.py"),
         shards=get_frame_shards,
         training_side=COSFACE["settings"]["image_size"],
     script:
@@ -47,7 +47,6 @@ rule train_cosface:
         unpack(get_training_frames),
         images=image_tars(),
         image_indexes=image_indexes(),
-        code=code_of("scripts/trace/train_cosface.py"),
     output:
         weights="results/trace/checkpoints/{model}.safetensors",
         training="results/trace/training/{model}.csv",
@@ -65,6 +64,7 @@ rule train_cosface:
         mem_mb=64000 * TRAINING_PROCESSES if config["trace"]["training_gpu"] else 2000,
         runtime=2880,
     params:
+        code=code_of("scripts/trace/train_cosface.py"),
         entry=get_cosface_entry,
         seed=lookup("seed", within=config),
     script:
@@ -76,7 +76,6 @@ rule extract_features:
     input:
         unpack(get_pictures),
         checkpoint=get_checkpoint,
-        code=get_model_code,
     output:
         features="results/trace/features/{model}/{set}/{shard}.parquet",
     log:
@@ -92,6 +91,7 @@ rule extract_features:
         runtime=1440,
     params:
         batch_size=lookup("trace/batch_size", within=config),
+        code=get_model_code,
         entry=get_model_entry,
         precision=lookup("trace/precision", within=config),
         shards=get_picture_shards,
@@ -103,7 +103,6 @@ rule collect_background:
     """Collect what scores are normalised by: source images that no query has (Section 5.4)."""
     input:
         training_images="results/splits/tip_trace/training_images.parquet",
-        code=code_of("scripts/trace/collect_background.py"),
     output:
         background="results/trace/background.parquet",
     log:
@@ -114,6 +113,7 @@ rule collect_background:
         mem_mb=4000,
         runtime=30,
     params:
+        code=code_of("scripts/trace/collect_background.py"),
         max_images=lookup("trace/score_normalisation/max_images", within=config),
         seed=lookup("seed", within=config),
     script:
@@ -126,7 +126,6 @@ rule match_queries:
         queries=get_query_features,
         references=get_reference_features,
         background=get_background_features,
-        code=code_of("scripts/trace/match_queries.py"),
     output:
         matches="results/trace/matches/{model}.parquet",
     log:
@@ -142,6 +141,7 @@ rule match_queries:
         runtime=240,
     params:
         block_mb=lookup("trace/search_block_mb", within=config),
+        code=code_of("scripts/trace/match_queries.py"),
         gpu=config["trace"]["gpu"] > 0,
         normalisation={
             key: config["trace"]["score_normalisation"][key] for key in ("neighbours", "weight")
@@ -156,7 +156,6 @@ rule measure_tracing:
     input:
         matches=expand("results/trace/matches/{model}.parquet", model=TRACING_MODELS),
         references=[shard for model in TRACING_MODELS for shard in features_of(model, "references")],
-        code=code_of("scripts/trace/measure_tracing.py"),
     output:
         metrics="results/trace/metrics.parquet",
     log:
@@ -169,6 +168,7 @@ rule measure_tracing:
         mem_mb=4000,
         runtime=120,
     params:
+        code=code_of("scripts/trace/measure_tracing.py"),
         resamples=lookup("trace/resamples", within=config),
         rows=[[row, name, model_of(row, name)] for row in TRACING_ROWS for name in GENERATORS],
         seed=lookup("seed", within=config),

@@ -28,7 +28,7 @@ def annotator_entry(name):
 
 
 def annotator_code(script, annotation):
-    """Return the modules that a script and the backend of its annotation import."""
+    """Return the checksum of what a script and the backend of its annotation do."""
     return code_of(script, SHEETS["annotators"][ANNOTATORS[annotation]]["backend"])
 
 
@@ -43,6 +43,13 @@ def shards_to_annotate(annotation):
 def is_asked(annotation):
     """Return whether an annotation is made behind an endpoint, and not taken from the release."""
     return is_remote(ANNOTATORS[annotation]) and annotation not in RELEASED_ANNOTATIONS
+
+
+def asked_backends():
+    """Return the classes behind an endpoint: what they ask decides the costs."""
+    return [
+        SHEETS["annotators"][ANNOTATORS[name]]["backend"] for name in ANNOTATORS if is_asked(name)
+    ]
 
 
 def is_remote(name):
@@ -81,11 +88,6 @@ def costs_of(annotation):
     if not is_asked(annotation):
         return []
     return ancient("results/annotations/costs.parquet")
-
-
-def remote_code(script, annotation):
-    """Return the modules that decide an annotation behind an endpoint; none for others."""
-    return annotator_code(script, annotation) if is_asked(annotation) else []
 
 
 def get_remote_annotators(wildcards, resources):

@@ -37,9 +37,9 @@ def get_videomae_entry(wildcards):
 
 
 def get_detector_code(wildcards):
-    """Return the modules of the wildcard's detector."""
+    """Return the checksum of what the script and the wildcard's detector do."""
     backend = SHEETS["detectors"][wildcards.detector]["backend"]
-    return code_of("scripts/detect/score_frames.py", backend)
+    return code_checksum("scripts/detect/score_frames.py", backend)
 
 
 def get_scored_split(wildcards):

@@ -15,9 +15,9 @@ def get_dimension_entry(wildcards):
 
 
 def get_dimension_code(wildcards):
-    """Return the modules that the script and the dimension's backend import."""
+    """Return the checksum of what the script and the dimension's backend do."""
     entry = SHEETS["dimensions"][wildcards.dimension]
-    return code_of("scripts/evaluate/score_dimension.py", entry["backend"])
+    return code_checksum("scripts/evaluate/score_dimension.py", entry["backend"])
 
 
 def get_video_shards(wildcards):

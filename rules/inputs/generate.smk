@@ -20,9 +20,9 @@ def get_generator_entry(wildcards):
 
 
 def get_generator_code(wildcards):
-    """Return the modules of the rule and of the generator's backend."""
+    """Return the checksum of what the script and the generator's backend do."""
     backend = SHEETS["generators"][wildcards.generator]["backend"]
-    return code_of("scripts/generate/generate_videos.py", backend)
+    return code_checksum("scripts/generate/generate_videos.py", backend)
 
 
 def get_generator_environment(wildcards):

@@ -115,8 +115,8 @@ def get_model_entry(wildcards):
 
 
 def get_model_code(wildcards):
-    """Return the modules of the script and of the model's backend."""
-    return code_of("scripts/trace/extract_features.py", get_model_entry(wildcards)["backend"])
+    """Return the checksum of what the script and the model's backend do."""
+    return code_checksum("scripts/trace/extract_features.py", get_model_entry(wildcards)["backend"])
 
 
 def get_query_features(wildcards):

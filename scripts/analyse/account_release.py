@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from scripts.analyse.steps import Step, check_sum, follow, index_outcomes, write_account
+from scripts.common.code import settings_of
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.items import OK
 from scripts.common.tables import read_frame
@@ -143,6 +144,6 @@ if __name__ == "__main__":
             chosen=Path(snakemake.input.chosen),
             account=Path(snakemake.output.account),
             image_indexes=snakemake.input.image_indexes,
-            **snakemake.params,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

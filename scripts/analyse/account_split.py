@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from scripts.analyse.steps import Step, follow, index_outcomes, listed, write_account
+from scripts.common.code import settings_of
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.generate import CHOSEN
 from scripts.common.schemas.items import ITEM_INDEX
@@ -150,6 +151,6 @@ if __name__ == "__main__":
             trace_frames={Path(path).stem: path for path in snakemake.input.trace_frames},
             trace_images=snakemake.input.trace_images,
             account=Path(snakemake.output.account),
-            **snakemake.params,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.annotate.shard_annotation import Annotator, PictureShard
+from scripts.common.code import settings_of
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.annotate import image_embeddings
 
@@ -29,6 +30,8 @@ def embed_images(shard: PictureShard, annotator: Annotator) -> Counts:
 
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
-        annotator = Annotator(code=snakemake.input.code, **dict(snakemake.params.items()))
+        annotator = Annotator(
+            script="scripts/annotate/embed_images.py", **settings_of(snakemake.params)
+        )
         paths = (snakemake.input.tar, snakemake.input.index, snakemake.output.annotations)
         log.finish(embed_images(PictureShard(*map(Path, paths)), annotator))

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.annotate.shard_annotation import Annotator, TextShard
+from scripts.common.code import settings_of
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.annotate import text_embeddings
 
@@ -29,6 +30,8 @@ def embed_texts(shard: TextShard, annotator: Annotator) -> Counts:
 
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
-        annotator = Annotator(code=snakemake.input.code, **dict(snakemake.params.items()))
+        annotator = Annotator(
+            script="scripts/annotate/embed_texts.py", **settings_of(snakemake.params)
+        )
         paths = (snakemake.input.prompts, snakemake.input.index, snakemake.output.annotations)
         log.finish(embed_texts(TextShard(*map(Path, paths)), annotator))

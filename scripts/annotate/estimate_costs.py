@@ -71,7 +71,7 @@ def estimate_costs(
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
         annotators = {
-            name: Annotator(code=snakemake.input[name], batch_size=1, **settings)
+            name: Annotator(batch_size=1, **settings)
             for name, settings in snakemake.params.annotators.items()
         }
         counts = estimate_costs(

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from scripts.annotate.shard_annotation import Annotator, AnnotatorAtWork, Rejection
 from scripts.annotate.subject_clusters import find_names
+from scripts.common.code import settings_of
 from scripts.common.ledger import RowLedger
 from scripts.common.roles import TextEmbedder
 from scripts.common.rule_log import Counts, rule_log
@@ -106,12 +107,12 @@ def _rank_clusters(names: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
-        settings = dict(snakemake.params.items())
+        settings = settings_of(snakemake.params)
         counts = merge_subjects(
             [Path(path) for path in snakemake.input.annotations],
             Path(snakemake.output.subjects),
             min_cluster_size=settings.pop("min_cluster_size"),
             epsilon=settings.pop("epsilon"),
-            annotator=Annotator(code=snakemake.input.code, **settings),
+            annotator=Annotator(script="scripts/annotate/merge_subjects.py", **settings),
         )
         log.finish(counts)

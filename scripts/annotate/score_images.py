@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.annotate.shard_annotation import Annotator, PictureShard
+from scripts.common.code import settings_of
 from scripts.common.roles import ImageSafety
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.annotate import IMAGE_NSFW, NSFW, SAFE
@@ -30,6 +31,8 @@ def _describe(safety: ImageSafety, pictures: Sequence[Any]) -> Iterator[dict]:
 
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
-        annotator = Annotator(code=snakemake.input.code, **dict(snakemake.params.items()))
+        annotator = Annotator(
+            script="scripts/annotate/score_images.py", **settings_of(snakemake.params)
+        )
         paths = (snakemake.input.tar, snakemake.input.index, snakemake.output.annotations)
         log.finish(score_images(PictureShard(*map(Path, paths)), annotator))

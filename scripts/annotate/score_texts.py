@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scripts.annotate.shard_annotation import Annotator, TextShard
+from scripts.common.code import settings_of
 from scripts.common.roles import TextSafety
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.annotate import TEXT_NSFW
@@ -31,6 +32,8 @@ def _describe(safety: TextSafety, texts: Sequence[str]) -> Iterator[dict]:
 
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
-        annotator = Annotator(code=snakemake.input.code, **dict(snakemake.params.items()))
+        annotator = Annotator(
+            script="scripts/annotate/score_texts.py", **settings_of(snakemake.params)
+        )
         paths = (snakemake.input.prompts, snakemake.input.index, snakemake.output.annotations)
         log.finish(score_texts(TextShard(*map(Path, paths)), annotator))

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from scripts.annotate.token_costs import Account
 from scripts.common.backends import load_backend
-from scripts.common.fingerprints import fingerprint, hash_code
+from scripts.common.code import code_checksum
+from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.pictures import decode_picture
 from scripts.common.prefetch import work_ahead
@@ -21,9 +22,6 @@ from scripts.common.schemas.prompts import PROMPTS
 from scripts.common.shards import Shard
 from scripts.common.tables import TableWriter, read_table
 from scripts.common.video import UnreadableVideo
-
-_WORDS_OF_ANSWERS = "prompt_answers"
-"""The module with the questions and what counts as an answer."""
 
 Keep = Callable[[], None]
 
@@ -77,7 +75,7 @@ class Annotator:
         service: how a backend behind an endpoint is reached and what it costs; it decides no row.
         budget_usd: what the annotation may cost in all shards and runs together.
         ledger_root: where finished rows are kept.
-        code: modules that decide what is made.
+        script: of the rule, whose imports decide what is made.
     """
 
     entry: Mapping[str, Any]
@@ -87,7 +85,7 @@ class Annotator:
     service: Mapping[str, Any] | None = None
     budget_usd: float | None = None
     ledger_root: Path = LEDGER
-    code: Sequence[Path | str] = ()
+    script: str = "scripts/annotate/shard_annotation.py"
 
     @property
     def is_remote(self) -> bool:
@@ -183,7 +181,7 @@ class AnnotatorAtWork:
         """
         self._annotator, self._annotation = annotator, annotation
         self._name = f"{annotation}-{part}"
-        code = hash_code(_decisive_code(annotator), "annotate")
+        code = _code_of(annotator)
         self._key = fingerprint(entry=annotator.entry, code=code)
         self.folder = annotator.ledger_root / "annotate" / self._key / self._name
 
@@ -273,16 +271,17 @@ def read_texts(prompts: Path, index: Path) -> dict[str, str]:
     return {uuid: prompt for uuid, prompt in rows if uuid in wanted}
 
 
-def _decisive_code(annotator: Annotator) -> list[Path | str]:
-    """Return the modules that decide a row.
+def _code_of(annotator: Annotator) -> str:
+    """Return the checksum of the code that decides a row.
 
     Of a model behind an endpoint, only what is asked and how an answer is read: another way of
     sending must not cost what was paid for.
     """
-    if not annotator.is_remote:
-        return list(annotator.code)
-    backend = annotator.entry["backend"].partition(":")[0].rpartition(".")[2]
-    return [path for path in annotator.code if Path(path).stem in (backend, _WORDS_OF_ANSWERS)]
+    backend = annotator.entry["backend"]
+    if annotator.is_remote:
+        module = backend.partition(":")[0].replace(".", "/")
+        return code_checksum(f"{module}.py", plumbing=False)
+    return code_checksum(annotator.script, backend, plumbing=False)
 
 
 def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

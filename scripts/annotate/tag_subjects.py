@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from scripts.annotate.shard_annotation import Annotator, TextShard
+from scripts.common.code import settings_of
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.annotate import SUBJECT
 
@@ -27,6 +28,8 @@ def tag_subjects(shard: TextShard, annotator: Annotator) -> Counts:
 
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
-        annotator = Annotator(code=snakemake.input.code, **dict(snakemake.params.items()))
+        annotator = Annotator(
+            script="scripts/annotate/tag_subjects.py", **settings_of(snakemake.params)
+        )
         paths = (snakemake.input.prompts, snakemake.input.index, snakemake.output.annotations)
         log.finish(tag_subjects(TextShard(*map(Path, paths)), annotator))

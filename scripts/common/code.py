@@ -1,33 +1,97 @@
-"""The project's modules that a script imports, found by reading its imports."""
+"""The project's code as something that results depend on: which modules, and what they do.
+
+Snakemake does not see an edit of a module that a script imports. Each rule therefore has the
+checksum of its code as a parameter, and each ledger has it in its key.
+"""
 
 import ast
-import os
+import hashlib
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 """The workflow's folder."""
 
+PLUMBING = (
+    "scripts/annotate/openai_batches.py",
+    "scripts/annotate/openai_endpoint.py",
+    "scripts/annotate/openai_model.py",
+    "scripts/annotate/shard_annotation.py",
+    "scripts/annotate/token_costs.py",
+    "scripts/common/backends.py",
+    "scripts/common/code.py",
+    "scripts/common/engine.py",
+    "scripts/common/errors.py",
+    "scripts/common/fingerprints.py",
+    "scripts/common/index_rows.py",
+    "scripts/common/ledger.py",
+    "scripts/common/prefetch.py",
+    "scripts/common/progress.py",
+    "scripts/common/provenance.py",
+    "scripts/common/roles.py",
+    "scripts/common/rule_log.py",
+    "scripts/common/schemas/",
+    "scripts/common/shards.py",
+    "scripts/common/tables.py",
+)
+"""Modules, and folders of such, that carry a finished row and decide nothing of what it says.
+
+An edit of one runs the rules again that import it; ledgers keep their rows.
+"""
+
 
 def modules_of(script: str | Path, *backends: str) -> list[str]:
     """Return the files that decide what a script does: itself and what it imports of the project.
-
-    Snakemake does not see an edit of an imported module; as inputs of the rule it does.
 
     Args:
         script: path of the script, from the workflow's folder.
         backends: classes that the script finds by name, as ``package.module:Class``.
 
     Returns:
-        Paths from the working directory, sorted: a workflow that is moved together with its
-        results knows them again, and has nothing to do.
+        Paths from the workflow's folder, sorted.
     """
     found = set(_closure(ROOT / script))
     for backend in backends:
         path = _file_of(backend.partition(":")[0])
         if path is not None:
             found.update(_closure(path))
-    return sorted(os.path.relpath(path) for path in found)
+    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+
+
+def code_checksum(script: str | Path, *backends: str, plumbing: bool = True) -> str:
+    """Return a checksum of what a script does; comments, docstrings and layout do not count.
+
+    Args:
+        script: path of the script, from the workflow's folder.
+        backends: classes that the script finds by name, as ``package.module:Class``.
+        plumbing: whether ``PLUMBING`` counts: for a rule it does, for a finished row it does not.
+    """
+    modules = modules_of(script, *backends)
+    return hash_code(name for name in modules if plumbing or not name.startswith(PLUMBING))
+
+
+def hash_code(modules: Iterable[str | Path]) -> str:
+    """Return a checksum of what Python modules do, under whatever names they lie.
+
+    Args:
+        modules: paths from the workflow's folder.
+    """
+    digest = hashlib.sha256()
+    for checksum in sorted(_hash_module(ROOT / module) for module in modules):
+        digest.update(checksum)
+    return digest.hexdigest()[:20]
+
+
+def settings_of(params: Any) -> dict[str, Any]:
+    """Return a rule's parameters without ``code``, which is there to be compared, not to be used.
+
+    Args:
+        params: ``snakemake.params``, or any mapping.
+    """
+    pairs: Mapping[str, Any] = dict(params.items())
+    return {name: value for name, value in pairs.items() if name != "code"}
 
 
 @cache
@@ -51,6 +115,26 @@ def _imports(path: Path) -> tuple[Path, ...]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return tuple(filter(None, map(_file_of, sorted(names))))
+
+
+@cache
+def _hash_module(path: Path) -> bytes:
+    tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+    return hashlib.sha256(ast.dump(tree).encode()).digest()
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    """Return a module without strings that stand alone: docstrings, and those below attributes."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [one for one in body if not _is_string(one)] or [ast.Pass()]
+    return tree
+
+
+def _is_string(node: ast.AST) -> bool:
+    constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return constant and isinstance(node.value.value, str)
 
 
 def _file_of(module: str) -> Path | None:

@@ -1,9 +1,9 @@
 """Take each scraped video's first frame as its image prompt (Section 3)."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.common.fingerprints import fingerprint, hash_code
+from scripts.common.code import code_checksum
+from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import LEDGER, FileLedger
 from scripts.common.pictures import encode_png, picture_properties
 from scripts.common.rule_log import Counts, rule_log
@@ -18,7 +18,6 @@ def extract_images(
     index: Path,
     *,
     max_megapixels: float,
-    code: Sequence[Path | str] = (),
     ledger_root: Path = LEDGER,
 ) -> Counts:
     """Write first frames as lossless PNG: Pika 'utilizes these user-inputted prompts as the first
@@ -31,14 +30,16 @@ def extract_images(
         tar: ``<uuid>.png`` members.
         index: ``ITEM_INDEX``, one row for each wanted video; without a video, ``no_video``.
         max_megapixels: of a frame; a larger one is rejected, not decoded.
-        code: modules on which the result depends.
         ledger_root: where finished items are kept.
     """
     videos = Shard(videos_tar, videos_index)
     folder = (
         ledger_root
         / "curate"
-        / fingerprint(max_megapixels=max_megapixels, code=hash_code(code, "curate"))
+        / fingerprint(
+            max_megapixels=max_megapixels,
+            code=code_checksum("scripts/curate/extract_images.py", plumbing=False),
+        )
     )
     ledger = FileLedger(folder / f"images-{videos_tar.stem}")
 
@@ -67,6 +68,5 @@ if __name__ == "__main__":
             tar=Path(snakemake.output.tar),
             index=Path(snakemake.output.index),
             max_megapixels=snakemake.params.max_megapixels,
-            code=snakemake.input.code,
         )
         log.finish(counts)

@@ -1,9 +1,9 @@
 """List what lies in one released tar, where it lies (Section 3): the tar is read, not copied."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.common.fingerprints import fingerprint, hash_code
+from scripts.common.code import code_checksum
+from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.items import REJECTED
@@ -20,7 +20,6 @@ def list_members(
     *,
     kind: str,
     decode: bool,
-    code: Sequence[Path | str] = (),
     ledger_root: Path = LEDGER,
 ) -> Counts:
     """Write a row for each file of a tar: its prompt, place, checksum and properties.
@@ -33,7 +32,6 @@ def list_members(
         members: table of ``RELEASED_MEMBERS``, by name.
         kind: ``picture`` or ``video``.
         decode: decode every file to its end; else only its header is read.
-        code: modules on which the result depends.
         ledger_root: where finished rows are kept.
 
     Returns:
@@ -49,7 +47,7 @@ def list_members(
         size=state.st_size,
         modified=state.st_mtime_ns,
         decode=decode,
-        code=hash_code(code, "curate"),
+        code=code_checksum("scripts/curate/list_members.py", plumbing=False),
     )
     # By place, for a tar may have two members of one name.
     by_place = {f"{member.offset:020d}": member for member in found}
@@ -90,6 +88,5 @@ if __name__ == "__main__":
             members=Path(snakemake.output.members),
             kind=snakemake.params.kind,
             decode=snakemake.params.decode,
-            code=snakemake.input.code,
         )
         log.finish(counts)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.common.fingerprints import fingerprint, hash_code, hash_files
+from scripts.common.code import code_checksum
+from scripts.common.fingerprints import fingerprint, hash_files
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.pictures import decode_picture
 from scripts.common.rule_log import Counts, rule_log
@@ -24,7 +25,6 @@ def score_watermarks(
     overlays: Path,
     watermarks: Path,
     *,
-    code: Sequence[Path | str] = (),
     ledger_root: Path = LEDGER,
 ) -> Counts:
     """Write a score for each image prompt, and whether it has an overlay.
@@ -37,7 +37,6 @@ def score_watermarks(
         index: the index beside it.
         overlays: table of ``OVERLAYS``.
         watermarks: table of ``WATERMARKS``, one row for each image that is there.
-        code: modules on which the result depends.
         ledger_root: where finished items are kept.
 
     Returns:
@@ -45,7 +44,10 @@ def score_watermarks(
     """
     images = Shard(tar, index)
     found, thresholds = read_overlays(overlays)
-    name = fingerprint(overlays=hash_files([overlays]), code=hash_code(code, "curate"))
+    name = fingerprint(
+        overlays=hash_files([overlays]),
+        code=code_checksum("scripts/curate/score_watermarks.py", plumbing=False),
+    )
     ledger = RowLedger(ledger_root / "curate" / name / f"watermarks-{tar.stem}", WATERMARKS)
 
     def score(uuids: Sequence[str]) -> list[dict]:
@@ -103,6 +105,5 @@ if __name__ == "__main__":
             index=Path(snakemake.input.index),
             overlays=Path(snakemake.input.overlays),
             watermarks=Path(snakemake.output.watermarks),
-            code=snakemake.input.code,
         )
         log.finish(counts)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from scripts.common.code import settings_of
 from scripts.common.identity import derived_seed, item_uuid
 from scripts.common.progress import progress
 from scripts.common.rule_log import Counts, rule_log
@@ -138,6 +139,6 @@ if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
         counts = make_demo_sources(
             sources_folder=Path(snakemake.output.real_videos[0]).parent,
-            **dict(snakemake.params.items()),
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

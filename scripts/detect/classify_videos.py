@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.backends import load_backend
-from scripts.common.fingerprints import fingerprint, hash_code, sha256_of
+from scripts.common.code import code_checksum
+from scripts.common.fingerprints import fingerprint, sha256_of
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.detect import CLASS_SCORES, CLASSIFIED_VIDEOS
@@ -26,7 +27,6 @@ def classify_videos(
     device: str = "auto",
     threads: int = 1,
     what: str = "videos",
-    code: Sequence[Path | str] = (),
     ledger_root: Path = LEDGER,
 ) -> Counts:
     """Write a trained classifier's outputs for the test part of the given sources.
@@ -40,7 +40,6 @@ def classify_videos(
         device: cpu, cuda or auto.
         threads: of the CPU.
         what: name of the progress bar.
-        code: modules on which the outputs depend.
         ledger_root: where finished outputs are kept.
     """
     classifier = cache(lambda: load_backend(entry, device=device, threads=threads))
@@ -48,7 +47,7 @@ def classify_videos(
     name = fingerprint(
         weights=sha256_of(Path(weights)),
         clip=entry["settings"]["clip"],
-        code=hash_code(code, "detect"),
+        code=code_checksum("scripts/detect/classify_videos.py", entry["backend"], plumbing=False),
     )
     table, counts = [], Counts(declared=0)
     for source_name, files in sources.items():
@@ -83,6 +82,5 @@ if __name__ == "__main__":
             device=snakemake.params.device,
             threads=snakemake.threads,
             what=f"classify {snakemake.wildcards.setting} {snakemake.wildcards.generator}",
-            code=snakemake.input.code,
         )
         log.finish(counts)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from scripts.common.backends import load_backend
-from scripts.common.fingerprints import fingerprint, hash_code
+from scripts.common.code import code_checksum
+from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.detect import FRAME_SCORES, SCORED_VIDEOS
@@ -26,7 +27,6 @@ def score_frames(
     batch_size: int,
     device: str = "auto",
     what: str = "frames",
-    code: Sequence[Path | str] = (),
     ledger_root: Path = LEDGER,
 ) -> Counts:
     """Write a detector's scores of the middle frames of a source's test videos.
@@ -41,7 +41,6 @@ def score_frames(
         batch_size: frames per call of the detector.
         device: cpu, cuda or auto.
         what: name of the progress bar.
-        code: modules on which the scores depend.
         ledger_root: where finished scores are kept.
     """
     source = Source(files, TEST)
@@ -56,7 +55,10 @@ def score_frames(
             for frame in frames
         ]
 
-    name = fingerprint(entry=entry, code=hash_code(code, "detect"))
+    name = fingerprint(
+        entry=entry,
+        code=code_checksum("scripts/detect/score_frames.py", entry["backend"], plumbing=False),
+    )
     folder = ledger_root / "detect" / name / Path(files.split).stem
     with RowLedger(folder, SCORED_VIDEOS, key="sha256") as ledger:
         rows = complete_by_content(ledger, source.videos, score, batch_size=batch_size, what=what)
@@ -82,6 +84,5 @@ if __name__ == "__main__":
             batch_size=snakemake.params.batch_size,
             device=snakemake.params.device,
             what=f"{snakemake.wildcards.detector} {snakemake.wildcards.source}",
-            code=snakemake.input.code,
         )
         log.finish(counts)

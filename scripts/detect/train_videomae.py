@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.backends import load_backend
-from scripts.common.fingerprints import fingerprint, hash_code
+from scripts.common.code import code_checksum
+from scripts.common.fingerprints import fingerprint
 from scripts.common.identity import derived_seed, seeded_order
 from scripts.common.ledger import LEDGER, JobLedger
 from scripts.common.rule_log import Counts, rule_log
@@ -36,7 +37,6 @@ def train_videomae(
     seed: int,
     device: str = "auto",
     threads: int = 1,
-    code: Sequence[Path | str] = (),
     ledger_root: Path = LEDGER,
 ) -> Counts:
     """Train on the training part of the given sources; a killed training resumes.
@@ -53,7 +53,6 @@ def train_videomae(
         seed: of the run.
         device: cpu, cuda or auto.
         threads: of the CPU.
-        code: modules on which the weights depend.
         ledger_root: where states and finished trainings are kept.
 
     Raises:
@@ -68,7 +67,7 @@ def train_videomae(
         weights=entry.get("weights"),
         settings=decisive,
         videos=sorted((video.source, video.label, video.sha256) for video in videos),
-        code=hash_code(code, "detect"),
+        code=code_checksum("scripts/detect/train_videomae.py", entry["backend"], plumbing=False),
         seed=seed,
         threads=threads,
     )
@@ -134,6 +133,5 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             device=snakemake.params.device,
             threads=snakemake.threads,
-            code=snakemake.input.code,
         )
         log.finish(counts)

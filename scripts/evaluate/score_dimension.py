@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.backends import load_backend
-from scripts.common.code import modules_of
+from scripts.common.code import code_checksum, settings_of
 from scripts.common.errors import UserError
-from scripts.common.fingerprints import fingerprint, hash_code, sha256_of
+from scripts.common.fingerprints import fingerprint, sha256_of
 from scripts.common.identity import derived_seed, shard_of
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.pictures import decode_picture
@@ -22,6 +22,8 @@ from scripts.common.shards import Shards
 from scripts.common.tables import read_table, write_table
 from scripts.common.video import UnreadableVideo, read_frames
 from scripts.evaluate.unscorable import Unscorable
+
+SCRIPT = "scripts/evaluate/score_dimension.py"
 
 
 def score_dimension(
@@ -41,7 +43,6 @@ def score_dimension(
     max_decoded_mb: int,
     device: str = "cpu",
     ledger_root: Path = LEDGER,
-    code: Sequence[Path | str] = (),
 ) -> Counts:
     """Score the videos of one shard; a prompt whose video cannot be scored has a reason.
 
@@ -64,7 +65,6 @@ def score_dimension(
         max_decoded_mb: the largest video that is decoded, in MB of uncompressed frames.
         device: ``cpu``, ``cuda`` or ``auto``.
         ledger_root: folder of the ledgers.
-        code: the project's modules that decide a score.
 
     Raises:
         UserError: weights or an input are missing.
@@ -89,7 +89,7 @@ def score_dimension(
         entry=entry,
         weights=_local_weights(entry),
         seed=seed,
-        code=hash_code(_scoring_code(code)),
+        code=code_checksum(SCRIPT, entry["backend"], plumbing=False),
     )
     folder = ledger_root / "evaluate" / name / f"{generator}-{shard}"
     there, missing = {}, []
@@ -210,17 +210,6 @@ def _local_weights(entry: Mapping[str, Any]) -> str | None:
     return sha256_of(Path(path)) if path and Path(path).is_file() else None
 
 
-def _scoring_code(code: Sequence[Path | str]) -> list[Path | str]:
-    """Return the modules that decide a score: the stage's own, and what only the backend imports.
-
-    How tables and ledgers are written decides none.
-    """
-    shared = set(modules_of("scripts/evaluate/score_dimension.py"))
-    return [
-        path for path in code if Path(path).parent.name == "evaluate" or str(path) not in shared
-    ]
-
-
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
         counts = score_dimension(
@@ -231,8 +220,7 @@ if __name__ == "__main__":
             list(map(Path, snakemake.input.image_indexes)),
             Path(snakemake.output.scores),
             **dict(snakemake.wildcards.items()),
-            **dict(snakemake.params.items()),
+            **settings_of(snakemake.params),
             device="auto" if snakemake.resources.gpu else "cpu",
-            code=snakemake.input.code,
         )
         log.finish(counts)

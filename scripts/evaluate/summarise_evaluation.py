@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.common.code import settings_of
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY, SCORES
 from scripts.common.schemas.items import OK
@@ -59,6 +60,6 @@ if __name__ == "__main__":
         counts = summarise_evaluation(
             list(map(Path, snakemake.input.scores)),
             Path(snakemake.output.summary),
-            **dict(snakemake.params.items()),
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from scripts.common.backends import load_backend
+from scripts.common.code import code_checksum, settings_of
 from scripts.common.errors import UserError
-from scripts.common.fingerprints import fingerprint, hash_code
+from scripts.common.fingerprints import fingerprint
 from scripts.common.identity import derived_seed, shard_of
 from scripts.common.ledger import LEDGER, FileLedger
 from scripts.common.pictures import decode_picture
@@ -38,7 +39,6 @@ def generate_videos(
     shards: int,
     seed: int,
     ledger_root: Path = LEDGER,
-    code: Sequence[Path | str] = (),
     note: Callable[[str], None] = lambda message: None,
 ) -> Counts:
     """Animate the images of one shard's prompts, and resume where a killed run stopped.
@@ -59,7 +59,6 @@ def generate_videos(
         shards: number of shards of generated videos.
         seed: of the run.
         ledger_root: where finished videos outlive a killed job.
-        code: the modules that make the videos; an edit of one makes them again.
         note: takes what a reader of the log would want to know.
 
     Raises:
@@ -72,7 +71,7 @@ def generate_videos(
         weights=entry.get("weights"),
         settings=entry.get("settings"),
         seed=seed,
-        code=hash_code(code, "generate"),
+        code=code_checksum("scripts/generate/generate_videos.py", entry["backend"], plumbing=False),
     )
     ledger = FileLedger(ledger_root / "generate" / work / f"{generator}-{shard}")
     maker = _VideoMaker(generator, entry, seed, prompts, images, note)
@@ -165,8 +164,7 @@ if __name__ == "__main__":
             Path(snakemake.output.tar),
             Path(snakemake.output.index),
             **snakemake.wildcards,
-            **snakemake.params,
-            code=snakemake.input.code,
+            **settings_of(snakemake.params),
             note=log.info,
         )
         log.finish(counts)

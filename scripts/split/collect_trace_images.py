@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from scripts.common.code import settings_of
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.split import (
     DISTRACTOR,
@@ -110,6 +111,6 @@ if __name__ == "__main__":
             Path(snakemake.output.references),
             Path(snakemake.output.distractors),
             Path(snakemake.output.training_images),
-            **snakemake.params,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.common.code import settings_of
 from scripts.common.identity import derived_seed
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.split import QUERY, TRACE_FRAMES, TRACE_PROMPTS
@@ -62,6 +63,6 @@ if __name__ == "__main__":
             snakemake.input.indexes,
             Path(snakemake.output.frames),
             generator=snakemake.wildcards.generator,
-            **snakemake.params,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from scripts.common.code import settings_of
 from scripts.common.errors import UserError
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.generate import CHOSEN
@@ -86,6 +87,6 @@ if __name__ == "__main__":
             Path(snakemake.output.split),
             source=snakemake.wildcards.source,
             chosen=snakemake.input.chosen or None,
-            **snakemake.params,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

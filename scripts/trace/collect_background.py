@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scripts.common.code import settings_of
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.split import TRACE_IMAGES
 from scripts.common.schemas.trace import BACKGROUND
@@ -39,6 +40,6 @@ if __name__ == "__main__":
         counts = collect_background(
             Path(snakemake.input.training_images),
             Path(snakemake.output.background),
-            **snakemake.params,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

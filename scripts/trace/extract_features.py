@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from scripts.common.backends import find_backend, load_backend
+from scripts.common.code import code_checksum
 from scripts.common.errors import UserError
-from scripts.common.fingerprints import fingerprint, hash_code, sha256_of
+from scripts.common.fingerprints import fingerprint, sha256_of
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.roles import Tracer
 from scripts.common.rule_log import Counts, rule_log
@@ -39,7 +40,6 @@ def extract_features(
     device: str = "auto",
     threads: int = 1,
     ledger_root: Path = LEDGER,
-    code: Sequence[Path | str] = (),
 ) -> Counts:
     """Describe the pictures of one shard of a set, queries or references (Section 5.4), by a tracer.
 
@@ -61,7 +61,6 @@ def extract_features(
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: that read pictures, and of the tracer on the CPU.
         ledger_root: where finished rows outlive the job.
-        code: the modules that decide what is written.
 
     Returns:
         Counts of pictures.
@@ -78,7 +77,7 @@ def extract_features(
     order = [file.uuid for file in sorted(files, key=lambda file: (file.tar, file.offset))]
     entry = _with_precision(entry, precision)
     name = images.stem if images else frames[0].parent.name
-    place = ledger_root / "trace" / _fingerprint(entry, code) / f"{name}-{shard}-of-{shards}"
+    place = ledger_root / "trace" / _fingerprint(entry) / f"{name}-{shard}-of-{shards}"
     with (
         RowLedger(place, FINISHED_FEATURES) as ledger,
         ThreadPoolExecutor(threads) as pool,
@@ -158,9 +157,8 @@ def _dimension(entry: Mapping[str, Any], tracer: Tracer | None, device: str, thr
     return known or (tracer or _load(entry, device, threads)).dimension
 
 
-def _fingerprint(entry: Mapping[str, Any], code: Sequence[Path | str]) -> str:
+def _fingerprint(entry: Mapping[str, Any]) -> str:
     """Name what decides a feature: backend and its code, settings, weights by content."""
-    module = entry["backend"].partition(":")[0].rpartition(".")[2]
     weights = entry.get("weights") or {}
     path = weights.get("path")
     if "hub" in weights:  # a revision may be a branch, which moves
@@ -171,9 +169,7 @@ def _fingerprint(entry: Mapping[str, Any], code: Sequence[Path | str]) -> str:
         backend=entry["backend"],
         settings=entry.get("settings"),
         weights=sha256_of(Path(path)) if path and Path(path).is_file() else entry.get("weights"),
-        code=hash_code(
-            path for path in code if Path(path).parent.name == "trace" or Path(path).stem == module
-        ),
+        code=code_checksum("scripts/trace/extract_features.py", entry["backend"], plumbing=False),
     )
 
 
@@ -260,6 +256,5 @@ if __name__ == "__main__":
             shards=snakemake.params.shards,
             precision=snakemake.params.precision,
             threads=snakemake.threads,
-            code=snakemake.input.code,
         )
         log.finish(counts)

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scripts.common.code import code_checksum, settings_of
 from scripts.common.errors import UserError
-from scripts.common.fingerprints import fingerprint, hash_code, hash_files
+from scripts.common.fingerprints import fingerprint, hash_files
 from scripts.common.ledger import LEDGER, JobLedger
 from scripts.common.progress import progress
 from scripts.common.rule_log import Counts, rule_log
@@ -41,7 +42,6 @@ def match_queries(
     gpu: bool = False,
     threads: int = 1,
     ledger_root: Path = LEDGER,
-    code: Sequence[Path | str] = (),
 ) -> Counts:
     """Find the references that are nearest to each query by cosine (Section 5.4), exactly.
 
@@ -65,7 +65,6 @@ def match_queries(
         gpu: whether to search on a GPU, if there is one.
         threads: of the search on the CPU.
         ledger_root: where finished sets outlive the job.
-        code: the modules that decide what is written.
 
     Returns:
         Counts of queries.
@@ -76,7 +75,7 @@ def match_queries(
         background=hash_files(background),
         normalisation=dict(normalisation),
         top_k=top_k,
-        code=hash_code(code, "trace"),
+        code=code_checksum("scripts/trace/match_queries.py", plumbing=False),
     )
     ledgers = {
         name: JobLedger(
@@ -306,8 +305,7 @@ if __name__ == "__main__":
             references=[Path(path) for path in snakemake.input.references],
             matches=Path(snakemake.output.matches),
             background=[Path(path) for path in snakemake.input.background],
-            **snakemake.params,
+            **settings_of(snakemake.params),
             threads=snakemake.threads,
-            code=snakemake.input.code,
         )
         log.finish(counts)

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from scripts.common.code import code_checksum
 from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
-from scripts.common.fingerprints import fingerprint, hash_code
+from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import LEDGER, JobLedger
 from scripts.common.rule_log import Counts, rule_log
 from scripts.trace.cosface import Recipe
@@ -29,7 +30,6 @@ def train_cosface(
     devices: int = 1,
     threads: int = 1,
     ledger_root: Path = LEDGER,
-    code: Sequence[Path | str] = (),
 ) -> Counts:
     """Train the tracer 'Ours' of Table 5 on some generators (Supplements 15 and 16).
 
@@ -50,7 +50,6 @@ def train_cosface(
         devices: GPUs, or processes on the CPU, that share each batch.
         threads: on the CPU, of all processes.
         ledger_root: where the finished run, and the state of a killed one, are kept.
-        code: the modules that decide the result.
 
     Returns:
         Counts of training pictures.
@@ -85,7 +84,9 @@ def train_cosface(
             "trace.training_gpu, or raise 'training.batch_size' in config/tracers.yaml"
         )
     run = fingerprint(
-        **_what_decides(job, devices), pictures=pictures.digest, code=hash_code(code, "trace")
+        **_what_decides(job, devices),
+        pictures=pictures.digest,
+        code=code_checksum("scripts/trace/train_cosface.py", plumbing=False),
     )
     ledger = JobLedger(ledger_root / "trace" / run / "training")
     outputs = {"weights.safetensors": weights, "training.csv": training}
@@ -131,6 +132,5 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             devices=max(1, snakemake.resources.gpu),
             threads=snakemake.threads,
-            code=snakemake.input.code,
         )
         log.finish(counts)

@@ -1,7 +1,9 @@
 from pathlib import Path
 
-from scripts.common.code import ROOT, modules_of
-from scripts.common.fingerprints import fingerprint, hash_code
+import pytest
+
+from scripts.common.code import PLUMBING, ROOT, code_checksum, hash_code, modules_of
+from scripts.common.fingerprints import fingerprint
 
 
 def names(paths):
@@ -23,23 +25,33 @@ def test_a_backend_found_by_name_counts():
     assert "scripts/common/devices.py" in found
 
 
-def test_paths_say_nothing_of_where_the_workflow_was_unpacked(tmp_path, monkeypatch):
-    (tmp_path / "demo").mkdir()
-    monkeypatch.chdir(tmp_path / "demo")
-    paths = modules_of("scripts/curate/fetch_videos.py")
-    assert all(not Path(path).is_absolute() and Path(path).is_file() for path in paths)
+def test_comments_docstrings_and_names_of_files_decide_nothing(tmp_path):
+    def checksum(text, name="m.py"):
+        module = tmp_path / str(len(list(tmp_path.iterdir()))) / name
+        module.parent.mkdir()
+        module.write_text(text)
+        return hash_code([module])
+
+    before = checksum(
+        '"""One."""\nX = 1\n"""Of X."""\ndef f(x):\n    """Two."""\n    return x + X\n'
+    )
+    assert checksum("X = 1\ndef f(x):\n    # why\n    return (x + X)\n", "n.py") == before
+    assert checksum("X = 2\ndef f(x):\n    return x + X\n") != before
 
 
-def test_comments_and_docstrings_do_not_change_a_fingerprint(tmp_path):
-    module = tmp_path / "stage" / "m.py"
-    module.parent.mkdir()
-    module.write_text('"""One."""\ndef f(x):\n    """Two."""\n    return x + 1\n')
-    before = hash_code([module], "stage")
-    module.write_text("def f(x):\n    # why\n    return (x + 1)\n")
-    assert hash_code([module], "stage") == before
-    module.write_text("def f(x):\n    return x + 2\n")
-    assert hash_code([module], "stage") != before
-    assert hash_code([module], "other") == hash_code([], "other")
+def test_plumbing_reruns_a_rule_and_keeps_its_rows():
+    script = "scripts/evaluate/score_dimension.py"
+    modules = modules_of(script)
+    plumbing = [name for name in modules if name.startswith(PLUMBING)]
+    assert "scripts/common/tables.py" in plumbing and "scripts/common/video.py" not in plumbing
+    assert code_checksum(script) == hash_code(modules)
+    rest = [name for name in modules if name not in plumbing]
+    assert code_checksum(script, plumbing=False) == hash_code(rest) != code_checksum(script)
+
+
+@pytest.mark.parametrize("name", PLUMBING)
+def test_declared_plumbing_is_there(name):
+    assert (ROOT / name).exists()
 
 
 def test_a_fingerprint_does_not_depend_on_the_order_of_keys():
