@@ -15,9 +15,8 @@ from scripts.annotate.prompt_answers import (
     parse_subject,
     parse_verbs,
 )
-from scripts.annotate.shard_annotation import Rejection
 from scripts.common.devices import PRECISIONS, pick_device
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.weights import load_pretrained
 
 
@@ -79,7 +78,7 @@ class ChatModel:
     def tag(self, texts: Sequence[str]) -> list[Any]:
         """Return the value of each text, or why there is none."""
         prompts = [self._prompt(text) for text in texts]
-        found: list[Any] = [Rejection("refused")] * len(texts)
+        found: list[Any] = [Rejected("refused")] * len(texts)
         fitting = [n for n, prompt in enumerate(prompts) if len(prompt) <= self._max_prompt_tokens]
         fitting.sort(key=lambda number: len(prompts[number]))
         for start in range(0, len(fitting), self._batch_size):
@@ -87,7 +86,7 @@ class ChatModel:
             answers = self._generate([prompts[number] for number in numbers])
             for number, answer in zip(numbers, answers, strict=True):
                 found[number] = (
-                    Rejection("malformed_answer") if answer is None else type(self).parse(answer)
+                    Rejected("malformed_answer") if answer is None else type(self).parse(answer)
                 )
         return found
 

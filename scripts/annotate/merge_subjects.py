@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scripts.annotate.shard_annotation import Annotator, AnnotatorAtWork, Rejection
+from scripts.annotate.shard_annotation import Annotator, AnnotatorAtWork
 from scripts.annotate.subject_clusters import find_names
 from scripts.common.code import settings_of
+from scripts.common.errors import Rejected
 from scripts.common.ledger import RowLedger
 from scripts.common.roles import TextEmbedder
 from scripts.common.rule_log import Counts, rule_log
@@ -74,7 +75,7 @@ def _embed(variants: Sequence[str], annotator: Annotator) -> np.ndarray:
 
             texts = {variant: variant for variant in left}
             for variant, vector in work.answer(texts, embed, ledger.flush):
-                missing = isinstance(vector, Rejection)
+                missing = isinstance(vector, Rejected)
                 yield {"variant": variant, "embedding": None if missing else vector}
 
         # Of like length, so that a batch is not padded to its one long string.

@@ -20,15 +20,14 @@ import openai
 from openai.types import Batch
 
 from scripts.annotate.openai_endpoint import Endpoint, Service
-from scripts.annotate.shard_annotation import Rejection
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 
 _TAG = "tip_i2v"
 _ENDED = ("completed", "expired", "cancelled")
 _ROUNDS = 3
 """How often an item is sent that comes back without an answer; each time costs only if answered."""
 
-Answer = dict | Rejection
+Answer = dict | Rejected
 
 
 @dataclass
@@ -112,7 +111,7 @@ class Batches:
                         stop = stop or _cancelled(batch)
                 again = [name for name in open_ids if sent[name] < _ROUNDS]
                 for name in open_ids.difference(again):
-                    yield ids[name], Rejection("service_failed")
+                    yield ids[name], Rejected("service_failed")
                 if again:
                     parts.append(again)
                 flights.remove(flight)
@@ -242,9 +241,9 @@ class Batches:
         response = entry.get("response") or {}
         status, body = response.get("status_code"), response.get("body")
         if status == 200:
-            return body if isinstance(body, dict) else Rejection("malformed_answer")
+            return body if isinstance(body, dict) else Rejected("malformed_answer")
         if status in (400, 422):
-            return Rejection("refused")
+            return Rejected("refused")
         if status in (401, 403, 404):
             message = ((body or {}).get("error") or {}).get("message", f"status {status}")
             raise UserError(

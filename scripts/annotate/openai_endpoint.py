@@ -7,9 +7,8 @@ from typing import Any
 
 import openai
 
-from scripts.annotate.shard_annotation import Rejection
 from scripts.annotate.token_costs import BATCH, Price
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 
 SYNCHRONOUS = "synchronous"
 
@@ -93,7 +92,7 @@ class Endpoint:
             timeout=service.timeout_s,
         )
 
-    def send(self, path: str, body: Mapping[str, Any]) -> dict | Rejection:
+    def send(self, path: str, body: Mapping[str, Any]) -> dict | Rejected:
         """Return the answer to one request as it came, or why there is none.
 
         Args:
@@ -106,14 +105,14 @@ class Endpoint:
         try:
             answer = self.client.post(path, cast_to=object, body=dict(body))
         except openai.APIResponseValidationError:
-            return Rejection("malformed_answer")
+            return Rejected("malformed_answer")
         except openai.APIError as error:
             return self.rejection(error)
         except ValueError:  # not JSON
-            return Rejection("malformed_answer")
-        return answer if isinstance(answer, dict) else Rejection("malformed_answer")
+            return Rejected("malformed_answer")
+        return answer if isinstance(answer, dict) else Rejected("malformed_answer")
 
-    def rejection(self, error: openai.APIError) -> Rejection:
+    def rejection(self, error: openai.APIError) -> Rejected:
         """Return why a request failed.
 
         Raises:
@@ -125,10 +124,10 @@ class Endpoint:
                 "the entry or its key"
             ) from None
         if isinstance(error, _REFUSALS):
-            return Rejection("refused")
+            return Rejected("refused")
         if isinstance(error, openai.RateLimitError) and error.code == "insufficient_quota":
             raise UserError(
                 f"the account behind the key has no quota left for model '{self.model}'; top it "
                 "up and run again: what is finished is kept"
             ) from None
-        return Rejection("service_failed")
+        return Rejected("service_failed")

@@ -10,9 +10,8 @@ from typing import Any
 
 from scripts.annotate.openai_batches import Batches
 from scripts.annotate.openai_endpoint import Endpoint, Service
-from scripts.annotate.shard_annotation import Rejection
 from scripts.annotate.token_costs import BATCH, Account, Bill, token_counter
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.prefetch import work_ahead
 
 _HOPELESS = 20
@@ -150,7 +149,7 @@ class OpenAIModel:
     ) -> list[tuple[str, Any]]:
         """Return the values of one request; one that is refused is halved to the text at fault."""
         answer = self.endpoint.send(self.path, self.request(texts))
-        refused = answer == Rejection("refused")
+        refused = answer == Rejected("refused")
         if refused and len(items) > 1:
             half = len(items) // 2
             left = self._ask(items[:half], texts[:half], costs)
@@ -169,7 +168,7 @@ class OpenAIModel:
             self._book(answer, costs[item])
             yield item, self._read(answer, 1)[0]
 
-    def _book(self, answer: dict | Rejection, reserved_usd: float) -> None:
+    def _book(self, answer: dict | Rejected, reserved_usd: float) -> None:
         if isinstance(answer, dict):
             self._bill.book(answer.get("usage"), reserved_usd)
         elif answer.reason == "malformed_answer":
@@ -185,14 +184,14 @@ class OpenAIModel:
         found = dict(self.answer({str(number): text for number, text in enumerate(texts)}))
         return [found[str(number)] for number in range(len(texts))]
 
-    def _read(self, answer: dict | Rejection, number: int) -> list[Any]:
-        if isinstance(answer, Rejection):
+    def _read(self, answer: dict | Rejected, number: int) -> list[Any]:
+        if isinstance(answer, Rejected):
             return [answer] * number
         try:
             return self.read_values(answer, number)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-            return [Rejection("malformed_answer")] * number
+            return [Rejected("malformed_answer")] * number
 
 
 def _is_failure(value: Any) -> bool:
-    return isinstance(value, Rejection) and value.reason == "service_failed"
+    return isinstance(value, Rejected) and value.reason == "service_failed"

@@ -17,7 +17,7 @@ from scripts.annotate.prompt_answers import (
     parse_subject,
     parse_verbs,
 )
-from scripts.annotate.shard_annotation import Rejection
+from scripts.common.errors import Rejected
 
 _MESSAGE_TOKENS = 12
 """Tokens that the format of a system and a user message adds, at most."""
@@ -45,7 +45,7 @@ class OpenAIEmbedding(OpenAIModel):
         super().__init__(*model, **settings)
         self.dimension = dimension
 
-    def embed(self, texts: Sequence[str]) -> list[np.ndarray | Rejection]:
+    def embed(self, texts: Sequence[str]) -> list[np.ndarray | Rejected]:
         """Return for each text float32 of length 1, or why there is none."""
         return self.in_order(texts)
 
@@ -56,14 +56,14 @@ class OpenAIEmbedding(OpenAIModel):
     def tokens(self, text: str, count: Callable[[str], int]) -> tuple[int, int]:
         return count(text), 0
 
-    def read_values(self, answer: dict, number: int) -> list[np.ndarray | Rejection]:
+    def read_values(self, answer: dict, number: int) -> list[np.ndarray | Rejected]:
         # An endpoint may leave out items or mix their order; each says which it is.
         vectors = {item["index"]: _vector(item["embedding"]) for item in answer["data"]}
-        found: list[np.ndarray | Rejection] = []
+        found: list[np.ndarray | Rejected] = []
         for place in range(number):
             vector = vectors.get(place)
             if vector is None or vector.shape != (self.dimension,) or not np.isfinite(vector).all():
-                found.append(Rejection("malformed_answer"))
+                found.append(Rejected("malformed_answer"))
             else:
                 found.append(vector / max(np.linalg.norm(vector), 1e-12))
         return found
@@ -96,7 +96,7 @@ class _OpenAITagger(OpenAIModel):
         choice = answer["choices"][0]
         message = choice["message"]
         if choice.get("finish_reason") == "content_filter" or message.get("refusal"):
-            return [Rejection("refused")]
+            return [Rejected("refused")]
         return [self._parse(message["content"])]
 
 
@@ -107,7 +107,7 @@ class OpenAISubject(_OpenAITagger):
     max_tokens = 32
     _parse = staticmethod(parse_subject)
 
-    def tag(self, texts: Sequence[str]) -> list[str | Rejection]:
+    def tag(self, texts: Sequence[str]) -> list[str | Rejected]:
         """Return one subject for each text; empty where the model finds none."""
         return self.in_order(texts)
 
@@ -119,7 +119,7 @@ class OpenAIDirection(_OpenAITagger):
     max_tokens = 256
     _parse = staticmethod(parse_verbs)
 
-    def tag(self, texts: Sequence[str]) -> list[list[str] | Rejection]:
+    def tag(self, texts: Sequence[str]) -> list[list[str] | Rejected]:
         """Return the verbs of each text in base form, in order, each once."""
         return self.in_order(texts)
 

@@ -2,7 +2,7 @@
 
 import re
 
-from scripts.annotate.shard_annotation import Rejection
+from scripts.common.errors import Rejected
 
 DIRECTION_INSTRUCTION = (
     "Extract verbs in a given sentence, return their base form, separated by commas, and do not "
@@ -20,20 +20,20 @@ SUBJECT_INSTRUCTION = (
 _WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*(?: [^\W\d_]+(?:['’-][^\W\d_]+)*){0,2}")
 
 
-def parse_subject(answer: str) -> str | Rejection:
+def parse_subject(answer: str) -> str | Rejected:
     """Return the subject in an answer; a sentence instead of a name is malformed."""
     name = _bare(answer)
     if "\n" in name or len(name) > 60 or len(name.split()) > 6:
-        return Rejection("malformed_answer")
+        return Rejected("malformed_answer")
     return name[:1].upper() + name[1:]
 
 
-def parse_verbs(answer: str) -> list[str] | Rejection:
+def parse_verbs(answer: str) -> list[str] | Rejected:
     """Return the verbs in an answer; anything but verbs between commas is malformed."""
     verbs = [_bare(part).lower() for part in _bare(answer).split(",")]
     verbs = [verb for verb in verbs if verb]
     if not all(_WORDS.fullmatch(verb) for verb in verbs):
-        return Rejection("malformed_answer")
+        return Rejected("malformed_answer")
     return list(dict.fromkeys(verbs))
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from scripts.annotate.token_costs import Account
 from scripts.common.backends import load_backend
 from scripts.common.code import code_checksum
+from scripts.common.errors import Rejected
 from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.pictures import decode_picture
@@ -21,16 +22,8 @@ from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.prompts import PROMPTS
 from scripts.common.shards import Shard
 from scripts.common.tables import TableWriter, read_table
-from scripts.common.video import UnreadableVideo
 
 Keep = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """What a backend returns for an item that it cannot annotate; ``reason`` is of ``REASONS``."""
-
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -148,14 +141,14 @@ class Annotator:
             def read(uuid: str) -> tuple[str, Any]:
                 try:
                     return uuid, prepare(decode_picture(images.read(uuid)))
-                except UnreadableVideo as error:
-                    return uuid, Rejection(error.reason)
+                except Rejected as error:
+                    return uuid, Rejected(error.reason)
 
             # One batch in work, one that waits for it.
             pictures = work_ahead(read, left, workers=self.workers, ahead=2 * self.batch_size)
             for batch in _batches(pictures, self.batch_size):
-                yield from ((uuid, found) for uuid, found in batch if isinstance(found, Rejection))
-                good = [pair for pair in batch if not isinstance(pair[1], Rejection)]
+                yield from ((uuid, found) for uuid, found in batch if isinstance(found, Rejected))
+                good = [pair for pair in batch if not isinstance(pair[1], Rejected)]
                 if good:
                     uuids, prepared = zip(*good, strict=True)
                     yield from zip(uuids, describe(work.backend, list(prepared)), strict=True)
@@ -253,7 +246,7 @@ class AnnotatorAtWork:
     def _row(self, uuid: str, value: Any, row_of: Callable[[Any], dict]) -> dict:
         name = self._annotator.entry["name"]
         row = {"uuid": uuid, "status": OK, "reason": None, "backend": name}
-        if isinstance(value, Rejection):
+        if isinstance(value, Rejected):
             return row | {"status": REJECTED, "reason": value.reason}
         return row | row_of(value)
 

@@ -5,7 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from scripts.common.video import UnreadableVideo, VideoProperties
+from scripts.common.errors import Rejected
+from scripts.common.video import VideoProperties
 
 Image.MAX_IMAGE_PIXELS = 2**27  # an 8K frame has 2**25; more is refused as a decompression bomb
 
@@ -21,15 +22,15 @@ def decode_picture(data: bytes) -> np.ndarray:
     """Return a PNG, JPEG or WebP picture as uint8 RGB of shape (height, width, 3).
 
     Raises:
-        UnreadableVideo: empty_file or undecodable.
+        Rejected: empty_file or undecodable.
     """
     if not data:
-        raise UnreadableVideo("empty_file")
+        raise Rejected("empty_file")
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return np.asarray(picture.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UnreadableVideo("undecodable", str(error)) from None
+        raise Rejected("undecodable", str(error)) from None
 
 
 def picture_properties(picture: np.ndarray, codec: str = "png") -> VideoProperties:

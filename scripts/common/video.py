@@ -12,13 +12,7 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import VideoReformatter
 
-
-class UnreadableVideo(Exception):
-    """A video that cannot be used; ``reason`` is one of the closed list of the item index."""
-
-    def __init__(self, reason: str, detail: str = ""):
-        super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason = reason
+from scripts.common.errors import Rejected
 
 
 @dataclass(frozen=True)
@@ -41,7 +35,7 @@ def probe_video(source: bytes | Path, *, max_megapixels: float = math.inf) -> Vi
         max_megapixels: in all frames together, so that a small file cannot hold a decoder up.
 
     Raises:
-        UnreadableVideo: missing_file, empty_file, undecodable, no_frames, too_long.
+        Rejected: missing_file, empty_file, undecodable, no_frames, too_long.
     """
     with _open(source) as container:
         stream = container.streams.video[0]
@@ -51,10 +45,10 @@ def probe_video(source: bytes | Path, *, max_megapixels: float = math.inf) -> Vi
             frames, (width, height) = frames + 1, _upright_size(frame)
             megapixels += width * height / 1e6
             if megapixels > max_megapixels:
-                raise UnreadableVideo("too_long", f"{megapixels:,.0f} megapixels and more")
+                raise Rejected("too_long", f"{megapixels:,.0f} megapixels and more")
         fps = float(stream.average_rate or stream.guessed_rate or 0)
     if not frames:
-        raise UnreadableVideo("no_frames")
+        raise Rejected("no_frames")
     return VideoProperties(width, height, fps, frames, frames / fps if fps else 0.0, codec)
 
 
@@ -64,7 +58,7 @@ def read_header(source: bytes | Path) -> VideoProperties:
     They are no proof that a frame decodes. A video that states no number of frames is decoded.
 
     Raises:
-        UnreadableVideo: missing_file, empty_file, undecodable, no_frames.
+        Rejected: missing_file, empty_file, undecodable, no_frames.
     """
     with _open(source) as container:
         stream = container.streams.video[0]
@@ -80,7 +74,7 @@ def iterate_frames(source: bytes | Path) -> Iterator[np.ndarray]:
     """Yield every frame in order, upright, as uint8 RGB of shape (height, width, 3).
 
     Raises:
-        UnreadableVideo: as ``probe_video``, when the fault is met.
+        Rejected: as ``probe_video``, when the fault is met.
     """
     with _open(source) as container:
         converter = VideoReformatter()
@@ -111,7 +105,7 @@ def read_frames(
         uint8 RGB of shape (frames, height, width, 3), in the order of ``indices``.
 
     Raises:
-        UnreadableVideo: as ``probe_video``, or a wanted frame lies past the end (no_frames), or is
+        Rejected: as ``probe_video``, or a wanted frame lies past the end (no_frames), or is
             too large (too_many_pixels).
     """
     wanted = None if indices is None else {int(index) for index in indices}
@@ -135,10 +129,10 @@ def read_frames(
             if wanted is not None and len(found) == len(wanted):
                 break
     if not found:
-        raise UnreadableVideo("no_frames")
+        raise Rejected("no_frames")
     order = sorted(found) if indices is None else [int(index) for index in indices]
     if any(index not in found for index in order):
-        raise UnreadableVideo("no_frames", f"frame {max(order)} is past the end")
+        raise Rejected("no_frames", f"frame {max(order)} is past the end")
     if len(order) == 1:  # not copied: it may be large
         return found[order[0]][None]
     return np.stack([found[index] for index in order])
@@ -189,21 +183,21 @@ def encode_video(
 def _open(source: bytes | Path) -> av.container.InputContainer:
     if isinstance(source, bytes):
         if not source:
-            raise UnreadableVideo("empty_file")
+            raise Rejected("empty_file")
         handle = io.BytesIO(source)
     else:
         if not Path(source).is_file():
-            raise UnreadableVideo("missing_file", str(source))
+            raise Rejected("missing_file", str(source))
         if not Path(source).stat().st_size:
-            raise UnreadableVideo("empty_file", str(source))
+            raise Rejected("empty_file", str(source))
         handle = str(source)
     try:
         container = av.open(handle, "r")
     except (av.FFmpegError, ValueError) as error:
-        raise UnreadableVideo("undecodable", str(error)) from None
+        raise Rejected("undecodable", str(error)) from None
     if not container.streams.video:
         container.close()
-        raise UnreadableVideo("undecodable", "no video stream")
+        raise Rejected("undecodable", "no video stream")
     return container
 
 
@@ -246,7 +240,7 @@ def _upright_size(frame: av.VideoFrame) -> tuple[int, int]:
 
 def _refuse_large(width: int, height: int, max_megapixels: float) -> None:
     if width * height > max_megapixels * 1e6:
-        raise UnreadableVideo("too_many_pixels", f"{width} x {height}")
+        raise Rejected("too_many_pixels", f"{width} x {height}")
 
 
 def _decode(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
@@ -255,4 +249,4 @@ def _decode(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
     try:
         yield from container.decode(video=0)
     except (av.FFmpegError, ValueError) as error:
-        raise UnreadableVideo("undecodable", str(error)) from None
+        raise Rejected("undecodable", str(error)) from None

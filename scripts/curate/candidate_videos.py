@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from scripts.common.errors import Rejected
 from scripts.common.ledger import FileLedger
 from scripts.common.shards import ShardItem
-from scripts.common.video import UnreadableVideo, probe_video
+from scripts.common.video import probe_video
 from scripts.curate.media_links import (
     candidate_version,
     check_readable,
@@ -148,7 +149,7 @@ class CandidateVideos:
         try:
             path = local_file(candidate["video"], self._places.folders[candidate["export"]])
             await self._prove(uuid, candidate, path)
-        except UnreadableVideo as error:
+        except Rejected as error:
             look.outcome = error.reason
         return look
 
@@ -160,7 +161,7 @@ class CandidateVideos:
             if path is None:
                 return None
             await self._prove(uuid, candidate, path)
-        except UnreadableVideo as error:
+        except Rejected as error:
             look.outcome = error.reason
         finally:
             copy.unlink(missing_ok=True)
@@ -170,7 +171,7 @@ class CandidateVideos:
         look = Look("link")
         try:
             link = await self._working_link(candidate["video"], candidate["video_expires_utc"])
-        except UnreadableVideo as error:
+        except Rejected as error:
             look.outcome = error.reason
             return look
         if reason := self._refusals.reason(link, self._clock()):
@@ -183,7 +184,7 @@ class CandidateVideos:
         if download.reason is None:
             try:
                 await self._prove(uuid, candidate, part.path)
-            except UnreadableVideo as error:
+            except Rejected as error:
                 text = download.media_type.startswith(_TEXT_TYPES)
                 page = error.reason == "undecodable" and text
                 look.outcome = "not_a_video" if page else error.reason
@@ -198,13 +199,13 @@ class CandidateVideos:
         wanted for one without a signature too; without a source of fresh ones it is tried.
 
         Raises:
-            UnreadableVideo: bad_link, link_expired, link_not_local.
+            Rejected: bad_link, link_expired, link_not_local.
         """
         check_readable(link)
         expiry = expiry or expires_at(link)
         expired = expiry is not None and expiry < self._clock()
         if self._places.downloads is None:
-            raise UnreadableVideo("link_expired" if expired else "link_not_local")
+            raise Rejected("link_expired" if expired else "link_not_local")
         if (expired or expiry is None) and self._places.fresh is not None:
             fresh = await self._places.fresh.get(link)
             if fresh is not None:
@@ -212,7 +213,7 @@ class CandidateVideos:
                 expiry = expires_at(fresh)
                 expired, link = expiry is not None and expiry < self._clock(), fresh
         if expired:
-            raise UnreadableVideo("link_expired")
+            raise Rejected("link_expired")
         return link
 
     async def _prove(self, uuid: str, candidate: Mapping, path: Path) -> None:
@@ -221,9 +222,9 @@ class CandidateVideos:
 
     def _prove_file(self, uuid: str, version: str, path: Path) -> None:
         if not path.is_file():
-            raise UnreadableVideo("missing_file", str(path))
+            raise Rejected("missing_file", str(path))
         if path.stat().st_size > self._limit_bytes:
-            raise UnreadableVideo("too_large", str(path))
+            raise Rejected("too_large", str(path))
         data = path.read_bytes()
         properties = probe_video(data, max_megapixels=self._max_megapixels)
         self._ledger.put(ShardItem(uuid, data, properties), version)
@@ -233,12 +234,12 @@ def local_file(video: str, folder: Path) -> Path:
     """Return the media file that an export's percent-encoded relative path names.
 
     Raises:
-        UnreadableVideo: unsafe_path, if the path leads out of ``folder``.
+        Rejected: unsafe_path, if the path leads out of ``folder``.
     """
     try:
         path = (folder / unquote(video)).resolve()
     except (ValueError, OSError):  # a NUL, a loop of links
-        raise UnreadableVideo("unsafe_path", video) from None
+        raise Rejected("unsafe_path", video) from None
     if not path.is_relative_to(folder.resolve()):
-        raise UnreadableVideo("unsafe_path", video)
+        raise Rejected("unsafe_path", video)
     return path

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from scripts.common.video import UnreadableVideo
+from scripts.common.errors import Rejected
 from scripts.curate.host_limits import HostLimits
 from scripts.curate.link_policy import LinkPolicy, Network, PinnedTransport, host_of
 from scripts.curate.partial_files import PartialFile, mark_of
@@ -137,7 +137,7 @@ class Downloads:
             return download
         try:
             await self._fetch(link, part, download)
-        except UnreadableVideo as error:
+        except Rejected as error:
             part.discard()
             download.reason = error.reason
         except _PassingFault as fault:
@@ -157,7 +157,7 @@ class Downloads:
                 await self._request(url, part, download)
                 host.answered()
                 return
-            except UnreadableVideo:
+            except Rejected:
                 host.answered()
                 raise
             except _PassingFault as fault:
@@ -194,20 +194,20 @@ class Downloads:
             try:
                 url = self._policy.check(url.join(location))
             except (httpx.InvalidURL, ValueError) as error:
-                raise UnreadableVideo("bad_link", str(error)) from None
-        raise UnreadableVideo("too_many_redirects")
+                raise Rejected("bad_link", str(error)) from None
+        raise Rejected("too_many_redirects")
 
     async def _receive(self, response: httpx.Response, part: PartialFile, download: Download):
         """Write the body of an answer, from where it begins."""
         self._check_status(response)
         headers = response.headers
         if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-            raise UnreadableVideo("compressed", headers["content-encoding"])
+            raise Rejected("compressed", headers["content-encoding"])
         mark = mark_of(headers.get("etag"), headers.get("last-modified"))
         at, total = self._span(response, part, mark)
         limit = self._settings.max_mb * MEGABYTE
         if total is not None and total > limit:
-            raise UnreadableVideo("too_large", f"{total} bytes")
+            raise Rejected("too_large", f"{total} bytes")
         download.media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         with part.open(at, mark, total) as write:
             async for piece in response.aiter_raw():
@@ -215,7 +215,7 @@ class Downloads:
                 download.received_bytes += len(piece)
                 self.received_bytes += len(piece)
                 if at > limit:
-                    raise UnreadableVideo("too_large", f"over {limit:.0f} bytes")
+                    raise Rejected("too_large", f"over {limit:.0f} bytes")
                 write(piece)
         if total is not None and at != total:
             raise _PassingFault("truncated")
@@ -225,9 +225,9 @@ class Downloads:
         if status in (200, 203, 204, 206, 416):
             return
         if status in (404, 410):
-            raise UnreadableVideo("gone", str(status))
+            raise Rejected("gone", str(status))
         if status in (401, 403, 451):
-            raise UnreadableVideo("forbidden", str(status))
+            raise Rejected("forbidden", str(status))
         wait_s = retry_after(response.headers.get("retry-after"))
         if status == 429:
             # The host means all of us, not this link.
@@ -242,7 +242,7 @@ class Downloads:
             raise _PassingFault("server_error", wait_s)
         if status in (408, 425):
             raise _PassingFault("timed_out", wait_s)
-        raise UnreadableVideo("refused", str(status))
+        raise Rejected("refused", str(status))
 
     @staticmethod
     def _span(

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from scripts.common.code import code_checksum
+from scripts.common.errors import Rejected
 from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import LEDGER, FileLedger
 from scripts.common.pictures import encode_png, picture_properties
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.shards import Shard, ShardItem, write_shard
-from scripts.common.video import UnreadableVideo, read_frames
+from scripts.common.video import read_frames
 
 
 def extract_images(
@@ -48,7 +49,7 @@ def extract_images(
             return ShardItem(uuid, reason="no_video")
         try:
             picture = read_frames(videos.read(uuid), [0], max_megapixels=max_megapixels)[0]
-        except UnreadableVideo as error:
+        except Rejected as error:
             return ShardItem(uuid, reason=error.reason)
         return ShardItem(uuid, encode_png(picture), picture_properties(picture))
 

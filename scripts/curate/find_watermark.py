@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from scripts.common.errors import Rejected
 from scripts.common.identity import seeded_order
 from scripts.common.pictures import decode_picture, encode_png
 from scripts.common.progress import progress
@@ -14,7 +15,6 @@ from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.watermark import OVERLAYS
 from scripts.common.shards import Shards
 from scripts.common.tables import write_table
-from scripts.common.video import UnreadableVideo
 from scripts.curate.overlay_scores import SHIFTS, chance_threshold, score_picture
 from scripts.curate.overlays import MeanGradients, Overlay, find_overlays, read_luma, scale_of
 
@@ -114,7 +114,7 @@ def _pictures(
     for uuid in progress(uuids, "watermark"):
         try:
             yield decode_picture(images.read(uuid))
-        except UnreadableVideo as error:
+        except Rejected as error:
             if counts is not None:
                 counts.reject(error.reason)
 

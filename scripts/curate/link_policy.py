@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from scripts.common.video import UnreadableVideo
+from scripts.common.errors import Rejected
 
 _UNICAST = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -94,20 +94,20 @@ class LinkPolicy:
         """Return the parsed link, if it may be asked for.
 
         Raises:
-            UnreadableVideo: bad_link, not_https, host_not_allowed.
+            Rejected: bad_link, not_https, host_not_allowed.
         """
         try:
             url = httpx.URL(link)
             host = host_of(url)
         except (httpx.InvalidURL, ValueError) as error:
-            raise UnreadableVideo("bad_link", str(error)) from None
+            raise Rejected("bad_link", str(error)) from None
         if url.scheme != self._network.scheme:
-            raise UnreadableVideo("not_https", url.scheme)
+            raise Rejected("not_https", url.scheme)
         if url.userinfo or not host:
-            raise UnreadableVideo("bad_link", "no host, or a name and password before it")
+            raise Rejected("bad_link", "no host, or a name and password before it")
         name = host if url.port is None else f"{host}:{url.port}"
         if name not in self._hosts:
-            raise UnreadableVideo("host_not_allowed", name)
+            raise Rejected("host_not_allowed", name)
         return url
 
     async def addresses(self, url: httpx.URL) -> list[str]:
@@ -116,7 +116,7 @@ class LinkPolicy:
         They are looked up again after a minute. What is returned is what was checked.
 
         Raises:
-            UnreadableVideo: private_address, if any address is not public.
+            Rejected: private_address, if any address is not public.
             OSError: the name leads nowhere.
         """
         host, port = host_of(url), url.port or _PORTS[url.scheme]
@@ -130,7 +130,7 @@ class LinkPolicy:
             raise OSError(f"{host} has no address")
         for address in known[1]:
             if not self._network.is_public(address):
-                raise UnreadableVideo("private_address", f"{host} is at {address}")
+                raise Rejected("private_address", f"{host} is at {address}")
         return known[1]
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from scripts.common.video import UnreadableVideo
+from scripts.common.errors import Rejected
 from scripts.curate.message_parts import LINK_EXPIRY
 
 _DIGITS = re.compile(r"[0-9]{1,20}", re.ASCII)
@@ -70,7 +70,7 @@ def check_readable(link: str) -> None:
     """Refuse a link that cannot go on one line of a command's input.
 
     Raises:
-        UnreadableVideo: bad_link.
+        Rejected: bad_link.
     """
     if re.search(r"[\x00-\x20\x7f]", link):
-        raise UnreadableVideo("bad_link", "white space or control characters")
+        raise Rejected("bad_link", "white space or control characters")

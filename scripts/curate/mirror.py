@@ -6,8 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import fs
 
-from scripts.common.errors import UserError
-from scripts.common.video import UnreadableVideo
+from scripts.common.errors import Rejected, UserError
 from scripts.curate.media_links import attachment_key
 
 
@@ -44,7 +43,7 @@ class Mirror:
         """Return where a link's file can be read: in place, or copied to ``target``; or None.
 
         Raises:
-            UnreadableVideo: mirror_failed; too_large.
+            Rejected: mirror_failed; too_large.
         """
         key = attachment_key(link)
         if key is None:
@@ -54,7 +53,7 @@ class Mirror:
         except FileNotFoundError:
             return None
         except (OSError, pa.ArrowException) as error:
-            raise UnreadableVideo("mirror_failed", str(error)) from None
+            raise Rejected("mirror_failed", str(error)) from None
 
     def _in_folder(self, key: str) -> Path | None:
         path = self._folder / key
@@ -63,7 +62,7 @@ class Mirror:
     def _copy(self, key: str, target: Path, limit_bytes: int) -> Path:
         with self._system.open_input_file(f"{self._base}/{key}") as source:
             if source.size() > limit_bytes:
-                raise UnreadableVideo("too_large", f"{source.size()} bytes")
+                raise Rejected("too_large", f"{source.size()} bytes")
             target.parent.mkdir(parents=True, exist_ok=True)
             with open(target, "wb") as file:
                 shutil.copyfileobj(source, file, 1 << 20)

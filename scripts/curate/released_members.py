@@ -8,11 +8,11 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.pictures import decode_picture
 from scripts.common.schemas.items import OK, REJECTED
-from scripts.common.video import UnreadableVideo, VideoProperties, probe_video, read_header
+from scripts.common.video import VideoProperties, probe_video, read_header
 
 PICTURE, VIDEO = "picture", "video"
 EXTENSIONS = {
@@ -95,7 +95,7 @@ def inspect(member: Member, data: bytes, kind: str, *, decode: bool) -> dict:
     """
     try:
         properties = _properties(data, kind, decode)
-    except UnreadableVideo as error:
+    except Rejected as error:
         return rejected_row(member, error.reason)
     return (
         {"name": member.name, "uuid": member.uuid, "status": OK, "reason": None}
@@ -176,12 +176,12 @@ def _properties(data: bytes, kind: str, decode: bool) -> VideoProperties:
     if kind == VIDEO:
         return probe_video(data) if decode else read_header(data)
     if not data:
-        raise UnreadableVideo("empty_file")
+        raise Rejected("empty_file")
     try:
         with Image.open(io.BytesIO(data)) as picture:
             (width, height), codec = picture.size, (picture.format or "").lower()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UnreadableVideo("undecodable", str(error)) from None
+        raise Rejected("undecodable", str(error)) from None
     if decode:
         decode_picture(data)
     return VideoProperties(width, height, 0.0, 1, 0.0, codec)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.common.code import code_checksum
+from scripts.common.errors import Rejected
 from scripts.common.fingerprints import fingerprint, hash_files
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.pictures import decode_picture
@@ -14,7 +15,6 @@ from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.watermark import OVERLAYS, WATERMARKS
 from scripts.common.shards import Shard
 from scripts.common.tables import read_table, write_table
-from scripts.common.video import UnreadableVideo
 from scripts.curate.overlay_scores import score_picture
 from scripts.curate.overlays import Overlay
 
@@ -91,7 +91,7 @@ def _row(
         return row
     try:
         picture = decode_picture(images.read(uuid))
-    except UnreadableVideo as error:
+    except Rejected as error:
         return row | {"status": REJECTED, "reason": error.reason}
     [score] = score_picture(picture, found)
     is_rare = (picture.shape[1], picture.shape[0]) not in {overlay.size for overlay in found}

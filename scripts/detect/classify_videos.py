@@ -7,13 +7,13 @@ from typing import Any
 
 from scripts.common.backends import load_backend
 from scripts.common.code import code_checksum
+from scripts.common.errors import Rejected
 from scripts.common.fingerprints import fingerprint, sha256_of
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.detect import CLASS_SCORES, CLASSIFIED_VIDEOS
 from scripts.common.schemas.split import TEST
 from scripts.common.tables import write_table
-from scripts.common.video import UnreadableVideo
 from scripts.detect.tip_id import Source, SourceFiles, Video, complete_by_content
 
 
@@ -55,7 +55,7 @@ def classify_videos(
 
         def classify(
             videos: Sequence[Video], source: Source = source
-        ) -> list[dict[str, float] | UnreadableVideo]:
+        ) -> list[dict[str, float] | Rejected]:
             return classifier().classify(model(), videos, source, batch_size=batch_size)
 
         folder = ledger_root / "detect" / name / source_name

@@ -9,13 +9,14 @@ import numpy as np
 
 from scripts.common.backends import load_backend
 from scripts.common.code import code_checksum
+from scripts.common.errors import Rejected
 from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.detect import FRAME_SCORES, SCORED_VIDEOS
 from scripts.common.schemas.split import TEST
 from scripts.common.tables import write_table
-from scripts.common.video import UnreadableVideo, read_frames
+from scripts.common.video import read_frames
 from scripts.detect.tip_id import Source, SourceFiles, Video, complete_by_content
 
 
@@ -46,12 +47,12 @@ def score_frames(
     source = Source(files, TEST)
     detector = cache(lambda: load_backend(entry, device=device))
 
-    def score(videos: Sequence[Video]) -> list[dict[str, float] | UnreadableVideo]:
+    def score(videos: Sequence[Video]) -> list[dict[str, float] | Rejected]:
         frames = [_middle_frame(source, video) for video in videos]
-        readable = [frame for frame in frames if not isinstance(frame, UnreadableVideo)]
+        readable = [frame for frame in frames if not isinstance(frame, Rejected)]
         found = iter(detector().score(readable) if readable else ())
         return [
-            frame if isinstance(frame, UnreadableVideo) else {"score": float(next(found))}
+            frame if isinstance(frame, Rejected) else {"score": float(next(found))}
             for frame in frames
         ]
 
@@ -68,10 +69,10 @@ def score_frames(
     return counts
 
 
-def _middle_frame(source: Source, video: Video) -> np.ndarray | UnreadableVideo:
+def _middle_frame(source: Source, video: Video) -> np.ndarray | Rejected:
     try:
         return read_frames(source.read(video), [video.frames // 2])[0]
-    except UnreadableVideo as error:
+    except Rejected as error:
         return error
 
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.common.errors import Rejected
 from scripts.common.ledger import RowLedger
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.split import TIP_ID
 from scripts.common.shards import Shards
 from scripts.common.tables import read_table
-from scripts.common.video import UnreadableVideo
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,17 @@ class Source:
         """Return a video's bytes.
 
         Raises:
-            UnreadableVideo: no_video, if the index has none.
+            Rejected: no_video, if the index has none.
         """
         if video.sha256 is None:
-            raise UnreadableVideo("no_video", video.uuid)
+            raise Rejected("no_video", video.uuid)
         return self._shards.read(video.uuid)
 
 
 def complete_by_content(
     ledger: RowLedger,
     videos: Sequence[Video],
-    work: Callable[[Sequence[Video]], Iterable[Mapping | UnreadableVideo]],
+    work: Callable[[Sequence[Video]], Iterable[Mapping | Rejected]],
     *,
     batch_size: int,
     what: str,
@@ -122,7 +122,7 @@ def complete_by_content(
     return [{"uuid": video.uuid} | found.get(video.sha256, missing) for video in videos]
 
 
-def _row_of(result: Mapping | UnreadableVideo) -> dict:
-    if isinstance(result, UnreadableVideo):
+def _row_of(result: Mapping | Rejected) -> dict:
+    if isinstance(result, Rejected):
         return {"status": REJECTED, "reason": result.reason}
     return {"status": OK, "reason": None} | dict(result)

@@ -6,10 +6,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.identity import derived_seed
 from scripts.common.schemas.detect import CLASSES
-from scripts.common.video import UnreadableVideo, read_frames
+from scripts.common.video import read_frames
 from scripts.detect.clips import ClipSettings, random_clip, training_input
 from scripts.detect.tip_id import Video
 
@@ -18,7 +18,7 @@ class Library(Protocol):
     """Where the videos of a training run are read."""
 
     def read(self, video: Video) -> bytes:
-        """Return a video's bytes, or raise ``UnreadableVideo``."""
+        """Return a video's bytes, or raise ``Rejected``."""
 
 
 class FrameStore:
@@ -37,7 +37,7 @@ class FrameStore:
         """Return frames as uint8 RGB of shape (frames, height, width, 3).
 
         Raises:
-            UnreadableVideo: the video cannot be had or decoded.
+            Rejected: the video cannot be had or decoded.
         """
         if video in self._held:
             return self._held[video][list(indices)]
@@ -112,10 +112,10 @@ class TrainingClips(torch.utils.data.Dataset):
             video = self._drawn(kind, position, step)
             try:
                 if not video.frames:
-                    raise UnreadableVideo("no_video")
+                    raise Rejected("no_video")
                 indices = random_clip(video.frames, video.fps, self._settings, rng)
                 frames = self._store.frames(video, indices)
-            except UnreadableVideo as error:
+            except Rejected as error:
                 skipped.append((video.uuid, error.reason))
                 continue
             return training_input(frames, self._settings, rng), kind, tuple(skipped)

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
 from scripts.common.devices import pick_device, prepare_torch
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.schemas.detect import CLASSES
-from scripts.common.video import UnreadableVideo, read_frames
+from scripts.common.video import read_frames
 from scripts.detect.clips import (
     MEAN,
     STANDARD_DEVIATION,
@@ -157,7 +157,7 @@ class VideoMae:
         library: Library,
         *,
         batch_size: int,
-    ) -> list[dict[str, float] | UnreadableVideo]:
+    ) -> list[dict[str, float] | Rejected]:
         """Return for each video p_<class>: the mean of the softmax outputs of its clips.
 
         Args:
@@ -170,7 +170,7 @@ class VideoMae:
         for number, video in enumerate(videos):
             try:
                 clips = self._clips(video, library)
-            except UnreadableVideo as error:
+            except Rejected as error:
                 faults[number] = error
                 continue
             inputs.extend(clips)

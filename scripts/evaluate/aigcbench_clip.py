@@ -43,7 +43,7 @@ class TemporalConsistency(_ClipDimension):
         """Return the mean of the 15 (or fewer) cosines, in [-1, 1].
 
         Raises:
-            Unscorable: too_few_frames.
+            Rejected: too_few_frames.
         """
         require_frames(len(item.frames), 2)
         return neighbour_similarity(self._embed(item.frames[:FIRST_FRAMES]))

@@ -44,7 +44,7 @@ class DynamicDegreeEmbedded:
         """Return 1 if the video moves, else 0.
 
         Raises:
-            Unscorable: too_few_frames.
+            Rejected: too_few_frames.
         """
         kept = item.frames[:: movement.frame_step(item.fps)]
         require_frames(len(kept), 2)

@@ -63,7 +63,7 @@ class SubjectConsistency:
         """Return the consistency of all frames, in [0, 1].
 
         Raises:
-            Unscorable: too_few_frames.
+            Rejected: too_few_frames.
         """
         require_frames(len(item.frames), 2)
         return consistency(self.embed(item.frames))

@@ -22,7 +22,7 @@ def smoothness(
         interpolate: makes the frame in the middle of two, uint8 in and out.
 
     Raises:
-        Unscorable: too_few_frames.
+        Rejected: too_few_frames.
     """
     require_frames(len(frames), 3)
     differences = []

@@ -34,7 +34,7 @@ class SubjectConsistencyEmbedded:
         """Return the consistency of the sampled frames, in [0, 1].
 
         Raises:
-            Unscorable: too_few_frames.
+            Rejected: too_few_frames.
         """
         require_frames(len(item.frames), 2)
         return consistency(self._embedder.embed(_sample(item, self._sampled_frames)))

@@ -9,11 +9,11 @@ from torch.nn import functional
 from torchvision.models import optical_flow
 
 from scripts.common.devices import pick_device
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.roles import EvaluationItem
 from scripts.common.weights import load_into, read_weights, weights_file
 from scripts.evaluate import movement
-from scripts.evaluate.unscorable import Unscorable, require_frames
+from scripts.evaluate.unscorable import require_frames
 
 ARCHITECTURES = {"raft_large": optical_flow.raft_large, "raft_small": optical_flow.raft_small}
 STRIDE = 8
@@ -59,7 +59,7 @@ class DynamicDegree:
         """Return 1 if the video moves, else 0.
 
         Raises:
-            Unscorable: too_few_frames, too_small.
+            Rejected: too_few_frames, too_small.
         """
         kept = item.frames[:: movement.frame_step(item.fps)]
         require_frames(len(kept), 2)
@@ -80,7 +80,7 @@ class DynamicDegree:
         pair = torch.from_numpy(np.stack([before, after])).permute(0, 3, 1, 2).to(self._device)
         pair = pad_to_stride(pair.float() * (2 / 255) - 1)
         if min(pair.shape[-2:]) < SMALLEST_SIDE:
-            raise Unscorable("too_small", f"sides below {SMALLEST_SIDE} pixels")
+            raise Rejected("too_small", f"sides below {SMALLEST_SIDE} pixels")
         with torch.inference_mode():
             flows = self._network(pair[:1], pair[1:], num_flow_updates=self._updates)
         return flows[-1][0].float().cpu().numpy()

@@ -9,7 +9,7 @@ from typing import Any
 
 from scripts.common.backends import load_backend
 from scripts.common.code import code_checksum, settings_of
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import fingerprint, sha256_of
 from scripts.common.identity import derived_seed, shard_of
 from scripts.common.ledger import LEDGER, RowLedger
@@ -20,8 +20,7 @@ from scripts.common.schemas.evaluate import LEDGER_SCORES, SCORES
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.shards import Shards
 from scripts.common.tables import read_table, write_table
-from scripts.common.video import UnreadableVideo, read_frames
-from scripts.evaluate.unscorable import Unscorable
+from scripts.common.video import read_frames
 
 SCRIPT = "scripts/evaluate/score_dimension.py"
 
@@ -166,7 +165,7 @@ class _Scorer:
             )
             value = float(self._backend.score(item))
             remark = getattr(self._backend, "remark", lambda item: None)(item)
-        except (UnreadableVideo, Unscorable) as error:
+        except Rejected as error:
             return self.row(uuid, inputs=inputs, reason=error.reason)
         except UserError:
             raise

@@ -31,7 +31,7 @@ class BackgroundConsistency:
         """Return the consistency of all frames, in [0, 1].
 
         Raises:
-            Unscorable: too_few_frames.
+            Rejected: too_few_frames.
         """
         require_frames(len(item.frames), 2)
         return consistency(_embed_frames(self._model, item.frames))

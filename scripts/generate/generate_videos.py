@@ -8,7 +8,7 @@ import numpy as np
 
 from scripts.common.backends import load_backend
 from scripts.common.code import code_checksum, settings_of
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import fingerprint
 from scripts.common.identity import derived_seed, shard_of
 from scripts.common.ledger import LEDGER, FileLedger
@@ -18,7 +18,7 @@ from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.generate import CHOSEN
 from scripts.common.shards import ShardItem, Shards, write_shard
 from scripts.common.tables import read_frame
-from scripts.common.video import UnreadableVideo, encode_video, probe_video
+from scripts.common.video import encode_video, probe_video
 
 CRF = 18
 """Rate factor of every generator's videos, hardly visible: the encoder must not tell them apart."""
@@ -110,7 +110,7 @@ class _VideoMaker:
             return ShardItem(uuid, reason="no_image")
         try:
             image = decode_picture(self._images.read(uuid))
-        except UnreadableVideo as fault:
+        except Rejected as fault:
             return ShardItem(uuid, reason=fault.reason)
         if self._backend is None:
             self._backend = load_backend(self._entry, device="auto")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.identity import shard_of
 from scripts.common.pictures import encode_png
@@ -20,7 +20,7 @@ from scripts.common.schemas.split import TRACE_FRAMES, TRAIN
 from scripts.common.schemas.trace import FRAME_INDEX
 from scripts.common.shards import Shard
 from scripts.common.tables import read_table, write_table
-from scripts.common.video import UnreadableVideo, read_frames
+from scripts.common.video import read_frames
 
 JPEG_QUALITY = 95
 
@@ -86,7 +86,7 @@ def _decode(shard: Shard, rows: Sequence[dict], training_side: int) -> Iterator[
         return
     try:
         pictures = read_frames(shard.read(uuid), [row["frame"] for row in rows])
-    except UnreadableVideo as error:
+    except Rejected as error:
         yield from [error.reason] * len(rows)
         return
     except UserError:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from scripts.common.backends import find_backend, load_backend
 from scripts.common.code import code_checksum
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import fingerprint, sha256_of
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.roles import Tracer
@@ -20,7 +20,6 @@ from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.trace import FINISHED_FEATURES, features_schema
 from scripts.common.tables import TableWriter
-from scripts.common.video import UnreadableVideo
 from scripts.trace.picture_files import PictureFile, find_images, find_queries
 
 ROWS_PER_WRITE = 16_384
@@ -126,7 +125,7 @@ class _ReadAhead:
     def _read(self, file: PictureFile) -> Any:
         try:
             picture = file.read()
-        except UnreadableVideo as error:
+        except Rejected as error:
             return error.reason
         try:
             return self._prepare(picture)

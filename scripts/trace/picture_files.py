@@ -9,14 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.pictures import decode_picture
 from scripts.common.schemas.split import QUERY as QUERY_PART
 from scripts.common.schemas.split import TRACE_IMAGES
 from scripts.common.schemas.trace import FRAME_INDEX, QUERY
 from scripts.common.tables import read_table
-from scripts.common.video import UnreadableVideo
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +34,14 @@ class PictureFile:
         """Return the picture as uint8 RGB of shape (height, width, 3).
 
         Raises:
-            UnreadableVideo: its own reason, damaged_tar, empty_file or undecodable.
+            Rejected: its own reason, damaged_tar, empty_file or undecodable.
             UserError: the tar is missing.
         """
         if self.reason:
-            raise UnreadableVideo(self.reason)
+            raise Rejected(self.reason)
         data = read_member(Path(self.tar), self.offset, self.size_bytes)
         if sha256_of(data) != self.sha256:
-            raise UnreadableVideo("damaged_tar", self.tar)
+            raise Rejected("damaged_tar", self.tar)
         return decode_picture(data)
 
 

@@ -13,14 +13,13 @@ import pyarrow.compute as pc
 import torch
 from torch.utils.data import Dataset, default_collate
 
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.pictures import decode_picture
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.split import TRAIN
 from scripts.common.schemas.trace import FRAME_INDEX
 from scripts.common.shards import read_index
 from scripts.common.tables import read_table
-from scripts.common.video import UnreadableVideo
 from scripts.trace.preprocessing import Preprocessing
 
 SOURCE_IMAGES = "source images"
@@ -188,9 +187,9 @@ class PictureDataset(Dataset):
             data = self._tars.read(tar, offset, size)
             found = hashlib.sha256(data).digest()[:8]
             if found != int(pictures.checksums[number]).to_bytes(8, "big"):
-                raise UnreadableVideo("damaged_tar", "not the bytes that its index knows")
+                raise Rejected("damaged_tar", "not the bytes that its index knows")
             picture = decode_picture(data)
-        except UnreadableVideo as error:
+        except Rejected as error:
             raise UserError(
                 f"{tar}: the picture of {pictures.classes[pictures.labels[number]]} at byte "
                 f"{offset} cannot be read ({error}); delete the tar and run again, and the "

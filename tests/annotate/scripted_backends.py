@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.annotate.shard_annotation import Rejection
+from scripts.common.errors import Rejected
 
 
 class Scripted:
@@ -40,7 +40,7 @@ class Scripted:
         self._note(text)
         if "crash" in text:
             raise RuntimeError("out of memory")
-        return Rejection("refused") if "refuse" in text else answer
+        return Rejected("refused") if "refuse" in text else answer
 
     def _note(self, line):
         with open(self._record, "a") as file:

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from scripts.annotate.prompt_answers import DIRECTION_INSTRUCTION, SUBJECT_INSTRUCTION
-from scripts.annotate.shard_annotation import Rejection
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 
 torch.set_num_threads(1)
 pytest.importorskip("transformers")
@@ -97,8 +96,8 @@ def test_answers_are_read_as_those_of_the_papers_model(folder):
         "a cat walks and jumps over the old wall": ["walk", "jump"],
         "zoom in": ["zoom"],
         "portrait": [],
-        "sing": Rejection("malformed_answer"),
-        "endless": Rejection("malformed_answer"),  # cut before its end
+        "sing": Rejected("malformed_answer"),
+        "endless": Rejected("malformed_answer"),  # cut before its end
     }
 
 
@@ -121,7 +120,7 @@ def test_a_batch_answers_as_the_librarys_pipeline_does_one_by_one(folder):
         ]
         (expected,) = generate(messages, max_new_tokens=20, do_sample=False)
         written = expected["generated_text"][-1]["content"]
-        assert answer == (Rejection("malformed_answer") if is_cut(generate, written) else written)
+        assert answer == (Rejected("malformed_answer") if is_cut(generate, written) else written)
 
 
 def is_cut(generate, written):
@@ -132,7 +131,7 @@ def test_too_long_a_text_is_refused_alone(folder):
     from scripts.annotate.chat_text import ChatDirection
 
     tagger = ChatDirection({"path": str(folder)}, max_prompt_tokens=100, max_new_tokens=8)
-    assert tagger.tag(["zoom in", "zoom in " * 90]) == [["zoom"], Rejection("refused")]
+    assert tagger.tag(["zoom in", "zoom in " * 90]) == [["zoom"], Rejected("refused")]
     assert tagger.tag([]) == []
 
 

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from scripts.annotate.openai_text import OpenAIDirection, OpenAIEmbedding
-from scripts.annotate.shard_annotation import Rejection
 from scripts.annotate.tag_directions import tag_directions
 from scripts.common.code import ROOT
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.annotate import DIRECTION
 from scripts.common.tables import read_table
@@ -121,7 +120,7 @@ def test_what_the_server_fails_on_again_and_again_is_rejected_alone(server, tmp_
         return json.dumps(entry)
 
     server.ends = [{"lines": lambda lines: list(map(fail, lines))}] * 3
-    assert tag(server, tmp_path) == VERBS | {"b": Rejection("service_failed")}
+    assert tag(server, tmp_path) == VERBS | {"b": Rejected("service_failed")}
     assert [text for text in server.asked if text != "b"] == list("acde")
     assert server.asked.count("b") == 3
 
@@ -130,8 +129,8 @@ def test_refused_and_malformed_answers_have_their_reasons_and_are_not_sent_again
     server.refused = '"content": "c"'
     server.answer = lambda text: "I am sorry, I cannot do that" if text == "d" else "walk"
     found = tag(server, tmp_path)
-    assert found["c"] == Rejection("refused")
-    assert found["d"] == Rejection("malformed_answer")
+    assert found["c"] == Rejected("refused")
+    assert found["d"] == Rejected("malformed_answer")
     assert found["a"] == ["walk"]
     assert len(server.batches) == 1
 

@@ -5,9 +5,9 @@ import pytest
 
 from scripts.annotate.openai_text import OpenAIDirection, OpenAIEmbedding, OpenAISubject
 from scripts.annotate.prompt_answers import DIRECTION_INSTRUCTION, parse_subject, parse_verbs
-from scripts.annotate.shard_annotation import Annotator, Rejection, TextShard
+from scripts.annotate.shard_annotation import Annotator, TextShard
 from scripts.annotate.tag_directions import tag_directions
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.annotate import DIRECTION
 from scripts.common.tables import read_table
@@ -17,8 +17,8 @@ from tests.annotate.openai_server import OpenAIServer, completion
 AT_ONCE = {"retry-after-ms": "1"}
 BUSY = (429, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, AT_ONCE)
 DOWN = (500, {"error": {"message": "down"}}, AT_ONCE)
-REFUSED, MALFORMED = Rejection("refused"), Rejection("malformed_answer")
-FAILED = Rejection("service_failed")
+REFUSED, MALFORMED = Rejected("refused"), Rejected("malformed_answer")
+FAILED = Rejected("service_failed")
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_vectors_of_another_length_are_malformed(server):
 def test_a_refused_text_does_not_take_its_batch_along(server):
     server.refused = "far too long"
     found = embedding(server).embed(["a", "b", "far too long", "d", "e"])
-    assert [isinstance(item, Rejection) for item in found] == [False, False, True, False, False]
+    assert [isinstance(item, Rejected) for item in found] == [False, False, True, False, False]
     assert found[2] == REFUSED
 
 

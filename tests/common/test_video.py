@@ -1,13 +1,8 @@
 import numpy as np
 import pytest
 
-from scripts.common.video import (
-    UnreadableVideo,
-    encode_video,
-    probe_video,
-    read_frames,
-    uniform_indices,
-)
+from scripts.common.errors import Rejected
+from scripts.common.video import encode_video, probe_video, read_frames, uniform_indices
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +41,16 @@ def test_equal_frames_give_equal_bytes(clip):
     ],
 )
 def test_a_bad_file_has_a_reason(clip, spoil, reason):
-    with pytest.raises(UnreadableVideo) as fault:
+    with pytest.raises(Rejected) as fault:
         probe_video(spoil(encode_video(clip, 8)))
     assert fault.value.reason == reason
 
 
 def test_a_missing_file_and_a_missing_frame_have_reasons(clip, tmp_path):
-    with pytest.raises(UnreadableVideo) as fault:
+    with pytest.raises(Rejected) as fault:
         probe_video(tmp_path / "none.mp4")
     assert fault.value.reason == "missing_file"
-    with pytest.raises(UnreadableVideo) as fault:
+    with pytest.raises(Rejected) as fault:
         read_frames(encode_video(clip, 8), [99])
     assert fault.value.reason == "no_frames"
 

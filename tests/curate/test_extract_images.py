@@ -8,10 +8,10 @@ import av
 import numpy as np
 import pytest
 
+from scripts.common.errors import Rejected
 from scripts.common.pictures import decode_picture
 from scripts.common.shards import Shard, ShardItem, write_shard
 from scripts.common.video import (
-    UnreadableVideo,
     VideoProperties,
     encode_video,
     iterate_frames,
@@ -179,7 +179,7 @@ def test_the_bound_is_the_configurations(tmp_path):
 
 def test_frames_that_are_larger_than_the_file_says_are_refused():
     small, large = encode_video(moving(), 24), encode_video(moving(2, width=640, height=360), 24)
-    with pytest.raises(UnreadableVideo, match="too_many_pixels"):
+    with pytest.raises(Rejected, match="too_many_pixels"):
         read_frames(spliced(small, large), [6], max_megapixels=0.2)
 
 

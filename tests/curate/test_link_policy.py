@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from scripts.common.video import UnreadableVideo
+from scripts.common.errors import Rejected
 from scripts.curate.downloads import Downloads, DownloadSettings
 from scripts.curate.link_policy import LinkPolicy, Network, is_public
 from scripts.curate.partial_files import PartialFile
@@ -256,5 +256,5 @@ def test_the_client_asks_for_no_compression_and_sends_no_more_than_it_must(tmp_p
 
 
 def test_a_policy_names_what_it_refuses():
-    with pytest.raises(UnreadableVideo, match=r"host_not_allowed: evil\.example"):
+    with pytest.raises(Rejected, match=r"host_not_allowed: evil\.example"):
         LinkPolicy(DISCORD, Network()).check("https://evil.example/a.mp4")

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from scripts.common.errors import Rejected
 from scripts.common.identity import normalise_prompt, prompt_uuid, shard_of
 from scripts.common.schemas.curate import MESSAGES
 from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
 from scripts.common.shards import Shard
 from scripts.common.tables import fit, read_table, write_table
-from scripts.common.video import UnreadableVideo, encode_video
+from scripts.common.video import encode_video
 from scripts.curate.candidate_videos import local_file
 from scripts.curate.collect_prompts import collect_prompts
 from scripts.curate.export_files import find_exports
@@ -272,7 +273,7 @@ def test_a_video_that_only_the_second_export_holds_is_found(tmp_path, media):
 def test_media_paths_stay_in_the_exports_folder(media):
     assert local_file("a.html_Files/1%2Emp4", media).name == "1.mp4"
     for path in ("../secret.mp4", "/etc/passwd", "a.html_Files/%2e%2e/%2e%2e/secret.mp4"):
-        with pytest.raises(UnreadableVideo, match="unsafe_path"):
+        with pytest.raises(Rejected, match="unsafe_path"):
             local_file(path, media)
 
 

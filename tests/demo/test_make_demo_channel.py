@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.tables import read_table
-from scripts.common.video import UnreadableVideo, probe_video, read_frames
+from scripts.common.video import probe_video, read_frames
 from scripts.demo import export_html
 from scripts.demo.channel import PIKA, SPAN, USERS
 from scripts.demo.generations import FAULTS, plan_generations
@@ -116,7 +116,7 @@ def test_sound_videos_last_3_s_and_broken_ones_are_there(channel, truth):
             continue
         try:
             properties = probe_video(channel / row["video"])
-        except UnreadableVideo as error:
+        except Rejected as error:
             faults[error.reason] += 1
             continue
         assert (properties.frames, properties.fps, properties.codec) == (72, 24.0, "h264")
@@ -137,7 +137,7 @@ def test_videos_move_and_retries_differ(channel, truth):
     for rows in list(by_prompt.values())[:6]:
         try:
             first, last = read_frames(channel / rows[0]["video"], [0, 71]).astype(int)
-        except UnreadableVideo:
+        except Rejected:
             continue
         assert np.abs(first - last).mean() > 0.3
 

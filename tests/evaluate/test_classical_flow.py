@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from scripts.common.errors import Rejected
 from scripts.evaluate.classical_flow import DynamicDegreeEmbedded
-from scripts.evaluate.unscorable import Unscorable
 from tests.evaluate.moving_pictures import item_of, pan
 
 
@@ -32,5 +32,5 @@ def test_a_quarter_of_the_frames_must_move():
 
 
 def test_one_kept_frame_is_too_few():
-    with pytest.raises(Unscorable):
+    with pytest.raises(Rejected):
         DynamicDegreeEmbedded().score(item_of(pan(3, 0), fps=24.0))

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from scripts.common.errors import Rejected
 from scripts.common.roles import EvaluationItem
 from scripts.evaluate.frame_interpolation import (
     MotionSmoothnessEmbedded,
     mean_frame,
     smoothness,
 )
-from scripts.evaluate.unscorable import Unscorable
 
 
 def grey(*levels):
@@ -52,6 +52,6 @@ def test_even_motion_scores_above_jumps_of_the_same_length():
 
 
 def test_two_frames_are_too_few():
-    with pytest.raises(Unscorable) as caught:
+    with pytest.raises(Rejected) as caught:
         smoothness(grey(1, 2), mean_frame)
     assert caught.value.reason == "too_few_frames"

@@ -6,11 +6,11 @@ import torch
 from skimage import data
 
 from scripts.common.efficientnet import EfficientNetLite0
+from scripts.common.errors import Rejected
 from scripts.evaluate.imagenet_features import (
     SubjectConsistencyEmbedded,
     VideoImageAlignmentEmbedded,
 )
-from scripts.evaluate.unscorable import Unscorable
 from tests.evaluate.moving_pictures import item_of
 
 
@@ -29,7 +29,7 @@ def test_a_cut_to_another_subject_costs_consistency():
     cut = np.concatenate([cat[:3], shot(data.coffee()[:300, :300])[:3]])
     assert backend.score(item_of(cat)) == pytest.approx(1, abs=1e-5)
     assert backend.score(item_of(cut)) < 0.8
-    with pytest.raises(Unscorable):
+    with pytest.raises(Rejected):
         backend.score(item_of(cat[:1]))
 
 

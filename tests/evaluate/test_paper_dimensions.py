@@ -8,10 +8,9 @@ import torch
 from torchvision.models import optical_flow
 
 from scripts.common.backends import load_backend
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.evaluate import frame_transforms as transforms
 from scripts.evaluate.raft_flow import DynamicDegree, pad_to_stride
-from scripts.evaluate.unscorable import Unscorable
 from tests.evaluate.moving_pictures import item_of, pan, texture
 
 TINY_CLIP = {
@@ -87,7 +86,7 @@ def test_subject_consistency_takes_oblong_frames(tmp_path):
 
     assert backend.score(item_of(np.repeat(frames[:1], 3, axis=0))) == pytest.approx(1, abs=1e-5)
     assert 0 < backend.score(item_of(frames)) < 1
-    with pytest.raises(Unscorable):
+    with pytest.raises(Rejected):
         backend.score(item_of(frames[:1]))
 
 
@@ -214,7 +213,7 @@ def test_dynamic_degree_rule(raft, monkeypatch, fps, pairs):
 
 def test_dynamic_degree_of_a_small_video_has_a_reason(raft):
     backend = DynamicDegree({"path": str(raft[1])}, architecture="raft_small", updates=1)
-    with pytest.raises(Unscorable) as caught:
+    with pytest.raises(Rejected) as caught:
         backend.score(item_of(pan(4, 1, height=64, width=200)))
     assert caught.value.reason == "too_small"
     with pytest.raises(UserError, match="no architecture 'raft_huge'"):

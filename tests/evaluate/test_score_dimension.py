@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.identity import prompt_uuid, shard_of
 from scripts.common.pictures import encode_png, picture_properties
 from scripts.common.schemas.evaluate import REASONS, REMARKS, SCORES
@@ -13,7 +13,6 @@ from scripts.common.tables import read_frame, table_schema, write_table
 from scripts.common.video import encode_video, probe_video
 from scripts.evaluate import score_dimension as stage
 from scripts.evaluate.score_dimension import score_dimension
-from scripts.evaluate.unscorable import Unscorable
 from tests.evaluate.moving_pictures import pan, texture
 
 ENTRY = {"backend": "scripts.evaluate.frame_interpolation:MotionSmoothnessEmbedded"}
@@ -146,7 +145,7 @@ def test_each_missing_item_has_a_reason(shard):
 
 def test_faults_of_single_items(shard, counting):
     counting.behaviour = {
-        TEXTS[1]: Unscorable("too_few_frames"),
+        TEXTS[1]: Rejected("too_few_frames"),
         TEXTS[2]: float("nan"),
         TEXTS[3]: float("-inf"),
         TEXTS[4]: RuntimeError("out of memory"),
