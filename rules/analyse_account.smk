@@ -115,7 +115,7 @@ rule account_evaluate:
     """Follow every prompt of TIP-Eval through every generator and dimension."""
     input:
         tip_eval="results/splits/tip_eval/prompts.parquet",
-        scores=get_score_tables,
+        scores=evaluate.score_tables,
     output:
         account="results/analysis/account/evaluate.parquet",
     log:

@@ -8,33 +8,30 @@ from snakemake.logging import logger
 
 from scripts.common.backends import check_entry
 from scripts.common.code import code_checksum
-from scripts.common.configuration import check_configuration, read_sheets
 from scripts.common.errors import UserError
 from scripts.common.identity import shard_names
+from scripts.common.study import Study
 from scripts.curate.released_layout import released_annotations
 from scripts.curate.removal_list import read_removals
 
 try:
-    SHEETS = read_sheets(Path(workflow.basedir) / "config")
-    check_configuration(config, SHEETS, Path(workflow.basedir) / "config")
+    released = released_annotations(config) if config["source"] == "release" else []
+    study = Study.of(config, released)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-GENERATORS = config["generate"]["generators"]
-SCRAPED = [name for name in GENERATORS if SHEETS["generators"][name].get("scraped")]
-RELEASED = [
-    name
-    for name in GENERATORS
-    if config["source"] == "release" and "released" in SHEETS["generators"][name]
-]
-RELEASED_ANNOTATIONS = released_annotations(config) if config["source"] == "release" else []
-GENERATED = [name for name in GENERATORS if name not in SCRAPED + RELEASED]
+SHEETS = study.sheets
+GENERATORS = study.generators
+SCRAPED = study.scraped
+RELEASED = study.released
+RELEASED_ANNOTATIONS = study.released_annotations
+GENERATED = study.generated
 DIMENSIONS = config["evaluate"]["dimensions"]
 DETECTORS = config["detect"]["detectors"]
 TRACERS = config["trace"]["tracers"]
-REAL_SOURCES = config["split"]["tip_id"]["real"]
-TEXT_SOURCES = config["split"]["tip_id"]["text_generated"]
-SHARDS = shard_names(config["curate"]["shards"])
+REAL_SOURCES = study.real_sources
+TEXT_SOURCES = study.text_sources
+SHARDS = study.shards
 # An input that is never newer: 'make remove' takes out of all results what the list names, and an
 # edit of it has nothing made again.
 REMOVALS = os.path.relpath(Path(workflow.basedir) / "config/removals.txt")
@@ -43,7 +40,6 @@ REMOVALS = os.path.relpath(Path(workflow.basedir) / "config/removals.txt")
 wildcard_constraints:
     shard=r"\d{5}",
     generator="|".join(GENERATORS),
-    dimension="|".join(DIMENSIONS),
     detector="|".join(DETECTORS) or "none",
     setting="same_domain|cross_domain",
 

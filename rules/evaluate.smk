@@ -1,49 +1,50 @@
 """Evaluate: TIP-Eval's dimensions for every generator's videos (Section 5.2, Supplement 12).
 
 Needs results/splits/tip_eval, results/videos and results/images; makes
-results/evaluation/{generator}/{dimension}/{shard}.parquet and results/evaluation/summary.parquet,
-from which Table 7 and Figure 6 are built.
+results/evaluation/{generator}/{shard}.parquet and results/evaluation/summary.parquet, from which
+Table 7 and Figure 6 are built.
 """
 
+from scripts.evaluate.graph import EvaluateGraph
 
-include: "inputs/evaluate.smk"
+evaluate = EvaluateGraph(study)
 
 
-rule score_dimension:
-    """Score one generator's videos of TIP-Eval in one dimension."""
+rule score_videos:
+    """Score a shard of one generator's videos of TIP-Eval in every dimension."""
     input:
+        unpack(evaluate.images),
         prompts="results/splits/tip_eval/prompts.parquet",
         videos="results/videos/{generator}/{shard}.tar",
         video_index="results/videos/{generator}/{shard}.parquet",
-        images=get_shard_images,
-        image_indexes=get_shard_image_indexes,
     output:
-        scores="results/evaluation/{generator}/{dimension}/{shard}.parquet",
+        scores="results/evaluation/{generator}/{shard}.parquet",
     log:
-        "logs/score_dimension/{generator}/{dimension}/{shard}.log",
+        "logs/score_videos/{generator}/{shard}.log",
     benchmark:
-        "benchmarks/score_dimension/{generator}/{dimension}/{shard}.jsonl"
+        "benchmarks/score_videos/{generator}/{shard}.jsonl"
     conda:
         "../envs/evaluation.yaml"
+    threads: 2
     resources:
-        # Frames as they are decoded and once more as one array, and the model.
-        mem_mb=1500 + 3 * config["evaluate"]["max_decoded_mb"],
-        runtime=240,
+        # Frames as they are decoded and once more as one array, of each video that is read ahead,
+        # and the models.
+        mem_mb=4000 + 6 * config["evaluate"]["max_decoded_mb"],
+        runtime=720,
         gpu=config["evaluate"]["gpu"],
     params:
-        code=get_dimension_code,
-        entry=get_dimension_entry,
+        code=evaluate.code,
+        entries=evaluate.entries,
         max_decoded_mb=lookup("evaluate/max_decoded_mb", within=config),
-        seed=config["seed"],
-        shards=get_video_shards,
+        shards=evaluate.shards,
     script:
-        "../scripts/evaluate/score_dimension.py"
+        "../scripts/evaluate/score_videos.py"
 
 
 rule summarise_evaluation:
     """Sum up the scores: the mean of each dimension and generator (Table 7)."""
     input:
-        scores=get_score_tables,
+        scores=evaluate.score_tables,
     output:
         summary="results/evaluation/summary.parquet",
     log:
@@ -55,7 +56,7 @@ rule summarise_evaluation:
         runtime=20,
     params:
         code=code_of("scripts/evaluate/summarise_evaluation.py"),
-        dimensions=DIMENSIONS,
-        generators=GENERATORS,
+        dimensions=evaluate.dimensions,
+        generators=study.generators,
     script:
         "../scripts/evaluate/summarise_evaluation.py"

@@ -1,6 +1,6 @@
 """Annotate: where its rules find their inputs, settings and code."""
 
-from scripts.common.backends import weights_of
+from scripts.common.weight_files import describe_weights
 
 ANNOTATORS = config["annotate"]["annotators"]
 ANNOTATE_DEVICE = "auto" if config["annotate"]["gpu"] else "cpu"
@@ -157,7 +157,7 @@ def annotator_in_words(annotation):
     if annotation in RELEASED_ANNOTATIONS:
         return "as released by the authors"
     entry = SHEETS["annotators"][ANNOTATORS[annotation]]
-    return f"{entry['label']} ({weights_of(entry)})"
+    return f"{entry['label']} ({describe_weights(entry.get("weights"))})"
 
 
 def annotations(annotation):

@@ -31,7 +31,7 @@ def account_evaluate(tip_eval: Path, scores: Sequence[Path], account: Path) -> C
     steps = [
         follow(
             STAGE,
-            "score_dimension",
+            "score_videos",
             "videos",
             wanted,
             reasons_of(table, key="item"),

@@ -12,7 +12,8 @@ from torchvision.transforms.functional import normalize
 
 from scripts.common.devices import mixed_precision, pick_device
 from scripts.common.errors import UserError
-from scripts.common.weights import load_into, read_weights, weights_file
+from scripts.common.weight_files import weights_file
+from scripts.common.weights import load_into, read_weights
 
 
 class ClipModel:

@@ -24,6 +24,7 @@ PLUMBING = (
     "scripts/common/code.py",
     "scripts/common/engine.py",
     "scripts/common/errors.py",
+    "scripts/common/faults.py",
     "scripts/common/fingerprints.py",
     "scripts/common/index_rows.py",
     "scripts/common/ledger.py",
@@ -35,6 +36,7 @@ PLUMBING = (
     "scripts/common/schemas/",
     "scripts/common/shards.py",
     "scripts/common/tables.py",
+    "scripts/common/weight_files.py",
 )
 """Modules, and folders of such, that carry a finished row and decide nothing of what it says.
 

@@ -102,6 +102,10 @@ class RowLedger:
         if len(self._pending) >= self._flush_rows or waited >= self._flush_seconds:
             self.flush()
 
+    def keep(self, item: str, finished: dict, version: str | None = None) -> None:
+        """Add one finished item; its key is put into its row."""
+        self.add([finished | {self._key: item}], {item: version})
+
     def flush(self) -> None:
         """Write the rows that were added since the last part."""
         if self._pending:
@@ -296,6 +300,14 @@ class FileLedger:
             return json.loads(record.read_text())["version"] == version
         finished = self._finished is not None and uuid in self._finished
         return finished and self._versions.get(uuid) == version
+
+    def left(self, items: Iterable[str], versions: Mapping[str, str | None]) -> list[str]:
+        """Return the items that are not finished, or were made from another version."""
+        return [item for item in items if not self.holds(item, versions.get(item))]
+
+    def keep(self, item: str, finished: ShardItem, version: str | None = None) -> None:
+        """Keep a finished item."""
+        self.put(finished, version)
 
     def put(self, item: ShardItem, version: str | None = None) -> None:
         """Keep a finished item; a rejected one is not kept, so that the next run tries again."""

@@ -3,11 +3,13 @@
 Every backend is built as ``Class(weights=entry["weights"], **entry["settings"], device=...)``.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
+
+Shared = TypeVar("Shared")
 
 
 @dataclass(frozen=True)
@@ -19,14 +21,24 @@ class EvaluationItem:
         fps: the container's frame rate in 1/s.
         prompt: the text prompt.
         image: the image prompt, uint8 RGB of shape (height, width, 3).
-        seed: for dimensions that sample.
     """
 
     frames: np.ndarray
     fps: float
     prompt: str
     image: np.ndarray
-    seed: int
+    _shared: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def shared(self, what: Hashable, make: Callable[[], Shared]) -> Shared:
+        """Return what several dimensions need of an item, such as features: made once for all.
+
+        Args:
+            what: names it: all that decides it, such as the network and its input.
+            make: makes it where no dimension did so before.
+        """
+        if what not in self._shared:
+            self._shared[what] = make()
+        return self._shared[what]
 
 
 class TextEmbedder(Protocol):
@@ -92,7 +104,19 @@ class Dimension(Protocol):
     """Scores one aspect of a video."""
 
     def score(self, item: EvaluationItem) -> float:
-        """Return the item's score."""
+        """Return the item's score.
+
+        Raises:
+            Rejected: the item cannot be scored.
+        """
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A dimension that has something to say of items that it scored."""
+
+    def remark(self, item: EvaluationItem) -> str | None:
+        """Return a remark of ``REMARKS``, or None."""
 
 
 class Detector(Protocol):

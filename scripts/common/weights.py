@@ -8,7 +8,6 @@ import torch
 from safetensors.torch import load_file
 
 from scripts.common.errors import UserError
-from scripts.common.fingerprints import sha256_of
 
 T = TypeVar("T")
 
@@ -43,33 +42,6 @@ def load_pretrained(
         ) from None
 
 
-def weights_file(weights: Mapping[str, str] | None) -> Path:
-    """Return the file of an entry's weights: ``{hub, revision, file}`` or ``{path}``.
-
-    A file of the hub is taken from the local cache, or fetched where there is a network. A
-    ``sha256`` is checked.
-
-    Raises:
-        UserError: the entry names no file, the file is missing, or its checksum differs.
-    """
-    weights = weights or {}
-    if "hub" in weights:
-        path = _hub_file(weights)
-    elif "path" in weights:
-        path = Path(weights["path"])
-    else:
-        raise UserError("the entry names no weights; give it weights: {path: ...} or {hub: ...}")
-    if not path.is_file():
-        fetch = f"; fetch it with: curl -L -o {path} {weights['url']}" if "url" in weights else ""
-        raise UserError(f"weights file {path} is missing{fetch}")
-    if "sha256" in weights and sha256_of(path) != weights["sha256"]:
-        raise UserError(
-            f"weights file {path} has another checksum than the entry says; fetch it again, or "
-            "correct 'weights.sha256'"
-        )
-    return path
-
-
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """Return the tensors of a safetensors file, or of a PyTorch file that holds only tensors.
 
@@ -98,19 +70,4 @@ def load_into(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], path
         raise UserError(
             f"weights file {path} does not fit the architecture ({lines[-1].strip()}); correct "
             "'weights' or 'settings.architecture' of the entry"
-        ) from None
-
-
-def _hub_file(weights: Mapping[str, str]) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    if "file" not in weights:
-        raise UserError(f"the entry's weights of {weights['hub']} need 'file', the file to load")
-    try:
-        return Path(hf_hub_download(weights["hub"], weights["file"], revision=weights["revision"]))
-    except (OSError, ValueError):
-        raise UserError(
-            f"{weights['file']} of {weights['hub']} is not in the local cache and cannot be "
-            f"fetched; fetch it with: hf download {weights['hub']} {weights['file']} --revision "
-            f"{weights['revision']}"
         ) from None

@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from scripts.common.devices import pick_device
 from scripts.common.roles import EvaluationItem
-from scripts.common.weights import load_into, read_weights, weights_file
+from scripts.common.weight_files import weights_file
+from scripts.common.weights import load_into, read_weights
 from scripts.evaluate.frame_transforms import (
     IMAGENET_MEAN,
     IMAGENET_STD,

@@ -11,7 +11,8 @@ from torchvision.models import optical_flow
 from scripts.common.devices import pick_device
 from scripts.common.errors import Rejected, UserError
 from scripts.common.roles import EvaluationItem
-from scripts.common.weights import load_into, read_weights, weights_file
+from scripts.common.weight_files import weights_file
+from scripts.common.weights import load_into, read_weights
 from scripts.evaluate import movement
 from scripts.evaluate.unscorable import require_frames
 

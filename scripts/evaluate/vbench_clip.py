@@ -7,7 +7,8 @@ import torch
 
 from scripts.common.clip_model import ClipModel
 from scripts.common.roles import EvaluationItem
-from scripts.common.weights import load_into, read_weights, weights_file
+from scripts.common.weight_files import weights_file
+from scripts.common.weights import load_into, read_weights
 from scripts.evaluate.frame_transforms import clip_tensors
 from scripts.evaluate.similarity import consistency
 from scripts.evaluate.unscorable import require_frames

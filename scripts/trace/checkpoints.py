@@ -10,43 +10,10 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from scripts.common.backends import fetch_command
 from scripts.common.errors import UserError
 
 State = dict[str, torch.Tensor]
 _SHOWN = 4
-
-
-def find_weights(weights: Mapping[str, str], file: str = "model.safetensors") -> Path:
-    """Return the file of an entry's ``weights``, which must be on this machine already.
-
-    Args:
-        weights: ``{path: file}``, or ``{hub: repository, revision: ..., file: ...}``.
-        file: the repository's file where ``weights`` names none.
-
-    Raises:
-        UserError: the file is missing; the sentence says how to get it.
-    """
-    if "path" in weights:
-        path = Path(weights["path"])
-        if not path.is_file():
-            way = f"fetch it with: {fetch_command(weights)}" if "url" in weights else ""
-            raise UserError(f"weights file {path} is missing; {way or 'put it there'}")
-        return path
-    from huggingface_hub import hf_hub_download
-
-    file = weights.get("file", file)
-    try:
-        return Path(
-            hf_hub_download(
-                weights["hub"], file, revision=weights["revision"], local_files_only=True
-            )
-        )
-    except (OSError, ValueError):
-        raise UserError(
-            f"{file} of {weights['hub']} is not in the local cache; fetch it with: "
-            f"hf download {weights['hub']} {file} --revision {weights['revision']}"
-        ) from None
 
 
 def read_state(path: Path, state: str = "") -> State:

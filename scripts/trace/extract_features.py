@@ -20,6 +20,7 @@ from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.trace import FINISHED_FEATURES, features_schema
 from scripts.common.tables import TableWriter
+from scripts.common.weight_files import weights_file
 from scripts.trace.picture_files import PictureFile, find_images, find_queries
 
 ROWS_PER_WRITE = 16_384
@@ -161,9 +162,7 @@ def _fingerprint(entry: Mapping[str, Any]) -> str:
     weights = entry.get("weights") or {}
     path = weights.get("path")
     if "hub" in weights:  # a revision may be a branch, which moves
-        from scripts.trace.checkpoints import find_weights
-
-        path = find_weights(weights)
+        path = weights_file(weights, "model.safetensors")
     return fingerprint(
         backend=entry["backend"],
         settings=entry.get("settings"),

@@ -7,7 +7,8 @@ import open_clip
 
 from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
-from scripts.trace.checkpoints import find_weights, load_exactly, read_state
+from scripts.common.weight_files import weights_file
+from scripts.trace.checkpoints import load_exactly, read_state
 from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.torch_tracer import TorchTracer
 
@@ -56,7 +57,7 @@ class OpenClipTracer(TorchTracer):
         if not config:
             raise UserError(f"open_clip has no model '{model}'; correct 'settings.model'")
         network = open_clip.CLIP(**config)
-        path = find_weights(weights, "open_clip_model.safetensors")
+        path = weights_file(weights, "open_clip_model.safetensors")
         load_exactly(network, read_state(path), path)
         super().__init__(
             network.visual.eval().to(pick_device(device)),

@@ -11,7 +11,8 @@ from torch import nn
 
 from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
-from scripts.trace.checkpoints import State, find_weights, load_exactly, read_state, rename_keys
+from scripts.common.weight_files import weights_file
+from scripts.trace.checkpoints import State, load_exactly, read_state, rename_keys
 from scripts.trace.conversions import CONVERSIONS
 from scripts.trace.heads import GeneralisedMean, build_head
 from scripts.trace.preprocessing import Preprocessing
@@ -90,7 +91,7 @@ class TimmTracer(TorchTracer):
                 f"config/tracers.yaml: 'conversion' is {conversion!r}; it may be one of: "
                 f"{', '.join(CONVERSIONS)}"
             )
-        path = find_weights(weights)
+        path = weights_file(weights, "model.safetensors")
         tensors = {
             re.sub(f"^(?:{prefix})", "", name, count=1): tensor
             for name, tensor in read_state(path, state).items()

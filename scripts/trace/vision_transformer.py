@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
-from scripts.trace.checkpoints import find_weights, load_exactly, read_state, rename_keys
+from scripts.common.weight_files import weights_file
+from scripts.trace.checkpoints import load_exactly, read_state, rename_keys
 from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.torch_tracer import TorchTracer
 
@@ -132,7 +133,7 @@ def build_vision_transformer(
         )
     network = VisionTransformer(image_size=image_size, drop_path=drop_path, **ARCHITECTURES[model])
     if weights:
-        path = find_weights(weights)
+        path = weights_file(weights, "model.safetensors")
         load_exactly(network, rename_keys(read_state(path), drop=[r"head\."]), path)
     return network
 

@@ -234,10 +234,10 @@ def test_evaluate(tmp_path):
     scores = write(tmp_path / "s.parquet", evaluate.SCORES, rows)
     account_evaluate(wanted, [scores], tmp_path / "account.parquet")
     assert sums(tmp_path / "account.parquet") == {
-        "score_dimension sway dover": (2, 1, {"no_video": 1})
+        "score_videos sway dover": (2, 1, {"no_video": 1})
     }
     write(tmp_path / "s.parquet", evaluate.SCORES, rows[:1])
-    with pytest.raises(UserError, match="score_dimension sway dover: 1 videos came in"):
+    with pytest.raises(UserError, match="score_videos sway dover: 1 videos came in"):
         account_evaluate(wanted, [scores], tmp_path / "account.parquet")
 
 

@@ -40,7 +40,7 @@ def test_comments_docstrings_and_names_of_files_decide_nothing(tmp_path):
 
 
 def test_plumbing_reruns_a_rule_and_keeps_its_rows():
-    script = "scripts/evaluate/score_dimension.py"
+    script = "scripts/evaluate/score_videos.py"
     modules = modules_of(script)
     plumbing = [name for name in modules if name.startswith(PLUMBING)]
     assert "scripts/common/tables.py" in plumbing and "scripts/common/video.py" not in plumbing

@@ -8,7 +8,8 @@ from safetensors.torch import save_file
 
 from scripts.common.errors import UserError
 from scripts.common.fingerprints import sha256_of
-from scripts.common.weights import load_into, read_weights, weights_file
+from scripts.common.weight_files import weights_file
+from scripts.common.weights import load_into, read_weights
 
 
 @pytest.mark.parametrize("name", ["layer.safetensors", "layer.pth"])
@@ -42,7 +43,7 @@ def test_a_pickle_with_code_is_refused(tmp_path, capsys):
 
 def test_faults_are_named(tmp_path, monkeypatch):
     path = tmp_path / "layer.pth"
-    with pytest.raises(UserError, match=r"missing; fetch it with: curl -L -o \S+ https://x\.org"):
+    with pytest.raises(UserError, match=r"missing; fetch it with: curl -fL --create-dirs -o \S+ https://x\.org"):
         weights_file({"path": str(path), "url": "https://x.org/layer.pth"})
     torch.save(torch.nn.Linear(3, 2).state_dict(), path)
     assert weights_file({"path": str(path), "sha256": sha256_of(path)}) == path

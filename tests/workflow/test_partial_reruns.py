@@ -59,11 +59,10 @@ def test_a_colour_of_a_figure(demo):
 def test_a_setting_of_one_dimension(demo):
     with demo.edited("config/dimensions.yaml", "short_side: 48", "short_side: 40"):
         plan = demo.plan()
-    scored = of_rule(plan, "score_dimension")
-    assert {job["dimension"] for job in scored} == {"dynamic_degree_embedded"}
-    assert {job["generator"] for job in scored} == GENERATORS
+    scored = of_rule(plan, "score_videos")
+    assert {job["generator"] for job in scored} == GENERATORS and len(scored) == len(GENERATORS)
     assert rules(plan) == {
-        "score_dimension", "summarise_evaluation", "build_table7", "plot_figure6",
+        "score_videos", "summarise_evaluation", "build_table7", "plot_figure6",
         "build_paper_comparison", "account_evaluate", "account", "plot_funnel",
     }  # fmt: skip
 
@@ -112,13 +111,7 @@ def jobs_of_a_new_generator(name):
         job("sample_trace_frames", generator=name),
         job("split_tip_id", source=name),
         job("score_frames", detector="spectrum", source=name),
-        *[
-            job("score_dimension", generator=name, dimension=f"{dimension}_embedded", shard="00000")
-            for dimension in (
-                "subject_consistency", "motion_smoothness", "dynamic_degree",
-                "video_image_alignment",
-            )
-        ],
+        job("score_videos", generator=name, shard="00000"),
     }  # fmt: skip
     detectors = {
         job(rule, generator=one, setting=setting)

@@ -4,15 +4,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from scripts.common import engine
 from scripts.common.errors import Rejected, UserError
 from scripts.common.identity import prompt_uuid, shard_of
 from scripts.common.pictures import encode_png, picture_properties
 from scripts.common.schemas.evaluate import REASONS, REMARKS, SCORES
-from scripts.common.shards import ShardItem, write_shard
+from scripts.common.shards import Shard, ShardItem, write_shard
 from scripts.common.tables import read_frame, table_schema, write_table
 from scripts.common.video import encode_video, probe_video
-from scripts.evaluate import score_dimension as stage
-from scripts.evaluate.score_dimension import score_dimension
+from scripts.evaluate import score_videos as stage
+from scripts.evaluate.score_videos import VideoShard, score_videos
 from tests.evaluate.moving_pictures import pan, texture
 
 ENTRY = {"backend": "scripts.evaluate.frame_interpolation:MotionSmoothnessEmbedded"}
@@ -25,7 +26,7 @@ def video(number, step=2):
     return ShardItem(UUIDS[number], data, probe_video(data))
 
 
-class Shard:
+class Scored:
     """A generator's shard of videos, its prompts and images, and how it was scored last."""
 
     def __init__(self, folder):
@@ -47,18 +48,13 @@ class Shard:
             for uuid in sorted(self.images)
         ]
         write_shard(*images, items, "png")
-        defaults = {"shard": "00000", "shards": 1, "seed": 1, "max_decoded_mb": 100}
-        defaults["ledger_root"] = self.folder / "ledger"
-        self.counts = score_dimension(
-            tip_eval,
-            *videos,
-            [images[0]],
-            [images[1]],
+        cut = {"shard": 0, "shards": 1, "max_decoded_mb": 100}
+        cut |= {name: settings.pop(name) for name in list(settings) if name in cut}
+        self.counts = score_videos(
+            VideoShard(tip_eval, generator, videos=Shard(*videos), images=Shard(*images), **cut),
             self.folder / "scores.parquet",
-            generator=generator,
-            dimension="smoothness",
-            entry=entry,
-            **defaults | settings,
+            entries=settings.pop("entries", {"smoothness": entry}),
+            **{"ledger_root": self.folder / "ledger"} | settings,
         )
         frame = read_frame(self.folder / "scores.parquet", SCORES)
         assert set(frame["reason"].dropna()) <= set(REASONS)
@@ -68,7 +64,7 @@ class Shard:
 
 @pytest.fixture
 def shard(tmp_path):
-    return Shard(tmp_path)
+    return Scored(tmp_path)
 
 
 class Counting:
@@ -116,16 +112,12 @@ def test_what_the_dimension_sees(shard, counting):
     assert item.frames.shape == (5, 32, 48, 3) and item.frames.dtype == np.uint8
     assert (item.fps, item.prompt) == (8.0, TEXTS[3])
     np.testing.assert_array_equal(item.image, shard.images[UUIDS[3]])
-    seed = item.seed
-    counting.asked.clear()
-    shard.score(seed=2)
-    assert counting.asked == [TEXTS[3]] and counting.item.seed != seed
 
 
 def test_only_prompts_of_the_shard_are_wanted(shard):
     wanted = [uuid for uuid in UUIDS if shard_of(uuid, 2) == 1]
     assert 0 < len(wanted) < len(UUIDS)
-    assert sorted(shard.score(shard="00001", shards=2).index) == sorted(wanted)
+    assert sorted(shard.score(shard=1, shards=2).index) == sorted(wanted)
 
 
 def test_each_missing_item_has_a_reason(shard):
@@ -148,13 +140,13 @@ def test_faults_of_single_items(shard, counting):
         TEXTS[1]: Rejected("too_few_frames"),
         TEXTS[2]: float("nan"),
         TEXTS[3]: float("-inf"),
-        TEXTS[4]: RuntimeError("out of memory"),
+        TEXTS[4]: RuntimeError("an odd shape"),
     }
     scores = shard.score()
     reasons = [scores.loc[uuid, "reason"] for uuid in UUIDS]
     assert reasons[1:5] == ["too_few_frames", "not_a_number", "not_a_number", "scoring_failed"]
     assert scores.loc[[UUIDS[0], UUIDS[5]], "status"].tolist() == ["ok", "ok"]
-    assert any("RuntimeError: out of memory" in note for note in shard.counts.notes)
+    assert any("RuntimeError: an odd shape" in note for note in shard.counts.notes)
     assert "1 of prompt_truncated" in shard.counts.notes
     assert scores["remark"].notna().sum() == 1
 
@@ -169,7 +161,7 @@ def test_faults_of_single_items(shard, counting):
 
 def test_a_fault_of_all_items_is_raised(shard, counting):
     counting.behaviour = {text: RuntimeError("no kernel image") for text in TEXTS}
-    with pytest.raises(RuntimeError, match="no kernel image"):
+    with pytest.raises(UserError, match="no kernel image"):
         shard.score()
 
 
@@ -206,7 +198,7 @@ def test_what_changed_is_scored_again_and_nothing_else(shard, counting):
         change()
         shard.score()
         assert counting.asked == [TEXTS[2]]
-    for other in ({"entry": ENTRY | {"settings": {"x": 1}}}, {"generator": "morph"}, {"seed": 2}):
+    for other in ({"entry": ENTRY | {"settings": {"x": 1}}}, {"generator": "morph"}):
         counting.asked.clear()
         shard.score(**other)
         assert sorted(counting.asked) == TEXTS
@@ -225,24 +217,30 @@ def test_other_weights_at_the_same_path_score_again(shard, counting, tmp_path):
         assert len(counting.asked) == expected
 
 
-def test_an_edit_of_the_backend_scores_again(shard, counting, tmp_path):
-    stage_folder = tmp_path / "evaluate"
-    stage_folder.mkdir()
-    backend, embedder = stage_folder / "backend.py", tmp_path / "embedder.py"
-    backend.write_text("x = 1\n")
-    embedder.write_text("y = 1\n")
-    shared = stage.modules_of("scripts/evaluate/score_dimension.py")
-    code = [*shared, backend, embedder]
-    shard.score(code=code)
-    for path, text, expected in [
-        (backend, "x = 1  # a comment\n", 0),
-        (backend, "x = 2\n", 6),
-        (embedder, "y = 2\n", 6),
-    ]:
-        counting.asked.clear()
-        path.write_text(text)
-        shard.score(code=code)
-        assert len(counting.asked) == expected
+def test_an_edit_of_what_decides_a_score_scores_again(shard, counting, monkeypatch):
+    shard.score()
+    original = engine.code_checksum
+    monkeypatch.setattr(engine, "code_checksum", lambda *of, **how: original(*of, **how) + "edited")
+    counting.asked.clear()
+    shard.score()
+    assert sorted(counting.asked) == TEXTS
+
+
+def test_a_video_is_decoded_once_for_all_dimensions_that_want_it(shard, monkeypatch):
+    decoded = []
+
+    def counted(data, read=stage.read_frames):
+        decoded.append(data)
+        return read(data)
+
+    monkeypatch.setattr(stage, "read_frames", counted)
+    flow = {"backend": "scripts.evaluate.classical_flow:DynamicDegreeEmbedded"}
+    scores = shard.score(entries={"smoothness": ENTRY, "flow": flow})
+    assert len(decoded) == len(TEXTS) and len(scores) == 2 * len(TEXTS)
+    # Another setting of one dimension decodes again, for that one alone.
+    assert len(shard.score(entries={"smoothness": ENTRY})) == len(TEXTS) == len(decoded)
+    shard.score(entries={"smoothness": ENTRY, "flow": flow | {"settings": {"radius": 3}}})
+    assert len(decoded) == 2 * len(TEXTS)
 
 
 def test_same_input_same_bytes(shard, tmp_path):

@@ -1,0 +1,268 @@
+"""The engine: all work per item goes through here.
+
+Wanted items, each with the version of what it is made from -> those that are not finished -> read
+ahead by threads -> batches -> finished rows in a ledger, and a reason for every other item. Several
+backends can work on one reading of the items: a video is decoded once for all of them.
+
+An item's fault is that item's: a batch that fails is tried one by one, the reason is kept and the
+others are done. A fault of the machine is raised, for the next run to go on: memory that does not
+suffice for a single item, a card or a disk that fails, many failures one after the other, and
+failures and nothing else.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from scripts.common.code import code_checksum
+from scripts.common.errors import Rejected, UserError
+from scripts.common.faults import first_line, free_memory, is_of_the_machine, is_out_of_memory
+from scripts.common.fingerprints import fingerprint
+from scripts.common.ledger import FinishedRows, RowLedger
+from scripts.common.prefetch import work_ahead
+from scripts.common.progress import progress
+from scripts.common.weight_files import weights_content
+
+FAILURES_IN_A_ROW = 10
+"""So many failures one after the other are the machine's fault, not the items'."""
+_NOTED = 5
+
+
+def ledger_key(script: str, entry: Mapping[str, Any] | None = None, **settings: Any) -> str:
+    """Return the name of all that decides a row, but for the item itself.
+
+    That is the backend and its settings; the content of its weights; what the script, the backend
+    and all that they import do, less the declared plumbing (``scripts.common.code.PLUMBING``).
+
+    Args:
+        script: path of the rule's script, from the workflow's folder.
+        entry: ``backend``, and perhaps ``weights`` and ``settings``, of a sheet.
+        settings: what else decides, JSON-like.
+    """
+    entry = entry or {}
+    backends = [entry["backend"]] if "backend" in entry else []
+    return fingerprint(
+        backend=entry.get("backend"),
+        entry_settings=entry.get("settings") or {},
+        weights=weights_content(entry.get("weights")),
+        code=code_checksum(script, *backends, plumbing=False),
+        **settings,
+    )
+
+
+class Ledger(Protocol):
+    """Where finished items outlive the job."""
+
+    def left(self, items: Iterable[str], versions: Mapping[str, str | None]) -> list[str]:
+        """Return the items that are not finished, or were made from another version."""
+
+    def keep(self, item: str, finished: Any, version: str | None) -> None:
+        """Keep what an item was finished as."""
+
+
+@dataclass
+class Task:
+    """One backend's work on items, and where it is kept.
+
+    Attributes:
+        name: how notes and errors call it.
+        items: the wanted items: key -> version (checksum) of what each is made from; None where
+            its key decides that.
+        ledger: has what is finished.
+        load: makes the backend; called once, if there is anything left.
+        work: takes the backend and a batch of prepared items, and returns for each, in order, its
+            value, or ``Rejected`` if it has none.
+        finish: makes what the ledger keeps from key and value, such as a row; it may return
+            ``Rejected``.
+        prepare: takes the backend and an item as it was read; runs in the reading threads.
+        batch_size: items in a call of ``work``; it changes no value.
+        failure: reason of an item on which the backend raises an error of its own.
+        faults: key -> why an item was not finished.
+        notes: what a reader of the log should know.
+        done: items that were finished in this run.
+    """
+
+    name: str
+    items: Mapping[str, str | None]
+    ledger: Ledger
+    load: Callable[[], Any]
+    work: Callable[[Any, Sequence[Any]], Iterable[Any]]
+    finish: Callable[[str, Any], Any]
+    prepare: Callable[[Any, Any], Any] = lambda backend, item: item
+    batch_size: int = 1
+    failure: str = "failed"
+    faults: dict[str, Rejected] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    done: int = 0
+    _is_new: bool = True
+    _backend: Any = None
+    _batch: list[tuple[str, Any]] = field(default_factory=list)
+    _in_a_row: list[Exception] = field(default_factory=list)
+
+    def start(self) -> set[str]:
+        """Load the backend if anything is left, and return what is."""
+        left = self.ledger.left(self.items, self.items)
+        self._is_new = len(left) == len(self.items)
+        if left:
+            self._backend = self.load()
+        return set(left)
+
+    def prepared(self, item: Any) -> Any:
+        """Return an item as the backend takes it, or why it cannot; runs in threads."""
+        try:
+            return self.prepare(self._backend, item)
+        except Exception as error:  # sorted out where the results are: in the main thread
+            return error
+
+    def add(self, key: str, item: Any) -> None:
+        """Put an item into the batch, which is worked on when it is full."""
+        if isinstance(item, Exception):
+            self.close(key, item)
+            return
+        self._batch.append((key, item))
+        if len(self._batch) >= self.batch_size:
+            self.flush()
+
+    def flush(self) -> None:
+        """Work on what is in the batch."""
+        batch, self._batch = self._batch, []
+        if batch:
+            keys, items = zip(*batch, strict=True)
+            for key, value in zip(keys, self._values(items), strict=True):
+                self.close(key, value)
+
+    def close(self, key: str, value: Any) -> None:
+        """Keep an item's value, or the reason why there is none.
+
+        Args:
+            key: of the item.
+            value: from the backend; ``Rejected``, or an error of the backend's own.
+
+        Raises:
+            Exception: a value that is an error for which the machine is to blame.
+        """
+        if not isinstance(value, Exception):
+            value = self.finish(key, value)
+        if isinstance(value, Rejected):
+            self.faults[key] = value
+            return
+        if isinstance(value, Exception):
+            self._failed(key, value)
+            return
+        self._in_a_row.clear()
+        self.done += 1
+        self.ledger.keep(key, value, self.items[key])
+
+    def end(self) -> None:
+        """Finish the last batch.
+
+        Raises:
+            UserError: nothing was ever finished, and all that was tried failed: the fault is then not
+            in the items.
+        """
+        self.flush()
+        if self._is_new and not self.done and len(self._in_a_row) > 1:
+            self._give_up()
+
+    def rows(self, reject: Callable[[str, str], dict]) -> FinishedRows:
+        """Return the rows of all wanted items, in their order; of a ``RowLedger`` only.
+
+        Args:
+            reject: makes the row of an item that was not finished, from key and reason.
+        """
+        faults = {key: reject(key, fault.reason) for key, fault in self.faults.items()}
+        self.ledger.flush()
+        return FinishedRows(self.ledger, list(self.items), faults)
+
+    def _values(self, items: Sequence[Any]) -> Iterator[Any]:
+        try:
+            values = list(self.work(self._backend, items))
+        except Exception as error:
+            if isinstance(error, UserError) or is_of_the_machine(error):
+                raise
+            if len(items) == 1:
+                if is_out_of_memory(error):
+                    raise UserError(
+                        f"{self.name}: the memory does not suffice for one item "
+                        f"({first_line(error)}); ask for a larger device: finished items are kept"
+                    ) from error
+                yield error
+                return
+            size = len(items) // 2 if is_out_of_memory(error) else 1
+            if is_out_of_memory(error):
+                free_memory()
+            # Outside of the handler, whose traceback would hold on to the memory.
+        else:
+            if len(values) != len(items):
+                raise UserError(
+                    f"{self.name}: the backend gave {len(values)} values for {len(items)} items; "
+                    "it must give one for each, in order"
+                )
+            yield from values
+            return
+        for start in range(0, len(items), size):
+            yield from self._values(items[start : start + size])
+
+    def _failed(self, key: str, error: Exception) -> None:
+        if isinstance(error, UserError) or is_of_the_machine(error):
+            raise error
+        self._in_a_row.append(error)
+        self.faults[key] = Rejected(self.failure)
+        if len(self.notes) < _NOTED:
+            self.notes.append(f"{key}: {self.failure}: {first_line(error)}")
+        if len(self._in_a_row) >= FAILURES_IN_A_ROW:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        first = self._in_a_row[0]
+        raise UserError(
+            f"{self.name} failed {len(self._in_a_row)} times in a row, first with "
+            f"'{first_line(first)}'; mend that and run again: finished items are kept"
+        ) from first
+
+
+def run(
+    tasks: Sequence[Task],
+    read: Callable[[str], Any],
+    *,
+    what: str,
+    workers: int = 1,
+    order: Sequence[str] | None = None,
+) -> None:
+    """Finish what is left of some tasks, reading each item once for all of them.
+
+    Args:
+        tasks: of which each takes the items that it wants and has not finished.
+        read: returns an item by its key; raises ``Rejected`` if it cannot be read. It runs in
+            threads.
+        what: name of the progress bar.
+        workers: reading threads.
+        order: of all items, such as that in which they lie in a file; by default the tasks'.
+
+    Raises:
+        UserError: a backend's, or there is a fault that is not the items'.
+    """
+    left = {task.name: task.start() for task in tasks}
+    wanted = dict.fromkeys(key for task in tasks for key in task.items)
+    keys = [key for key in order or wanted if any(key in some for some in left.values())]
+
+    def load(key: str) -> tuple[str, list[tuple[Task, Any]]]:
+        takers = [task for task in tasks if key in left[task.name]]
+        try:
+            item = read(key)
+        except Rejected as fault:
+            return key, [(task, fault) for task in takers]
+        return key, [(task, task.prepared(item)) for task in takers]
+
+    ahead = max(workers, *(2 * task.batch_size for task in tasks)) if tasks else 1
+    try:
+        items = work_ahead(load, keys, workers=workers, ahead=ahead)
+        for key, prepared in progress(items, what, total=len(keys)):
+            for task, item in prepared:
+                task.add(key, item)
+        for task in tasks:
+            task.end()
+    finally:
+        for task in tasks:
+            if isinstance(task.ledger, RowLedger):
+                task.ledger.flush()

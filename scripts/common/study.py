@@ -1,0 +1,158 @@
+"""The study: a configuration and the sheets behind it, and where what several stages share lies.
+
+Each stage has a ``graph.py`` that builds on it: configuration and sheets in, paths and parameters
+of rules out. Nothing here needs Snakemake, so that ``check`` and tests ask the same questions.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import gcd
+from pathlib import Path
+from typing import Any
+
+from scripts.common.code import ROOT
+from scripts.common.configuration import check_configuration, read_sheets
+from scripts.common.identity import shard_names
+from scripts.common.weight_files import weights_content
+
+DECISIVE = ("backend", "settings", "weights")
+"""Fields of an entry that decide a number; a label or a licence decides none."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a run is about.
+
+    Attributes:
+        config: the configuration.
+        sheets: name -> entry -> fields.
+        released_annotations: annotations that are taken as released; none without a release.
+    """
+
+    config: Mapping[str, Any]
+    sheets: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    released_annotations: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], released_annotations: Sequence[str] = ()) -> "Study":
+        """Return the study of a configuration, checked.
+
+        Raises:
+            UserError: a key or a sheet is at fault.
+        """
+        folder = ROOT / "config"
+        sheets = read_sheets(folder)
+        check_configuration(config, sheets, folder)
+        return cls(config, sheets, released_annotations)
+
+    @cached_property
+    def is_release(self) -> bool:
+        """Whether the released data set takes the place of exports."""
+        return self.config["source"] == "release"
+
+    @cached_property
+    def generators(self) -> list[str]:
+        """Every generator, in the tables' order."""
+        return list(self.config["generate"]["generators"])
+
+    @cached_property
+    def scraped(self) -> list[str]:
+        """Generators whose videos the exports hold."""
+        return [name for name in self.generators if self.fields("generators", name).get("scraped")]
+
+    @cached_property
+    def released(self) -> list[str]:
+        """Generators whose videos are taken from the release."""
+        if not self.is_release:
+            return []
+        return [name for name in self.generators if "released" in self.fields("generators", name)]
+
+    @cached_property
+    def generated(self) -> list[str]:
+        """Generators whose videos the workflow makes."""
+        return [name for name in self.generators if name not in self.scraped + self.released]
+
+    @cached_property
+    def real_sources(self) -> list[str]:
+        """Outside sources of real videos in TIP-ID."""
+        return list(self.config["split"]["tip_id"]["real"])
+
+    @cached_property
+    def text_sources(self) -> list[str]:
+        """Outside sources of videos generated from text in TIP-ID."""
+        return list(self.config["split"]["tip_id"]["text_generated"])
+
+    @cached_property
+    def shards(self) -> list[str]:
+        """Names of the shards of prompts and image prompts."""
+        return shard_names(self.config["curate"]["shards"])
+
+    def fields(self, sheet: str, name: str) -> Mapping[str, Any]:
+        """Return an entry of a sheet as it stands there."""
+        return self.sheets[sheet][name]
+
+    def label(self, sheet: str, name: str) -> str:
+        """Return how tables and figures call an entry of a sheet."""
+        return self.fields(sheet, name).get("label", name)
+
+    def entry(self, sheet: str, name: str) -> dict[str, Any]:
+        """Return what decides an entry's numbers, as a rule's parameter.
+
+        Beside the fields it has ``weights_content``: other weights at the same place are another
+        parameter. It is there to be compared; loaders do not look at it.
+        """
+        fields = self.fields(sheet, name)
+        decisive = {key: fields[key] for key in DECISIVE if key in fields}
+        return decisive | {"weights_content": weights_content(fields.get("weights"))}
+
+    def shards_of(self, generator: str) -> list[str]:
+        """Return the shards of a generator's videos: scraped ones lie with their prompts."""
+        stage = "curate" if generator in self.scraped else "generate"
+        return shard_names(self.config[stage]["shards"])
+
+    def video_tars(self, generator: str) -> list[str]:
+        """Return all tars of a generator's videos."""
+        return [f"results/videos/{generator}/{shard}.tar" for shard in self.shards_of(generator)]
+
+    def video_indexes(self, generator: str) -> list[str]:
+        """Return the indexes beside ``video_tars``, in the same order."""
+        return indexes_of(self.video_tars(generator))
+
+    @cached_property
+    def image_tars(self) -> list[str]:
+        """All tars of image prompts."""
+        return [f"results/images/{shard}.tar" for shard in self.shards]
+
+    @cached_property
+    def image_indexes(self) -> list[str]:
+        """The indexes beside ``image_tars``, in the same order."""
+        return indexes_of(self.image_tars)
+
+    def images_beside(self, shard: str, shards: int) -> list[str]:
+        """Return the tars that can hold the image prompts of one of ``shards`` shards of videos.
+
+        An id that is s modulo n is b modulo m only if s and b agree modulo gcd(n, m). With as many
+        shards of images as of videos, that is one tar; with 100 and 64, sixteen.
+        """
+        step = gcd(len(self.shards), shards)
+        return self.image_tars[int(shard) % step :: step]
+
+    @cached_property
+    def choosable(self) -> str:
+        """The table of prompts of which some are animated: of a release, the animated ones."""
+        return "results/release/splits.parquet" if self.is_release else "results/dataset.parquet"
+
+
+def indexes_of(tars: Sequence[str]) -> list[str]:
+    """Return the indexes beside tars, in the same order."""
+    return [tar.removesuffix(".tar") + ".parquet" for tar in tars]
+
+
+def from_root(path: str) -> str:
+    """Return the path of a file of the workflow, from the working directory.
+
+    A workflow that is moved together with its results finds the same name.
+    """
+    return os.path.relpath(Path(ROOT, path))

@@ -1,0 +1,54 @@
+"""Evaluate: where its rules find their inputs and settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.common.code import code_checksum
+from scripts.common.study import Study, indexes_of
+
+SCRIPT = "scripts/evaluate/score_videos.py"
+
+
+@dataclass(frozen=True)
+class EvaluateGraph:
+    """What the rules of the stage ask."""
+
+    study: Study
+
+    @property
+    def dimensions(self) -> list[str]:
+        """The dimensions, in the order of Table 7."""
+        return list(self.study.config["evaluate"]["dimensions"])
+
+    @property
+    def targets(self) -> list[str]:
+        """The last files of the stage."""
+        return ["results/evaluation/summary.parquet"]
+
+    def entries(self, wildcards: Any = None) -> dict[str, Any]:
+        """Return what decides each dimension's scores."""
+        return {name: self.study.entry("dimensions", name) for name in self.dimensions}
+
+    @property
+    def score_tables(self) -> list[str]:
+        """The scores of every generator and shard."""
+        return [
+            f"results/evaluation/{generator}/{shard}.parquet"
+            for generator in self.study.generators
+            for shard in self.study.shards_of(generator)
+        ]
+
+    def code(self, wildcards: Any) -> str:
+        """Return the checksum of what the script and the dimensions' backends do."""
+        fields = [self.study.fields("dimensions", name) for name in self.dimensions]
+        return code_checksum(SCRIPT, *(entry["backend"] for entry in fields))
+
+    def shards(self, wildcards: Any) -> int:
+        """Return the number of shards of the generator's videos."""
+        return len(self.study.shards_of(wildcards.generator))
+
+    def images(self, wildcards: Any) -> Mapping[str, list[str]]:
+        """Return the tars that can hold the image prompts of a shard of videos, and indexes."""
+        tars = self.study.images_beside(wildcards.shard, self.shards(wildcards))
+        return {"images": tars, "image_indexes": indexes_of(tars)}
