@@ -157,7 +157,7 @@ def annotator_in_words(annotation):
     if annotation in RELEASED_ANNOTATIONS:
         return "as released by the authors"
     entry = SHEETS["annotators"][ANNOTATORS[annotation]]
-    return f"{entry['label']} ({describe_weights(entry.get("weights"))})"
+    return f"{entry['label']} ({describe_weights(entry.get('weights'))})"
 
 
 def annotations(annotation):
