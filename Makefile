@@ -1,5 +1,6 @@
 # make demo   the whole graph on a small made-up channel: tables, figures, report
 # make test   lint, format and tests
+# make test-slurm   the demo's graph through a Slurm of three pretended nodes (half an hour; root)
 # make check  what would be missing: weights, files, keys (TARGET=..., CONFIG=my.yaml)
 # make lineage TARGET=results/tables/table5.csv   where a file came from
 # make remove   take what config/removals.txt lists out of all results (DIRECTORY=demo)
@@ -8,7 +9,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test check lineage remove bench clean help
+.PHONY: demo test test-slurm check lineage remove bench clean help
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
@@ -44,6 +45,11 @@ test: .venv/installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/python -m pytest
+
+# Debian's packages; nothing that they install is started but by the test.
+test-slurm: .venv/installed
+	@command -v slurmctld munged >/dev/null || apt-get install --yes --quiet slurm-wlm munge
+	@$(BIN)/python -m pytest -s --timeout 3600 tests/slurm
 
 check: .venv/installed
 	@$(BIN)/python -m scripts.common.check $(if $(CONFIG),--config $(CONFIG))
