@@ -43,7 +43,9 @@ def test_a_pickle_with_code_is_refused(tmp_path, capsys):
 
 def test_faults_are_named(tmp_path, monkeypatch):
     path = tmp_path / "layer.pth"
-    with pytest.raises(UserError, match=r"missing; fetch it with: curl -fL --create-dirs -o \S+ https://x\.org"):
+    with pytest.raises(
+        UserError, match=r"missing; fetch it with: curl -fL --create-dirs -o \S+ https://x\.org"
+    ):
         weights_file({"path": str(path), "url": "https://x.org/layer.pth"})
     torch.save(torch.nn.Linear(3, 2).state_dict(), path)
     assert weights_file({"path": str(path), "sha256": sha256_of(path)}) == path

@@ -1,0 +1,67 @@
+"""A rule's script as a job: what the rule has by some name goes to the argument of that name.
+
+A script ends with ``if __name__ == "__main__": run_job(function, snakemake)``, and nothing above
+that line knows of Snakemake.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts.common.provenance import record_job
+from scripts.common.rule_log import Counts, rule_log
+
+
+def run_job(function: Callable[..., Counts], job: Any, **others: Any) -> None:
+    """Call a function with what its rule has, write the provenance, and close the log.
+
+    An argument gets the rule's output, input, parameter or wildcard of its name (the first there
+    is), as ``Path``, list of ``Path`` or ``int`` where its annotation says so. Four names are
+    known besides: ``device`` is ``auto`` where the rule asks for a GPU, else ``cpu``; ``devices``
+    is how many it asks for, at least one; ``threads`` are the rule's; ``note`` takes lines for the
+    log. An argument with a default may be missing.
+
+    Args:
+        function: returns the counts that close the log.
+        job: the object ``snakemake`` of a script.
+        others: arguments that no rule has by name.
+
+    Raises:
+        TypeError: the rule has nothing for an argument, or a parameter that no argument takes.
+    """
+    with rule_log(job.log[0]) as log:
+        counts = function(**arguments_of(function, job, note=log.info, **others))
+        if "provenance" in job.output.keys():  # noqa: SIM118 (Snakemake's lists of names)
+            record_job(job)
+        log.finish(counts)
+
+
+def arguments_of(function: Callable, job: Any, **others: Any) -> dict[str, Any]:
+    """Return the arguments that ``run_job`` passes to a function."""
+    gpus = job.resources.get("gpu", 0)
+    known = {"device": "auto" if gpus else "cpu", "devices": max(1, gpus), "threads": job.threads}
+    known |= others
+    for values in (job.wildcards, job.params, job.input, job.output):
+        known |= dict(values.items())
+    wanted = inspect.signature(function).parameters
+    idle = sorted(set(job.params.keys()) - set(wanted) - {"code"})
+    missing = sorted(
+        name for name, one in wanted.items() if name not in known and one.default is one.empty
+    )
+    if idle or missing:
+        fault = f"takes no '{idle[0]}'" if idle else f"wants '{missing[0]}', which the rule lacks"
+        raise TypeError(f"{function.__name__} {fault}; rule {job.rule} and it must agree")
+    kinds = typing.get_type_hints(function)
+    return {name: _as(kinds.get(name), known[name]) for name in wanted if name in known}
+
+
+def _as(kind: Any, value: Any) -> Any:
+    """Return a value of a rule as an annotation says."""
+    parts = {kind, *typing.get_args(kind)}
+    if typing.get_origin(kind) in (list, Sequence) and Path in parts:
+        return [Path(one) for one in ([value] if isinstance(value, str) else value)]
+    if Path in parts:
+        return Path(value) if isinstance(value, str) else value or None
+    return int(value) if kind is int else value
