@@ -1,6 +1,7 @@
 # make demo   the whole graph on a small made-up channel: tables, figures, report
 # make test   lint, format and tests
 # make test-slurm   the demo's graph through a Slurm of three pretended nodes (half an hour; root)
+# make lock   pin every version of envs/, after an edit of a list there
 # make check  what would be missing: weights, files, keys (TARGET=..., CONFIG=my.yaml)
 # make lineage TARGET=results/tables/table5.csv   where a file came from
 # make remove   take what config/removals.txt lists out of all results (DIRECTORY=demo)
@@ -9,7 +10,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slurm check lineage remove bench clean help
+.PHONY: demo test test-slurm lock check lineage remove bench clean help
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
@@ -50,6 +51,9 @@ test: .venv/installed
 test-slurm: .venv/installed
 	@command -v slurmctld munged >/dev/null || apt-get install --yes --quiet slurm-wlm munge
 	@$(BIN)/python -m pytest -s --timeout 3600 tests/slurm
+
+lock: .venv/installed
+	@$(BIN)/python envs/lock.py
 
 check: .venv/installed
 	@$(BIN)/python -m scripts.common.check $(if $(CONFIG),--config $(CONFIG))

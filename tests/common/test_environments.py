@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -48,11 +49,29 @@ def test_versions_are_those_of_the_requirements(path):
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_no_version_is_left_open(path):
+    """All that a package of an environment needs is pinned there as well."""
+    pins = pins_of(path)
+    for package in pins:
+        for line in metadata.requires(package) or []:
+            one = Requirement(line)
+            if one.marker is None or one.marker.evaluate(PYTHON | {"extra": ""}):
+                name = re.sub(r"[-_.]+", "-", one.name).lower()
+                assert name in pins, f"{path.name}: {package} needs {name}; run make lock"
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_an_environment_is_that_of_its_list(path):
+    names = path.with_suffix(".in").read_text().splitlines()[1:]
+    assert names and set(names) <= set(pins_of(path)), "run make lock"
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_rules_import_nothing_that_their_environment_lacks(path):
     """Imports at the top of a rule's script and of the project's modules that it imports."""
     scripts = list(rules_of(path.stem))
     assert scripts, f"no rule uses {path.name}"
-    named = set(pins_of(path))
+    named = set(path.with_suffix(".in").read_text().splitlines()[1:])
     for script in scripts:
         for module in modules_of(script):
             for node in ast.parse(Path(module).read_text()).body:
