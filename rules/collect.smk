@@ -4,7 +4,8 @@
 rule dataset:
     """The annotated data set (Section 3)."""
     input:
-        annotate_targets(),
+        annotate.targets,
+        publish.dataset,
 
 
 rule splits:

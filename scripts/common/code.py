@@ -15,10 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 """The workflow's folder."""
 
 PLUMBING = (
+    "scripts/annotate/annotator.py",
     "scripts/annotate/openai_batches.py",
     "scripts/annotate/openai_endpoint.py",
     "scripts/annotate/openai_model.py",
-    "scripts/annotate/shard_annotation.py",
     "scripts/annotate/token_costs.py",
     "scripts/common/backends.py",
     "scripts/common/code.py",

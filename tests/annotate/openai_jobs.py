@@ -1,6 +1,7 @@
 """Jobs that annotate by an endpoint: their texts, prices, shards and annotators."""
 
 from scripts.annotate.shard_annotation import Annotator, TextShard
+
 from tests.annotate.made_up import write_images, write_prompts
 
 PRICE = {"input_usd": 100.0, "output_usd": 1000.0, "batch_share": 0.5, "as_of": "2026-11-21"}

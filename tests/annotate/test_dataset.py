@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from PIL import Image
-
-from scripts.annotate.build_dataset import VALUES, build_dataset
 from scripts.annotate.describe_dataset import describe_dataset
 from scripts.annotate.pack_dataset import encode_preview, pack_dataset
 from scripts.annotate.pack_embeddings import pack_embeddings
+
+from scripts.annotate.build_dataset import VALUES, build_dataset
 from scripts.common.errors import UserError
 from scripts.common.identity import prompt_uuid, shard_name, shard_of
 from scripts.common.schemas.annotate import (

@@ -9,9 +9,9 @@ import time
 
 import numpy as np
 import pytest
+from scripts.annotate.tag_directions import tag_directions
 
 from scripts.annotate.openai_text import OpenAIDirection, OpenAIEmbedding
-from scripts.annotate.tag_directions import tag_directions
 from scripts.common.code import ROOT
 from scripts.common.errors import Rejected, UserError
 from scripts.common.identity import prompt_uuid

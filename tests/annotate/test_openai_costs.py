@@ -4,10 +4,10 @@ import json
 import sys
 
 import pytest
+from scripts.annotate.tag_directions import tag_directions
 
 from scripts.annotate import openai_model, token_costs
 from scripts.annotate.estimate_costs import estimate_costs
-from scripts.annotate.tag_directions import tag_directions
 from scripts.annotate.token_costs import Account, Price, estimate_tokens
 from scripts.common.errors import UserError
 from scripts.common.schemas.annotate import COSTS

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from scripts.annotate.shard_annotation import Annotator, TextShard
+from scripts.annotate.tag_directions import tag_directions
 
 from scripts.annotate.openai_text import OpenAIDirection, OpenAIEmbedding, OpenAISubject
 from scripts.annotate.prompt_answers import DIRECTION_INSTRUCTION, parse_subject, parse_verbs
-from scripts.annotate.shard_annotation import Annotator, TextShard
-from scripts.annotate.tag_directions import tag_directions
 from scripts.common.errors import Rejected, UserError
 from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.annotate import DIRECTION

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from scripts.annotate.embed_images import embed_images
 from scripts.annotate.embed_texts import embed_texts
 from scripts.annotate.score_images import score_images
@@ -10,6 +9,7 @@ from scripts.annotate.score_texts import score_texts
 from scripts.annotate.shard_annotation import Annotator, PictureShard, TextShard
 from scripts.annotate.tag_directions import tag_directions
 from scripts.annotate.tag_subjects import tag_subjects
+
 from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.annotate import (
     DIRECTION,

@@ -6,10 +6,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+from scripts.annotate.shard_annotation import Annotator
 
 from scripts.annotate import subject_clusters
 from scripts.annotate.merge_subjects import merge_subjects
-from scripts.annotate.shard_annotation import Annotator
 from scripts.annotate.subject_clusters import find_names
 from scripts.common.schemas.annotate import SUBJECT, SUBJECTS
 from scripts.common.tables import read_table, write_table

@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
+from scripts.annotate.pack_embeddings import pack_embeddings
 
 from scripts.annotate.build_dataset import VALUES, build_dataset
-from scripts.annotate.pack_embeddings import pack_embeddings
 from scripts.common.identity import prompt_uuid
 from scripts.curate.collect_prompts import collect_prompts
 
