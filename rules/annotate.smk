@@ -29,7 +29,7 @@ rule estimate_costs:
         runtime=60,
     params:
         annotators=annotate.bills,
-        code=annotate.estimate_code,
+        code=annotate.code("estimate_costs", annotate.asked),
     script:
         "../scripts/annotate/estimate_costs.py"
 
@@ -53,12 +53,12 @@ rule ask_endpoint:
         "../envs/models.yaml"
     resources:
         mem_mb=4000,
-        runtime=annotate.asked_runtime,
+        runtime=annotate.runtime_of,
     params:
-        budget_usd=annotate.asked_budget,
-        code=annotate.asked_code,
-        entry=annotate.asked_entry,
-        service=annotate.asked_service,
+        budget_usd=annotate.budget_of,
+        code=annotate.code("ask_endpoint", annotate.asked),
+        entry=annotate.entry_of,
+        service=annotate.service_of,
     script:
         "../scripts/annotate/ask_endpoint.py"
 
@@ -87,14 +87,15 @@ if annotate.texts:
         conda:
             "../envs/models.yaml"
         resources:
-            gpu=annotate.gpus(map(annotate.annotators.get, annotate.texts)),
-            mem_mb=annotate.text_memory_mb,
+            gpu=annotate.gpus(annotate.texts),
+            # A language model passes through it on its way to the GPU.
+            mem_mb=32000 if annotate.language_models else 4000,
             runtime=240 + 720 * annotate.language_models,
         params:
             batch_size=lookup("annotate/batch_size", within=config),
-            code=annotate.text_code,
+            code=annotate.code("annotate_texts", annotate.texts),
             device=annotate.device,
-            entries=annotate.text_entries,
+            entries=annotate.entries(annotate.texts),
         script:
             "../scripts/annotate/annotate_texts.py"
 
@@ -116,14 +117,14 @@ if annotate.pictures:
             "../envs/models.yaml"
         threads: config["annotate"]["decoders"]
         resources:
-            gpu=annotate.gpus(map(annotate.annotators.get, annotate.pictures)),
+            gpu=annotate.gpus(annotate.pictures),
             mem_mb=6000,
             runtime=480,
         params:
             batch_size=lookup("annotate/batch_size", within=config),
-            code=annotate.picture_code,
+            code=annotate.code("annotate_pictures", annotate.pictures),
             device=annotate.device,
-            entries=annotate.picture_entries,
+            entries=annotate.entries(annotate.pictures),
         script:
             "../scripts/annotate/annotate_pictures.py"
 
@@ -141,18 +142,18 @@ rule merge_subjects:
     conda:
         "../envs/models.yaml"
     resources:
-        gpu=annotate.gpus([annotate.embedder]),
+        gpu=annotate.gpus(["subjects"]),
         mem_mb=8000,
         runtime=480,
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        budget_usd=annotate.merging_budget,
-        code=annotate.merging_code,
+        budget_usd=annotate.budget_of,
+        code=annotate.code("merge_subjects", ["subjects"]),
         device=annotate.device,
-        entry=annotate.merging_entry,
+        entry=annotate.entry_of,
         epsilon=lookup("annotate/subjects/epsilon", within=config),
         min_cluster_size=lookup("annotate/subjects/min_cluster_size", within=config),
-        service=annotate.merging_service,
+        service=annotate.service_of,
     script:
         "../scripts/annotate/merge_subjects.py"
 

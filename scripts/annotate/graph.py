@@ -1,6 +1,6 @@
 """Annotate: where its rules find their inputs and settings."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,9 +13,6 @@ PICTURES = ("image_embedding", "image_nsfw")
 """What is said of text prompts and of image prompts: the columns of ``annotate.annotators``."""
 EMBEDDINGS = {"Text": "text_embedding", "Image": "image_embedding"}
 """Modality, as the release calls it -> annotation."""
-
-_LANGUAGE_MODELS = ("subject", "direction")
-"""Annotations that a language model of the hub may make."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +32,9 @@ class AnnotateGraph:
         return self.settings["annotators"]
 
     @property
-    def embedder(self) -> str:
-        """The entry that embeds subjects, by which their variants are merged."""
-        return self.settings["subjects"]["embedder"]
+    def makers(self) -> Mapping[str, str]:
+        """What ``annotators`` has, and the entry by whose vectors ``subjects`` are merged."""
+        return {**self.annotators, "subjects": self.settings["subjects"]["embedder"]}
 
     @property
     def device(self) -> str:
@@ -68,7 +65,7 @@ class AnnotateGraph:
     @cached_property
     def asked(self) -> list[str]:
         """The annotations that are made behind an endpoint."""
-        return [name for name in self.made if self.is_remote(self.annotators[name])]
+        return [name for name in self.made if self.is_remote(name)]
 
     @cached_property
     def texts(self) -> list[str]:
@@ -88,110 +85,86 @@ class AnnotateGraph:
                 outputs["vectors"] = f"results/embeddings/{name}/{{shard}}.parquet"
         return outputs
 
-    def is_remote(self, name: str) -> bool:
-        """Return whether an entry works behind an endpoint."""
-        return "api" in self._weights(name)
+    def is_remote(self, annotation: str) -> bool:
+        """Return whether an annotation's entry works behind an endpoint."""
+        return "api" in self._weights(annotation)
 
-    def entry(self, name: str) -> dict[str, Any]:
-        """Return what decides an entry's rows: its question, say, but not its label."""
-        entry = self.study.entry("annotators", name) | {"name": name}
+    def entry(self, annotation: str) -> dict[str, Any]:
+        """Return what decides an annotation's rows: the question of its entry, say, but no label."""
+        name = self.makers[annotation]
         question = self.study.fields("annotators", name).get("question")
-        return entry | ({"question": self.settings[question]} if question else {})
+        asked = {"question": self.settings[question]} if question else {}
+        return {"name": name} | self.study.entry("annotators", name) | asked
 
-    def text_entries(self, wildcards: Any) -> dict[str, Any]:
-        """Return what decides each annotation of texts on this machine."""
-        return {name: self.entry(self.annotators[name]) for name in self.texts}
+    def entries(self, annotations: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
+        """Return what gives the entries of some annotations, as a rule's parameter."""
 
-    def picture_entries(self, wildcards: Any) -> dict[str, Any]:
-        """Return what decides each annotation of pictures."""
-        return {name: self.entry(self.annotators[name]) for name in self.pictures}
+        def get_entries(wildcards: Any) -> dict[str, Any]:
+            return {name: self.entry(name) for name in annotations}
 
-    def asked_entry(self, wildcards: Any) -> dict[str, Any]:
-        """Return what decides an annotation behind an endpoint."""
-        return self.entry(self.annotators[wildcards.annotation])
+        return get_entries
 
-    def merging_entry(self, wildcards: Any) -> dict[str, Any]:
-        """Return what decides the vectors by which subjects are merged."""
-        return self.entry(self.embedder)
+    def code(self, script: str, annotations: Sequence[str]) -> Callable[[Any], str]:
+        """Return what gives the checksum of what a script and its annotators do."""
+        names = [self._fields(name)["backend"] for name in annotations]
 
-    def text_code(self, wildcards: Any) -> str:
-        """Return the checksum of what ``annotate_texts`` and its annotators do."""
-        return self._code("annotate_texts", map(self.annotators.get, self.texts))
+        def get_code(wildcards: Any) -> str:
+            return code_checksum(f"scripts/annotate/{script}.py", *names)
 
-    def picture_code(self, wildcards: Any) -> str:
-        """Return the checksum of what ``annotate_pictures`` and its annotators do."""
-        return self._code("annotate_pictures", map(self.annotators.get, self.pictures))
+        return get_code
 
-    def asked_code(self, wildcards: Any) -> str:
-        """Return the checksum of what ``ask_endpoint`` and the annotation's class do."""
-        return self._code("ask_endpoint", [self.annotators[wildcards.annotation]])
-
-    def estimate_code(self, wildcards: Any) -> str:
-        """Return the checksum of what estimates costs: what is asked decides them."""
-        return self._code("estimate_costs", map(self.annotators.get, self.asked))
-
-    def merging_code(self, wildcards: Any) -> str:
-        """Return the checksum of what merges subjects, and of what embeds them."""
-        return self._code("merge_subjects", [self.embedder])
+    def entry_of(self, wildcards: Any) -> dict[str, Any]:
+        """Return the entry of an annotation behind an endpoint, or of the merging of subjects."""
+        return self.entry(_annotation(wildcards))
 
     # A parameter whose function asks for the resources reruns no job when it changes: neither a
     # budget nor a way of sending decides a row.
 
-    def asked_service(self, wildcards: Any, resources: Any) -> Mapping[str, Any] | None:
-        """Return how an annotation's endpoint is reached and paid for."""
-        return self._service(self.annotators[wildcards.annotation])
+    def service_of(self, wildcards: Any, resources: Any) -> Mapping[str, Any] | None:
+        """Return how an endpoint is reached and paid for; None for a model on this machine."""
+        return self._service(_annotation(wildcards))
 
-    def asked_budget(self, wildcards: Any, resources: Any) -> float:
-        """Return what an annotation may cost in US dollars."""
-        return self.settings["budget_usd"][wildcards.annotation]
-
-    def merging_service(self, wildcards: Any, resources: Any) -> Mapping[str, Any] | None:
-        """Return how the endpoint of the subjects' vectors is reached; None on this machine."""
-        return self._service(self.embedder)
-
-    def merging_budget(self, wildcards: Any, resources: Any) -> float:
-        """Return what the subjects' vectors may cost in US dollars."""
-        return self.settings["budget_usd"]["subjects"]
+    def budget_of(self, wildcards: Any, resources: Any) -> float:
+        """Return what an annotation, or the merging of subjects, may cost in US dollars."""
+        return self.settings["budget_usd"][_annotation(wildcards)]
 
     def bills(self, wildcards: Any, resources: Any) -> dict[str, dict[str, Any]]:
         """Return entry, service and budget of each annotation behind an endpoint."""
+        budgets = self.settings["budget_usd"]
         return {
-            annotation: {
-                "entry": self.entry(self.annotators[annotation]),
-                "service": self._service(self.annotators[annotation]),
-                "budget_usd": self.settings["budget_usd"][annotation],
+            name: {
+                "entry": self.entry(name),
+                "service": self._service(name),
+                "budget_usd": budgets[name],
             }
-            for annotation in self.asked
+            for name in self.asked
         }
 
-    def gpus(self, annotators: Iterable[str]) -> int:
-        """Return the GPUs that entries ask for: none behind an endpoint, or for stand-ins."""
-        heavy = [n for n in annotators if not {"api", "package"} & set(self._weights(n))]
+    def gpus(self, annotations: Sequence[str]) -> int:
+        """Return the GPUs that annotations ask for: none behind an endpoint, or of stand-ins."""
+        heavy = [n for n in annotations if not {"api", "package"} & set(self._weights(n))]
         return self.settings["gpu"] if heavy else 0
 
     @property
     def language_models(self) -> int:
         """Annotations that a language model on this machine makes."""
-        names = [self.annotators[name] for name in self.texts if name in _LANGUAGE_MODELS]
-        return sum("package" not in self._weights(name) for name in names)
+        tagged = [name for name in ("subject", "direction") if name in self.texts]
+        return sum("package" not in self._weights(name) for name in tagged)
 
-    @property
-    def text_memory_mb(self) -> int:
-        """The memory of ``annotate_texts``: a language model passes through it to the GPU."""
-        return 32000 if self.language_models else 4000
-
-    def asked_runtime(self, wildcards: Any) -> int:
+    def runtime_of(self, wildcards: Any) -> int:
         """Return the minutes that an annotation takes: a batch at an endpoint may take a day."""
-        service = self._service(self.annotators[wildcards.annotation]) or {}
+        service = self._service(wildcards.annotation) or {}
         return 1500 if service.get("mode") == "batch" else 720
 
-    def _weights(self, name: str) -> Mapping[str, Any]:
-        return self.study.fields("annotators", name).get("weights", {})
+    def _fields(self, annotation: str) -> Mapping[str, Any]:
+        return self.study.fields("annotators", self.makers[annotation])
 
-    def _service(self, name: str) -> Mapping[str, Any] | None:
-        fields = self.study.fields("annotators", name)
-        return fields.get("service", {}) if self.is_remote(name) else None
+    def _weights(self, annotation: str) -> Mapping[str, Any]:
+        return self._fields(annotation).get("weights", {})
 
-    def _code(self, script: str, annotators: Iterable[str]) -> str:
-        backends = (self.study.fields("annotators", name)["backend"] for name in annotators)
-        return code_checksum(f"scripts/annotate/{script}.py", *backends)
+    def _service(self, annotation: str) -> Mapping[str, Any] | None:
+        return self._fields(annotation).get("service", {}) if self.is_remote(annotation) else None
+
+
+def _annotation(wildcards: Any) -> str:
+    return getattr(wildcards, "annotation", "subjects")

@@ -21,22 +21,26 @@ def graph(*configurations, released=(), sheets=None, **annotators):
     return AnnotateGraph(Study(config, sheets or read_sheets(ROOT / "config"), released))
 
 
+def pictures(sheets):
+    return graph(sheets=sheets).entries(PICTURES)(None)
+
+
 def test_the_papers_annotators_are_asked_or_work_here():
     paper = graph()
     assert set(paper.asked) == {"text_embedding", "subject", "direction"}
     assert (paper.texts, paper.pictures) == (["text_nsfw"], list(PICTURES))
     assert paper.outputs(paper.texts) == SHARD
-    assert paper.gpus(["detoxify", "gpt_4o_subject"]) == 1
-    assert paper.gpus(["gpt_4o_subject", "opennsfw"]) == 0
-    assert (paper.language_models, paper.text_memory_mb) == (0, 4000)
+    assert paper.gpus(["text_nsfw", "subject"]) == 1
+    assert paper.gpus(["subject", "subjects"]) == 0
+    assert paper.language_models == 0
     local = graph(subject="qwen2_5_7b_subject", direction="qwen2_5_7b_direction")
-    assert (local.language_models, local.text_memory_mb) == (2, 32000)
+    assert (local.language_models, local.asked) == (2, ["text_embedding"])
 
 
 def test_the_demos_annotators_are_asked_nothing_and_make_vectors_apart():
     demo = graph(DEMO)
     assert (demo.asked, demo.texts) == ([], list(TEXTS))
-    assert demo.gpus(demo.annotators.values()) == 0
+    assert demo.gpus([*demo.annotators, "subjects"]) == 0
     vectors = demo.outputs(demo.pictures)["vectors"]
     assert vectors == "results/embeddings/image_embedding/{shard}.parquet"
     assert demo.outputs(demo.texts)["vectors"].startswith("results/embeddings/text_embedding/")
@@ -56,39 +60,42 @@ def test_what_was_released_is_neither_made_nor_paid_for(released):
 def test_the_subject_prompt_decides_those_that_ask_it_and_no_others():
     paper = graph()
     prompt = paper.settings["subject_prompt"]
-    wildcards = SimpleNamespace(annotation="subject")
-    assert paper.asked_entry(wildcards)["question"] == prompt
-    assert paper.entry("qwen2_5_7b_subject")["question"] == prompt
-    for name in ("gpt_4o_direction", "spacy_subject", "text_embedding_3_large", "detoxify"):
-        assert "question" not in paper.entry(name)
+    assert paper.entry_of(SimpleNamespace(annotation="subject"))["question"] == prompt
+    assert graph(subject="qwen2_5_7b_subject").entry("subject")["question"] == prompt
+    others = [name for name in paper.makers if name != "subject"]
+    assert not any("question" in paper.entry(name) for name in others)
+    assert "question" not in graph(subject="spacy_subject").entry("subject")
 
 
 def test_a_budget_is_that_of_its_annotation():
     paper = graph()
     wildcards = SimpleNamespace(annotation="direction")
     budgets = paper.settings["budget_usd"]
-    assert paper.asked_budget(wildcards, None) == budgets["direction"]
+    assert paper.budget_of(wildcards, None) == budgets["direction"]
     assert {name: bill["budget_usd"] for name, bill in paper.bills(None, None).items()} == {
         name: budgets[name] for name in paper.asked
     }
-    assert paper.merging_budget(None, None) == budgets["subjects"]
-    assert paper.merging_service(None, None) is None
-    assert paper.asked_runtime(wildcards) == 1500
+    merging = SimpleNamespace()
+    assert paper.entry_of(merging)["name"] == "all_minilm_l6_v2"
+    assert paper.budget_of(merging, None) == budgets["subjects"]
+    assert paper.service_of(merging, None) is None
+    assert paper.service_of(wildcards, None)["mode"] == "batch"
+    assert paper.runtime_of(wildcards) == 1500
 
 
 def test_a_label_decides_nothing_and_a_revision_does():
     sheets = read_sheets(ROOT / "config")
-    before = graph(sheets=sheets).picture_entries(None)
+    before = pictures(sheets)
     clip = sheets["annotators"]["clip_vit_b_32"]
     relabelled = sheets | {
         "annotators": sheets["annotators"] | {"clip_vit_b_32": clip | {"label": "x"}}
     }
-    assert graph(sheets=relabelled).picture_entries(None) == before
+    assert pictures(relabelled) == before
     weights = clip["weights"] | {"revision": "0" * 40}
     revised = sheets | {
         "annotators": sheets["annotators"] | {"clip_vit_b_32": clip | {"weights": weights}}
     }
-    after = graph(sheets=revised).picture_entries(None)
+    after = pictures(revised)
     assert after["image_nsfw"] == before["image_nsfw"]
     assert after["image_embedding"] != before["image_embedding"]
 
