@@ -1,5 +1,7 @@
 """Stage targets: snakemake dataset, then snakemake tables; unchanged files stop a rerun between."""
 
+from scripts.annotate.graph import EMBEDDINGS
+
 
 rule annotations:
     """Every annotation: other embeddings of the same prompts stop here, but for their packing."""

@@ -7,7 +7,6 @@ The report itself is no rule, since it describes the jobs of a finished run: ``m
 with scripts/publish/report.py, by hand it is ``snakemake --report results/report.zip``.
 """
 
-from scripts.annotate.graph import EMBEDDINGS
 from scripts.publish.graph import MODALITIES, PACKED_EMBEDDINGS, PublishGraph
 
 publish = PublishGraph(study, annotate)
