@@ -24,6 +24,7 @@ PLUMBING = (
     "scripts/common/code.py",
     "scripts/common/engine.py",
     "scripts/common/errors.py",
+    "scripts/common/failed_items.py",
     "scripts/common/faults.py",
     "scripts/common/fingerprints.py",
     "scripts/common/index_rows.py",
