@@ -80,8 +80,7 @@ class Task:
         load: makes the backend; called once, if there is anything left.
         work: takes the backend and a batch of prepared items, and returns for each, in order, its
             value, or ``Rejected`` if it has none.
-        finish: makes what the ledger keeps from key and value, such as a row; it may return
-            ``Rejected``.
+        finish: makes what the ledger keeps from key and value, such as a row, or ``Rejected``.
         prepare: takes the backend and an item as it was read; runs in the reading threads.
         batch_size: items in a call of ``work``; it changes no value.
         failure: reason of an item on which the backend raises an error of its own.
@@ -154,7 +153,10 @@ class Task:
             Exception: a value that is an error for which the machine is to blame.
         """
         if not isinstance(value, Exception):
-            value = self.finish(key, value)
+            try:
+                value = self.finish(key, value)
+            except Exception as error:
+                value = error
         if isinstance(value, Rejected):
             self.faults[key] = value
             return

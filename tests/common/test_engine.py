@@ -155,6 +155,8 @@ def test_a_fault_may_be_raised_or_returned_at_every_step(tmp_path):
         return item
 
     def finish_row(key, value):
+        if key == "005":
+            raise Rejected("too_long")
         return Rejected("not_a_number") if key == "003" else {"value": value, "reason": None}
 
     class Returning(Doubling):
@@ -167,12 +169,12 @@ def test_a_fault_may_be_raised_or_returned_at_every_step(tmp_path):
     )
     assert finish(task, read=read) == {
         "000": 1.0, "001": "undecodable", "002": "too_small", "003": "not_a_number",
-        "004": "too_dark", "005": 1.0,
+        "004": "too_dark", "005": "too_long",
     }  # fmt: skip
-    assert finished(tmp_path) == ["000", "005"] and not task.notes
+    assert finished(tmp_path) == ["000"] and not task.notes
 
 
-@pytest.mark.parametrize("step", ["read", "prepare", "work"])
+@pytest.mark.parametrize("step", ["read", "prepare", "work", "finish"])
 def test_an_odd_items_error_is_its_own_wherever_it_comes(tmp_path, step):
     def odd(key):
         if key == "002":
@@ -182,6 +184,7 @@ def test_an_odd_items_error_is_its_own_wherever_it_comes(tmp_path, step):
     settings = {
         "prepare": {"prepare": lambda backend, item: odd(item)},
         "work": {"work": lambda backend, items: [float(odd(item)) for item in items]},
+        "finish": {"finish": lambda key, value: {"value": 1.0 if odd(key) else 0, "reason": None}},
     }.get(step, {})
     task = make_task(tmp_path, **settings, failure="scoring_failed")
     rows = finish(task, read=odd if step == "read" else lambda key: key)
@@ -258,6 +261,13 @@ def test_a_fault_of_the_machine_is_raised_and_is_nobodys_row(tmp_path, error, st
     with pytest.raises(type(error)):
         finish(task, read=broken if step == "read" else lambda key: key)
     assert finished(tmp_path) == ["000", "001"] and not task.faults
+
+
+def test_a_fault_of_the_machine_in_a_batch_is_not_tried_one_by_one(tmp_path):
+    backend = Doubling(_002=RuntimeError("CUDA error: unspecified launch failure"))
+    with pytest.raises(RuntimeError, match="CUDA"):
+        finish(make_task(tmp_path, backend, batch_size=3))
+    assert backend.batches == [KEYS[:3]]
 
 
 def test_many_failures_in_a_row_are_raised_and_what_is_finished_is_kept(tmp_path):
