@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scripts.common.code import settings_of
 from scripts.common.errors import UserError
 from scripts.common.identity import seeded_order
 from scripts.common.rule_log import Counts, rule_log
@@ -63,8 +64,6 @@ if __name__ == "__main__":
         counts = split_tip_eval(
             dataset=Path(snakemake.input.dataset),
             tip_eval=Path(snakemake.output.prompts),
-            subjects=snakemake.params.subjects,
-            prompts_per_subject=snakemake.params.prompts_per_subject,
-            seed=snakemake.params.seed,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

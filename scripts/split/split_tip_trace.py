@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scripts.common.code import settings_of
 from scripts.common.errors import UserError
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.generate import CHOSEN
@@ -41,7 +42,6 @@ if __name__ == "__main__":
         counts = split_tip_trace(
             chosen=Path(snakemake.input.chosen),
             prompts=Path(snakemake.output.prompts),
-            query_prompts=snakemake.params.query_prompts,
-            seed=snakemake.params.seed,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

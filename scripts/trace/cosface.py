@@ -15,8 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from scripts.common.devices import PRECISIONS
 from scripts.common.errors import UserError
-from scripts.trace.torch_tracer import PRECISIONS
 
 
 @dataclass(frozen=True)

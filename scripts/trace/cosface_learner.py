@@ -6,9 +6,9 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from scripts.common.devices import PRECISIONS
 from scripts.trace.cosface import CosFace, MovingAverage, Recipe
 from scripts.trace.preprocessing import Preprocessing
-from scripts.trace.torch_tracer import PRECISIONS
 from scripts.trace.vision_transformer import VisionTransformer
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scripts.common.code import settings_of
 from scripts.common.identity import derived_seed
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.items import OK
@@ -24,7 +25,7 @@ from scripts.common.schemas.trace import (
     RECALL_AT_P90,
 )
 from scripts.common.tables import read_table, write_table
-from scripts.trace.feature_tables import read_pictures
+from scripts.trace.feature_tables import by_model_and_set, read_pictures
 from scripts.trace.metrics import (
     bootstrap_interval,
     micro_average_precision,
@@ -116,22 +117,13 @@ def _count_references(features: Sequence[Path]) -> tuple[int, int]:
     return known, statuses.total()
 
 
-def _by_model(paths: Sequence[str]) -> dict[str, list[Path]]:
-    """Return model -> shards, from paths ending in ``<model>/<set>/<shard>.parquet``."""
-    models: dict[str, list[Path]] = {}
-    for path in map(Path, paths):
-        models.setdefault(path.parent.parent.name, []).append(path)
-    return models
-
-
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
+        references = by_model_and_set(snakemake.input.references)
         counts = measure_tracing(
             matches={Path(path).stem: Path(path) for path in snakemake.input.matches},
-            references=_by_model(snakemake.input.references),
+            references={model: paths for (model, _), paths in references.items()},
             metrics=Path(snakemake.output.metrics),
-            rows=snakemake.params.rows,
-            resamples=snakemake.params.resamples,
-            seed=snakemake.params.seed,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)
