@@ -15,7 +15,7 @@ rule split_tip_eval:
     input:
         dataset="results/dataset.parquet",
     output:
-        prompts="results/splits/tip_eval/prompts.parquet",
+        tip_eval="results/splits/tip_eval/prompts.parquet",
     log:
         "logs/split_tip_eval.log",
     conda:
@@ -140,7 +140,7 @@ rule check_splits:
         prompts="results/splits/tip_trace/prompts.parquet",
         frames=split.frames,
         images=split.image_lists(),
-        indexes=[index for some in split.all_indexes.values() for index in some],
+        index_files=[index for some in split.all_indexes.values() for index in some],
         image_indexes=study.image_indexes,
     output:
         leakage="results/splits/leakage.csv",

@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
-from scripts.common.code import settings_of
 from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.identity import shard_of
+from scripts.common.job import run_job
 from scripts.common.pictures import encode_png
 from scripts.common.prefetch import work_ahead
 from scripts.common.progress import progress
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.split import TRACE_FRAMES, TRAIN
 from scripts.common.schemas.trace import FRAME_INDEX
@@ -121,14 +121,4 @@ def _add(archive: tarfile.TarFile, row: dict, data: bytes) -> dict:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = decode_frames(
-            wanted=Path(snakemake.input.wanted),
-            videos=Path(snakemake.input.videos),
-            video_index=Path(snakemake.input.video_index),
-            frames=Path(snakemake.output.frames),
-            frame_index=Path(snakemake.output.frame_index),
-            threads=snakemake.threads,
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(decode_frames, snakemake)
