@@ -15,8 +15,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from scripts.common.devices import PRECISIONS
 from scripts.common.errors import UserError
+
+_PRECISIONS = ("float32", "bfloat16")
+"""Float16 would need its losses scaled."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,10 @@ class Recipe:
                 f"{recipe.warmup_epochs} and {recipe.hold_epochs}, more than the {recipe.epochs} "
                 "of 'training.epochs'"
             )
-        if recipe.precision not in PRECISIONS:
+        if recipe.precision not in _PRECISIONS:
             raise UserError(
                 f"config/tracers.yaml: 'training.precision' is {recipe.precision!r}; it may be "
-                f"one of: {', '.join(PRECISIONS)}"
+                f"one of: {', '.join(_PRECISIONS)}"
             )
         if recipe.batch_size % recipe.instances:
             raise UserError(

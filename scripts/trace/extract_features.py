@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from scripts.common.backends import find_backend, load_backend
-from scripts.common.code import settings_of
 from scripts.common.engine import Task, ledger_key, run
 from scripts.common.errors import Rejected, UserError
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.roles import Preparing, Tracer
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.trace import features_schema
 from scripts.trace.feature_tables import by_model_and_set
@@ -24,12 +24,11 @@ SCRIPT = "scripts/trace/extract_features.py"
 
 
 def extract_features(
-    features: Mapping[str, Mapping[str, Path]],
+    features: Sequence[Path],
     *,
     entries: Mapping[str, Mapping[str, Any]],
     pictures: Mapping[str, Mapping[str, Any]],
     batch_size: int,
-    shard: int = 0,
     shards: int = 1,
     precision: str = "float32",
     device: str = "auto",
@@ -44,13 +43,12 @@ def extract_features(
     was made anew is described, and no other; the finished tables are the ledger, too.
 
     Args:
-        features: set -> model -> the table to write (``features_schema``): unit vectors in
-            float16, which moves a cosine by less than 0.001.
+        features: the tables to write (``features_schema``), ``<model>/<set>/<shard>.parquet`` of
+            one shard: unit vectors in float16, which moves a cosine by less than 0.001.
         entries: model -> its backend, weights and settings.
         pictures: set -> where its pictures lie (``find_pictures``).
         batch_size: pictures per call of a tracer.
-        shard: which range of the pictures' UUIDs.
-        shards: number of ranges.
+        shards: number of ranges of the pictures' UUIDs, of which a shard is one.
         precision: of ``scripts.common.devices.PRECISIONS``, for networks whose entry does not say.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: that read pictures, and of the tracers on the CPU.
@@ -63,8 +61,11 @@ def extract_features(
         UserError: a tracer's weights are missing or do not fit its entry, or it always fails.
     """
     models = {name: _Model(entry, precision, device, threads) for name, entry in entries.items()}
-    counts = Counts()
-    for name, tables in features.items():
+    tables_of: dict[str, dict[str, Path]] = {}
+    for (model, name), [path] in by_model_and_set(features).items():
+        tables_of.setdefault(name, {})[model] = path
+    counts, shard = Counts(), int(features[0].stem)
+    for name, tables in tables_of.items():
         files = {file.uuid: file for file in find_pictures(pictures[name], shard, shards)}
         part = f"{name}-{shard}-of-{shards}"
         tasks = {
@@ -166,10 +167,4 @@ def _rejection(files: Mapping[str, PictureFile]) -> Callable[[str, str], dict]:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        tables: dict[str, dict[str, Path]] = {}
-        for (model, name), [path] in by_model_and_set(snakemake.output).items():
-            tables.setdefault(name, {})[model] = path
-        settings = settings_of(snakemake.params)
-        shard = int(Path(snakemake.output[0]).stem)
-        log.finish(extract_features(tables, shard=shard, threads=snakemake.threads, **settings))
+    run_job(extract_features, snakemake)

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scripts.common.code import settings_of
 from scripts.common.engine import ledger_key
 from scripts.common.errors import UserError
 from scripts.common.fingerprints import hash_files
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, JobLedger
 from scripts.common.progress import progress
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.trace import MATCHES
 from scripts.common.tables import read_table, write_table
@@ -34,7 +34,7 @@ _BYTES_PER_NUMBER = 4
 
 
 def match_queries(
-    queries: Mapping[str, Sequence[Path]],
+    queries: Sequence[Path],
     references: Sequence[Path],
     matches: Path,
     *,
@@ -57,7 +57,8 @@ def match_queries(
     and as much for products on a GPU. More queries than that are searched for in several passes.
 
     Args:
-        queries: set (a generator, or distractors) -> shards of the features of its queries.
+        queries: shards of the features of sets of queries (a generator's, or distractors), each in
+            a folder with the set's name.
         references: shards of the features of source images and references.
         matches: the table to write (``MATCHES``), sorted by set, query and rank.
         top_k: references kept for each query. With one true pair per query, a smaller number only
@@ -72,6 +73,7 @@ def match_queries(
     Returns:
         Counts of queries.
     """
+    sets = {name: paths for (_, name), paths in by_model_and_set(queries).items()}
     decisive = {
         "references": hash_files(references),
         "background": hash_files(background),
@@ -79,15 +81,15 @@ def match_queries(
         "top_k": top_k,
     }
     ledgers = {}
-    for name, shards in queries.items():
+    for name, shards in sets.items():
         key = ledger_key(SCRIPT, queries=hash_files(shards), **decisive)
         ledgers[name] = JobLedger(ledger_root / "trace" / key / name)
     matches.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=matches.parent, prefix="tmp-") as folder:
-        parts = {name: Path(folder) / f"{name}.parquet" for name in queries}
+        parts = {name: Path(folder) / f"{name}.parquet" for name in sets}
         left = {
             name: shards
-            for name, shards in queries.items()
+            for name, shards in sets.items()
             if not ledgers[name].recall({parts[name].name: parts[name]})
         }
         if left:
@@ -109,7 +111,7 @@ def match_queries(
     write_table(table, matches, MATCHES, sort_by=["set", "query", "rank"])
     asked = table.filter(pc.equal(pc.fill_null(table["rank"], 1), 1))
     counts = Counts.of_statuses(dict(enumerate(asked["reason"].to_pylist())))
-    counts.declared = sum(read_pictures(shards).num_rows for shards in queries.values())
+    counts.declared = read_pictures(queries).num_rows
     return counts
 
 
@@ -177,14 +179,4 @@ def _pick_products(gpu: bool, block_mb: int) -> Products | None:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        queries = by_model_and_set(snakemake.input.queries)
-        counts = match_queries(
-            queries={name: paths for (_, name), paths in queries.items()},
-            references=[Path(path) for path in snakemake.input.references],
-            matches=Path(snakemake.output.matches),
-            background=[Path(path) for path in snakemake.input.background],
-            **settings_of(snakemake.params),
-            threads=snakemake.threads,
-        )
-        log.finish(counts)
+    run_job(match_queries, snakemake)

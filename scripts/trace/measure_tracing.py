@@ -1,7 +1,7 @@
 """Measure how well each tracer finds the source images of each generator's frames."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scripts.common.code import settings_of
 from scripts.common.identity import derived_seed
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.trace import (
     DISTRACTORS,
@@ -35,8 +35,8 @@ from scripts.trace.metrics import (
 
 
 def measure_tracing(
-    matches: Mapping[str, Path],
-    references: Mapping[str, Sequence[Path]],
+    matches: Sequence[Path],
+    references: Sequence[Path],
     metrics: Path,
     *,
     rows: Sequence[Sequence[str]],
@@ -49,8 +49,8 @@ def measure_tracing(
     recall at 90 % precision see all queries at once, distractors included.
 
     Args:
-        matches: model -> its ``MATCHES``.
-        references: model -> shards of its features of the references.
+        matches: ``MATCHES`` of all models, ``<model>.parquet``.
+        references: shards of their features of the references, ``<model>/<set>/<shard>.parquet``.
         metrics: the table to write (``METRICS``).
         rows: (tracer, generator, model that described the generator's queries), in order; a tracer
             across domains has a model for each generator.
@@ -61,8 +61,10 @@ def measure_tracing(
         Counts of queries over all tracers and generators.
     """
     counts, measured = Counts(), []
-    count_references = cache(lambda model: _count_references(references[model]))
-    read_matches = lru_cache(maxsize=1)(lambda model: read_table(matches[model], MATCHES))
+    found_by = {path.stem: path for path in matches}
+    searched = {model: paths for (model, _), paths in by_model_and_set(references).items()}
+    count_references = cache(lambda model: _count_references(searched[model]))
+    read_matches = lru_cache(maxsize=1)(lambda model: read_table(found_by[model], MATCHES))
     for tracer, generator, model in rows:
         table = read_matches(model)
         table = table.filter(pc.is_in(table["set"], pa.array([generator, DISTRACTORS])))
@@ -118,12 +120,4 @@ def _count_references(features: Sequence[Path]) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        references = by_model_and_set(snakemake.input.references)
-        counts = measure_tracing(
-            matches={Path(path).stem: Path(path) for path in snakemake.input.matches},
-            references={model: paths for (model, _), paths in references.items()},
-            metrics=Path(snakemake.output.metrics),
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(measure_tracing, snakemake)

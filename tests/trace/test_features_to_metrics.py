@@ -72,14 +72,14 @@ def decode(trace, generator, **changes):
 
 
 def features_of(trace, name, shard=0):
-    return trace.root / "features" / name / f"{shard:05d}.parquet"
+    return trace.root / "features" / "model" / name / f"{shard:05d}.parquet"
 
 
 def extract(trace, name, entry=HASH, **changes):
-    features = features_of(trace, name, changes.get("shard", 0))
+    features = features_of(trace, name, changes.pop("shard", 0))
     settings = {"batch_size": 3, "ledger_root": trace.root / "ledger"} | changes
     counts = extract_features(
-        {name: {"model": features}}, entries={"model": entry}, pictures=pictures(trace), **settings
+        [features], entries={"model": entry}, pictures=pictures(trace), **settings
     )
     return features, counts
 
@@ -212,21 +212,17 @@ def test_a_picture_is_read_once_for_all_models_and_each_keeps_its_own_rows(trace
     def describe(models):
         """The second model sees the frames of one generator only."""
         entries = {"hash": HASH, "means": brightness()}
-        features = {
-            name: {
-                model: trace.root / "features" / model / f"{name}.parquet"
-                for model in models
-                if (model, name) != ("means", "right")
-            }
+        features = [
+            trace.root / "features" / model / name / "00000.parquet"
             for name in names
-        }
+            for model in models
+            if (model, name) != ("means", "right")
+        ]
         settings = {"batch_size": 3, "ledger_root": trace.root / "ledger", "threads": 2}
         counts = extract_features(
             features, entries={m: entries[m] for m in models}, pictures=pictures(trace), **settings
         )
-        return counts, {
-            path: path.read_bytes() for some in features.values() for path in some.values()
-        }
+        return counts, {path: path.read_bytes() for path in features}
 
     counts, together = describe(["hash", "means"])
     assert counts.kept == 4 + 4 + 4
@@ -319,7 +315,7 @@ def match(trace, generators, **changes):
         "ledger_root": trace.root / "ledger",
     }
     counts = match_queries(
-        queries={name: [features_of(trace, name)] for name in [*generators, "distractors"]},
+        queries=[features_of(trace, name) for name in [*generators, "distractors"]],
         matches=matches,
         **settings | changes,
     )
@@ -329,8 +325,8 @@ def match(trace, generators, **changes):
 def measure(trace, generators):
     metrics = trace.root / "metrics.parquet"
     counts = measure_tracing(
-        matches={"model": trace.root / "matches" / "model.parquet"},
-        references={"model": [features_of(trace, "references")]},
+        matches=[trace.root / "matches" / "model.parquet"],
+        references=[features_of(trace, "references")],
         metrics=metrics,
         rows=[["hash", name, "model"] for name in generators],
         resamples=50,

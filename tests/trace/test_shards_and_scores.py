@@ -160,7 +160,7 @@ def test_normalisation_is_the_formula(tmp_path):
     for weight in (0, 1, 2.5):
         matches = tmp_path / f"{weight}.parquet"
         matching.match_queries(
-            {"g": [asked]},
+            [asked],
             [references],
             matches,
             top_k=20,
