@@ -1,4 +1,4 @@
-"""The TIP-I2V workflow: from Discord exports to the annotated data set, and every table and figure.
+"""The TIP-I2V workflow: from Discord exports to the annotated data set, to tables and figures.
 
 Stages, each with its rules in rules/<stage>.smk and its scripts in scripts/<stage>/:
 curate, annotate, generate, split, evaluate, detect, trace, analyse, publish.
@@ -38,6 +38,14 @@ onstart:
     recall_removals()
 
 
+onsuccess:
+    tell_what_came_of_it()
+
+
+onerror:
+    tell_what_came_of_it()
+
+
 rule all:
     """Make every table, every figure, the data set and the account of where items went."""
     default_target: True
@@ -45,4 +53,4 @@ rule all:
         annotate.targets,
         publish.dataset,
         split.targets,
-        analyse_targets(),
+        analyse.targets,

@@ -6,15 +6,13 @@ rule plot_figure4:
     input:
         popularity="results/analysis/popularity.parquet",
     output:
-        png=reported("results/figures/figure4.png"),
-        pdf=reported("results/figures/figure4.pdf"),
-        provenance="results/figures/figure4.provenance.json",
+        **reported("plot_figure4"),
     log:
         "logs/plot_figure4.log",
     conda:
         "../envs/plots.yaml"
     params:
-        annotators=popularity_annotators(),
+        annotators=analyse.annotators,
         banner=config["banner"],
         code=code_of("scripts/analyse/plot_figure4.py"),
         style=lookup("analyse/figures/figure4", within=config),
@@ -28,15 +26,13 @@ rule plot_figure5:
     input:
         popularity="results/analysis/popularity.parquet",
     output:
-        png=reported("results/figures/figure5.png"),
-        pdf=reported("results/figures/figure5.pdf"),
-        provenance="results/figures/figure5.provenance.json",
+        **reported("plot_figure5"),
     log:
         "logs/plot_figure5.log",
     conda:
         "../envs/plots.yaml"
     params:
-        annotators=popularity_annotators(),
+        annotators=analyse.annotators,
         banner=config["banner"],
         code=code_of("scripts/analyse/plot_figure5.py"),
         style=lookup("analyse/figures/figure5", within=config),
@@ -49,9 +45,7 @@ rule plot_figure6:
     input:
         summary="results/evaluation/summary.parquet",
     output:
-        png=reported("results/figures/figure6.png"),
-        pdf=reported("results/figures/figure6.pdf"),
-        provenance="results/figures/figure6.provenance.json",
+        **reported("plot_figure6"),
     log:
         "logs/plot_figure6.log",
     conda:
@@ -59,8 +53,8 @@ rule plot_figure6:
     params:
         banner=config["banner"],
         code=code_of("scripts/analyse/plot_figure6.py"),
-        dimensions=shown_entries("dimensions", DIMENSIONS),
-        generators=shown_entries("generators", GENERATORS),
+        dimensions=analyse.dimensions,
+        generators=analyse.generators,
         seed=config["seed"],
         style=lookup("analyse/figures/figure6", within=config),
     script:
@@ -70,11 +64,9 @@ rule plot_figure6:
 rule plot_tracer_training:
     """Curves of the trained tracers: loss, accuracy and learning rate (Supplement 16)."""
     input:
-        tables=expand("results/trace/training/{model}.csv", model=tracer_trainings()),
+        tables=analyse.training_tables,
     output:
-        png=reported("results/figures/tracer_training.png"),
-        pdf=reported("results/figures/tracer_training.pdf"),
-        provenance="results/figures/tracer_training.provenance.json",
+        **reported("plot_tracer_training"),
     log:
         "logs/plot_tracer_training.log",
     conda:
@@ -82,8 +74,8 @@ rule plot_tracer_training:
     params:
         banner=config["banner"],
         code=code_of("scripts/analyse/plot_tracer_training.py"),
-        network=shown_entry("tracers", config["trace"]["cosface"]),
-        runs=list(tracer_trainings().values()),
+        network=analyse.shown("tracers", config["trace"]["cosface"]),
+        runs=list(analyse.trainings.values()),
         seed=config["seed"],
         style=lookup("analyse/figures/tracer_training", within=config),
     script:
@@ -94,12 +86,10 @@ rule plot_gallery:
     """The gallery: what each generator makes of the same prompts of TIP-Eval."""
     input:
         prompts="results/splits/tip_eval/prompts.parquet",
-        tars=[tar for name in GENERATORS for tar in video_tars(name)],
-        indexes=[index for name in GENERATORS for index in video_indexes(name)],
+        tars=[tar for files in analyse.videos.values() for tar in files["tars"]],
+        indexes=[index for files in analyse.videos.values() for index in files["indexes"]],
     output:
-        png=reported("results/figures/gallery.png"),
-        pdf=reported("results/figures/gallery.pdf"),
-        provenance="results/figures/gallery.provenance.json",
+        **reported("plot_gallery"),
     log:
         "logs/plot_gallery.log",
     conda:
@@ -107,10 +97,10 @@ rule plot_gallery:
     params:
         banner=config["banner"],
         code=code_of("scripts/analyse/plot_gallery.py"),
-        generators=shown_entries("generators", GENERATORS),
+        generators=analyse.generators,
         seed=config["seed"],
         style=lookup("analyse/figures/gallery", within=config),
-        videos=generator_files(),
+        videos=analyse.videos,
     script:
         "../scripts/analyse/plot_gallery.py"
 
@@ -121,9 +111,7 @@ rule plot_watermark:
         overlays="results/watermark/overlays.parquet",
         watermarks=watermark_scores(),
     output:
-        png=reported("results/figures/watermark.png"),
-        pdf=reported("results/figures/watermark.pdf"),
-        provenance="results/figures/watermark.provenance.json",
+        **reported("plot_watermark"),
     log:
         "logs/plot_watermark.log",
     conda:
@@ -134,3 +122,21 @@ rule plot_watermark:
         style=lookup("analyse/figures/watermark", within=config),
     script:
         "../scripts/analyse/plot_watermark.py"
+
+
+rule plot_funnel:
+    """The funnel: which share of its items each step keeps, and why not the others."""
+    input:
+        funnel="results/tables/funnel.csv",
+    output:
+        **reported("plot_funnel"),
+    log:
+        "logs/plot_funnel.log",
+    conda:
+        "../envs/plots.yaml"
+    params:
+        banner=config["banner"],
+        code=code_of("scripts/analyse/plot_funnel.py"),
+        style=lookup("analyse/figures/funnel", within=config),
+    script:
+        "../scripts/analyse/plot_funnel.py"

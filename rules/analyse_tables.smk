@@ -25,11 +25,7 @@ rule build_table3:
     input:
         metrics="results/detect/metrics.parquet",
     output:
-        csv=reported("results/tables/table3.csv"),
-        md=reported("results/tables/table3.md"),
-        tex=reported("results/tables/table3.tex"),
-        html=reported("results/tables/table3.html"),
-        provenance="results/tables/table3.provenance.json",
+        **reported("build_table3"),
     log:
         "logs/build_table3.log",
     conda:
@@ -37,8 +33,8 @@ rule build_table3:
     params:
         banner=config["banner"],
         code=code_of("scripts/analyse/build_table3.py"),
-        detectors=shown_entries("detectors", DETECTORS),
-        generators=shown_entries("generators", GENERATORS),
+        detectors=analyse.detectors,
+        generators=analyse.generators,
         protocol=lookup("split/tip_id", within=config),
         seed=config["seed"],
     script:
@@ -50,11 +46,7 @@ rule build_table4:
     input:
         metrics="results/detect/metrics.parquet",
     output:
-        csv=reported("results/tables/table4.csv"),
-        md=reported("results/tables/table4.md"),
-        tex=reported("results/tables/table4.tex"),
-        html=reported("results/tables/table4.html"),
-        provenance="results/tables/table4.provenance.json",
+        **reported("build_table4"),
     log:
         "logs/build_table4.log",
     conda:
@@ -62,8 +54,8 @@ rule build_table4:
     params:
         banner=config["banner"],
         code=code_of("scripts/analyse/build_table4.py"),
-        videomae=shown_entry("detectors", config["detect"]["videomae"]),
-        generators=shown_entries("generators", GENERATORS),
+        videomae=analyse.shown("detectors", config["detect"]["videomae"]),
+        generators=analyse.generators,
         protocol=lookup("split/tip_id", within=config),
         seed=config["seed"],
     script:
@@ -74,13 +66,9 @@ rule build_table5:
     """Table 5: tracing generated frames to their source images."""
     input:
         metrics="results/trace/metrics.parquet",
-        paper=paper_table_file("5"),
+        paper=analyse.paper_table("5"),
     output:
-        csv=reported("results/tables/table5.csv"),
-        md=reported("results/tables/table5.md"),
-        tex=reported("results/tables/table5.tex"),
-        html=reported("results/tables/table5.html"),
-        provenance="results/tables/table5.provenance.json",
+        **reported("build_table5"),
     log:
         "logs/build_table5.log",
     conda:
@@ -88,10 +76,10 @@ rule build_table5:
     params:
         banner=config["banner"],
         code=code_of("scripts/analyse/build_table5.py"),
-        comparable=config["source"] != "demo",
-        cosface=shown_entry("tracers", config["trace"]["cosface"]),
-        tracers=shown_entries("tracers", TRACERS),
-        generators=shown_entries("generators", GENERATORS),
+        comparable=analyse.is_comparable,
+        cosface=analyse.shown("tracers", config["trace"]["cosface"]),
+        tracers=analyse.tracers,
+        generators=analyse.generators,
         protocol=lookup("split/tip_trace", within=config),
         seed=config["seed"],
     script:
@@ -102,12 +90,9 @@ rule build_table7:
     """Table 7: the generators on TIP-Eval, dimension by dimension."""
     input:
         summary="results/evaluation/summary.parquet",
+        paper=analyse.paper_table("7"),
     output:
-        csv=reported("results/tables/table7.csv"),
-        md=reported("results/tables/table7.md"),
-        tex=reported("results/tables/table7.tex"),
-        html=reported("results/tables/table7.html"),
-        provenance="results/tables/table7.provenance.json",
+        **reported("build_table7"),
     log:
         "logs/build_table7.log",
     conda:
@@ -115,8 +100,9 @@ rule build_table7:
     params:
         banner=config["banner"],
         code=code_of("scripts/analyse/build_table7.py"),
-        dimensions=shown_entries("dimensions", DIMENSIONS),
-        generators=shown_entries("generators", GENERATORS),
+        comparable=analyse.is_comparable,
+        dimensions=analyse.dimensions,
+        generators=analyse.generators,
         protocol=lookup("split/tip_eval", within=config),
         seed=config["seed"],
     script:
@@ -126,20 +112,20 @@ rule build_table7:
 rule build_paper_comparison:
     """The paper's numbers beside ours, with the difference where the data is the paper's."""
     input:
-        tables=expand("results/tables/table{number}.csv", number=TABLES),
-        paper_tables=paper_table_files(),
+        tables=analyse.measured_tables,
+        paper_tables=analyse.paper_tables,
     output:
-        comparison=reported("results/tables/paper_comparison.csv"),
-        provenance="results/tables/paper_comparison.provenance.json",
+        **reported("build_paper_comparison"),
     log:
         "logs/build_paper_comparison.log",
     conda:
         "../envs/tabular.yaml"
     params:
+        absent_rows=analyse.absent_rows,
         banner=config["banner"],
         code=code_of("scripts/analyse/build_paper_comparison.py"),
-        comparable=config["source"] != "demo",
-        paper_columns=paper_names("generators", GENERATORS),
-        paper_rows=paper_rows(),
+        comparable=analyse.is_comparable,
+        paper_columns=analyse.paper_columns,
+        paper_rows=analyse.paper_rows,
     script:
         "../scripts/analyse/build_paper_comparison.py"

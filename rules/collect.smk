@@ -26,16 +26,16 @@ rule splits:
 rule tables:
     """Every table."""
     input:
-        table_targets(),
+        analyse.tables,
 
 
 rule figures:
     """Every figure."""
     input:
-        figure_targets(),
+        analyse.figures,
 
 
 rule publish:
     """Everything that the report shows."""
     input:
-        publish_targets(),
+        analyse.published,

@@ -6,6 +6,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+from scripts.analyse.closing import jobs_done, last_words
+from scripts.analyse.declared_steps import curate_steps, release_steps
+from scripts.analyse.registry import RESULTS
 from scripts.common.backends import check_entry
 from scripts.common.code import code_checksum
 from scripts.common.errors import UserError
@@ -26,7 +29,6 @@ SCRAPED = study.scraped
 RELEASED = study.released
 RELEASED_ANNOTATIONS = study.released_annotations
 GENERATED = study.generated
-DIMENSIONS = config["evaluate"]["dimensions"]
 DETECTORS = config["detect"]["detectors"]
 TRACERS = config["trace"]["tracers"]
 REAL_SOURCES = study.real_sources
@@ -80,11 +82,6 @@ def video_indexes(generator):
     return [tar.removesuffix(".tar") + ".parquet" for tar in video_tars(generator)]
 
 
-def generator_files():
-    """Return generator -> its tars and indexes, in the tables' order."""
-    return {name: {"tars": video_tars(name), "indexes": video_indexes(name)} for name in GENERATORS}
-
-
 def get_generator_tars(wildcards):
     """Return all video tars of the wildcard's generator."""
     return video_tars(wildcards.generator)
@@ -108,11 +105,6 @@ def image_indexes():
 def watermark_scores():
     """Return the scores of all image prompts in the watermark check."""
     return expand("results/watermark/scores/{shard}.parquet", shard=SHARDS)
-
-
-def label_of(sheet, name):
-    """Return how tables and figures call an entry of a sheet."""
-    return SHEETS[sheet][name].get("label", name)
 
 
 def entries_of(value):
@@ -155,3 +147,37 @@ def recall_removals():
                 f"{number} prompts of config/removals.txt are still among the results: run "
                 "'make remove' once this run is over"
             )
+
+
+def tell_what_came_of_it():
+    """Print what the jobs of this run kept of what they read; quiet where none was done."""
+    lines, warnings = last_words(jobs_done(workflow.dag))
+    if lines:
+        logger.info("\n".join(lines))
+    for warning in warnings:
+        logger.warning(warning)
+
+
+def reported(rule_name):
+    """Return a rule's outputs by form, marked for the report, and their provenance."""
+    result = RESULTS[rule_name]
+    files = {
+        form: report(
+            file,
+            caption=result.caption,
+            category=result.kind.capitalize(),
+            labels=result.labels(form),
+        )
+        for form, file in result.files.items()
+    }
+    return files | {"provenance": result.provenance}
+
+
+def account_of_curate():
+    """Return the account of curate, from exports or from the released data set."""
+    if study.is_release:
+        card = "".join(get_card({})) or None
+        archives = {name: video_archives(name) for name in RELEASED}
+        full = [name for name in SCRAPED if RELEASE["all_pika_videos"]]
+        return release_steps(study, RELEASE_SPLITS, card, PICTURE_ARCHIVES, archives, full)
+    return curate_steps(study, EXPORT_FILES, SCRAPED_GENERATOR)

@@ -56,7 +56,7 @@ rule summarise_evaluation:
         runtime=20,
     params:
         code=code_of("scripts/evaluate/summarise_evaluation.py"),
-        dimensions=evaluate.dimensions,
+        dimensions=evaluate.measured,
         generators=study.generators,
     script:
         "../scripts/evaluate/summarise_evaluation.py"

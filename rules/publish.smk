@@ -16,9 +16,6 @@ wildcard_constraints:
     modality="|".join(MODALITIES),
 
 
-include: "inputs/publish.smk"
-
-
 rule pack_dataset:
     """Pack a shard of the data set with small pictures, as Hugging Face datasets reads it."""
     input:

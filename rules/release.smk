@@ -23,7 +23,7 @@ ruleorder: choose_released > split_tip_eval
 rule read_release:
     """Read the released rows, each prompt once, and check their number against the card."""
     input:
-        **TABLES,
+        **RELEASED_TABLES,
         card=get_card,
     output:
         rows=released_shards("release/rows"),
@@ -208,36 +208,6 @@ if RELEASED_EMBEDDINGS:
             code=code_of("scripts/curate/read_embeddings.py"),
         script:
             "../scripts/curate/read_embeddings.py"
-
-
-rule account_release:
-    """Follow every released row, every file in the tars, and every prompt to its files."""
-    input:
-        rows=released_shards("release/rows"),
-        rejects="results/rejects/release.parquet",
-        card=get_card,
-        chosen="results/chosen_prompts.parquet",
-        members=get_accounted_members,
-        image_indexes=image_indexes(),
-        video_indexes=[index for name in RELEASED for index in video_indexes(name)],
-    output:
-        account="results/analysis/account/curate.parquet",
-    log:
-        "logs/account_release.log",
-    conda:
-        "../envs/tabular.yaml"
-    resources:
-        mem_mb=8000,
-        runtime=60,
-    params:
-        all_prompts=[name for name in SCRAPED if RELEASE["all_pika_videos"]],
-        code=code_of("scripts/analyse/account_release.py"),
-        pictures=get_accounted_pictures,
-        splits=RELEASE_SPLITS,
-        video_indexes={name: video_indexes(name) for name in RELEASED},
-        videos=get_accounted_videos,
-    script:
-        "../scripts/analyse/account_release.py"
 
 
 include: "curate_watermark.smk"

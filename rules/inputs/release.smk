@@ -24,7 +24,9 @@ def found(find, *arguments, **settings):
 
 
 # Without the tables there is nothing to plan, so that their absence is said at once.
-TABLES = {split: [str(table) for table in found(find_tables, split)] for split in RELEASE_SPLITS}
+RELEASED_TABLES = {
+    split: [str(table) for table in found(find_tables, split)] for split in RELEASE_SPLITS
+}
 
 
 def placed(name):
@@ -46,7 +48,7 @@ def picture_tars():
 
 def unpacked_tables():
     """Return the released tables whose pictures are unpacked -> the tar of these, and members."""
-    stems = [Path(table).stem for tables in TABLES.values() for table in tables]
+    stems = [Path(table).stem for tables in RELEASED_TABLES.values() for table in tables]
     return {
         f"data/{stem}": tuple(
             f"results/release/pictures/{stem}.{form}" for form in ("tar", "parquet")
@@ -142,22 +144,3 @@ def get_embedding_tables(wildcards):
 def released_shards(name):
     """Return the tables of a folder of results, one for each shard."""
     return expand("results/{name}/{shard}.parquet", name=name, shard=SHARDS)
-
-
-def get_accounted_members(wildcards):
-    """Return the members of all tars, and of all tables whose pictures are unpacked."""
-    archives = [PICTURE_ARCHIVES, *map(video_archives, RELEASED)]
-    return [members for files in archives for _, members in files.values()]
-
-
-def get_accounted_pictures(wildcards):
-    """Return ``PICTURE_ARCHIVES`` as a rule's parameter."""
-    return {name: list(files) for name, files in PICTURE_ARCHIVES.items()}
-
-
-def get_accounted_videos(wildcards):
-    """Return ``video_archives`` of each generator as a rule's parameter."""
-    return {
-        generator: {name: list(files) for name, files in video_archives(generator).items()}
-        for generator in RELEASED
-    }

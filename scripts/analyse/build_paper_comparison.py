@@ -1,12 +1,12 @@
 """The paper's numbers beside ours, one row for each number that has a counterpart."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from scripts.analyse.paper_table import difference
+from scripts.analyse.paper_table import PaperNumbers, difference
 from scripts.analyse.table_faces import csv_text, read_csv
-from scripts.common.provenance import record_job
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 
 COLUMNS = [
     "table", "block", "row", "column", "paper", "ours", "difference", "entry", "generator",
@@ -23,21 +23,22 @@ KEYS = {
 
 BLOCKS = {number: keys[0] if len(keys) > 1 else "" for number, keys in KEYS.items()}
 ROWS = {number: keys[-1] for number, keys in KEYS.items()}
-PAPER_AVERAGE = "Avg."
 NOT_MEASURED = "no counterpart here"
+ABSENT = "no number of ours: {}"
 MADE_UP = "not compared: the data is not the paper's"
 STAND_IN = "not compared: a stand-in made the number"
 
 
 def build_paper_comparison(
-    tables: Mapping[str, Path],
-    paper_tables: Mapping[str, Path],
+    tables: Sequence[Path],
+    paper_tables: Sequence[Path],
     comparison: Path,
     *,
     paper_rows: Mapping[str, str],
     paper_columns: Mapping[str, str],
     comparable: bool,
     banner: str,
+    absent_rows: Mapping[str, str] | None = None,
 ) -> Counts:
     """Write each of the paper's numbers beside ours, and the difference.
 
@@ -45,23 +46,24 @@ def build_paper_comparison(
     precision. It is stated only where the data is the paper's and no stand-in made the number.
 
     Args:
-        tables: number of the table -> its CSV, from ``build_table<number>``.
-        paper_tables: number of the table -> the paper's numbers (``config/paper``).
+        tables: CSV of each table, from ``build_table<number>``.
+        paper_tables: the paper's numbers of the same tables (``config/paper``).
         comparison: the CSV to write, with the columns ``COLUMNS``.
         paper_rows: entry -> the row of the paper that it corresponds to. Rows without an entry
             (a blind guess) and the settings of trained models are called as in the paper.
         paper_columns: generator -> the column of the paper that it corresponds to.
         comparable: whether the data is the paper's.
         banner: a line put on top.
+        absent_rows: row of the paper -> why nobody can measure it.
 
     Returns:
         Counts of the paper's numbers: with a counterpart, or without.
     """
     lines = []
     counts = Counts()
-    for number, path in tables.items():
-        ours = read_csv(path)
-        for theirs in read_csv(paper_tables[number]):
+    for path, paper in zip(tables, paper_tables, strict=True):
+        number, ours = path.stem.removeprefix("table"), read_csv(path)
+        for theirs in read_csv(paper):
             alike = [row for row in ours if _is_counterpart(number, row, theirs, paper_rows)]
             for column in list(theirs)[len(KEYS[number]) :]:
                 head = {
@@ -77,7 +79,8 @@ def build_paper_comparison(
                     lines += [head | _compared(*pair, theirs[column], comparable) for pair in found]
                 else:
                     counts.reject("no_counterpart")
-                    lines.append(head | {"note": NOT_MEASURED})
+                    why = (absent_rows or {}).get(head["row"])
+                    lines.append(head | {"note": ABSENT.format(why) if why else NOT_MEASURED})
     cells = [[line.get(column, "") for column in COLUMNS] for line in lines]
     comparison.parent.mkdir(parents=True, exist_ok=True)
     comparison.write_text(csv_text(COLUMNS, cells, banner), encoding="utf-8")
@@ -111,11 +114,11 @@ def _counterparts(
 
     An average corresponds only if it is taken over the same generators.
     """
-    expected = sorted(set(theirs) - set(KEYS[number]) - {PAPER_AVERAGE})
+    expected = sorted(set(theirs) - set(KEYS[number]) - {PaperNumbers.AVERAGE})
     for row in rows:
         generators = [name.removeprefix("items_") for name in row if name.startswith("items_")]
         names = [name for name in generators if paper_columns.get(name) == column]
-        if column == PAPER_AVERAGE:
+        if column == PaperNumbers.AVERAGE:
             same = sorted(paper_columns.get(name, "") for name in generators) == expected
             names = ["average"] if same else []
         yield from ((row, name) for name in names if row[name])
@@ -131,15 +134,4 @@ def _is_counterpart(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = build_paper_comparison(
-            tables=dict(zip(KEYS, map(Path, snakemake.input.tables), strict=True)),
-            paper_tables=dict(zip(KEYS, map(Path, snakemake.input.paper_tables), strict=True)),
-            comparison=Path(snakemake.output.comparison),
-            paper_rows=snakemake.params.paper_rows,
-            paper_columns=snakemake.params.paper_columns,
-            comparable=snakemake.params.comparable,
-            banner=snakemake.params.banner,
-        )
-        record_job(snakemake)
-        log.finish(counts)
+    run_job(build_paper_comparison, snakemake, comparison=Path(snakemake.output.csv))

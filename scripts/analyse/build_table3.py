@@ -4,17 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.analyse.detection_table import detection_sections
-from scripts.analyse.paper_table import (
-    PaperTable,
-    column_labels,
-    percent_one_decimal,
-    stand_in_notes,
-)
-from scripts.analyse.table_faces import write_paper_table
+from scripts.analyse.detection_table import detection_table
 from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
-from scripts.common.schemas.detect import IMAGE_GENERATED, REAL, TABLE_3
+from scripts.common.schemas.detect import IMAGE_GENERATED, REAL
 
 TOLD_APART = (REAL, IMAGE_GENERATED)
 """'We exclude the class of text-generated videos' (Supplement 13)."""
@@ -43,28 +36,19 @@ def build_table3(
     Raises:
         UserError: a number was never measured.
     """
-    sections = detection_sections(
+    return detection_table(
         metrics,
-        table=TABLE_3,
-        classes=len(TOLD_APART),
-        rows=[{"setting": detector["entry"], **detector} for detector in detectors],
-        generators=[generator["entry"] for generator in generators],
-    )
-    table = PaperTable(
+        faces,
         number="3",
+        key="detector",
         caption="How well existing detectors of generated images identify videos generated from "
         "images, by the middle frame of each video.",
-        keys=("metric", "detector"),
-        columns=column_labels(generators),
-        sections=sections,
-        shown=percent_one_decimal,
-        notes=(
-            "Items: test videos per generator, half of them real.",
-            *stand_in_notes(generators),
-        ),
+        classes=len(TOLD_APART),
+        rows=[{"setting": detector["entry"], **detector} for detector in detectors],
+        generators=generators,
+        notes=["Items: test videos per generator, half of them real."],
+        banner=banner,
     )
-    write_paper_table(table, faces, banner)
-    return table.counts()
 
 
 if __name__ == "__main__":

@@ -4,17 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.analyse.detection_table import detection_sections
-from scripts.analyse.paper_table import (
-    PaperTable,
-    column_labels,
-    percent_one_decimal,
-    stand_in_notes,
-)
-from scripts.analyse.table_faces import write_paper_table
+from scripts.analyse.detection_table import detection_table
 from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
-from scripts.common.schemas.detect import CLASSES, CROSS_DOMAIN, SAME_DOMAIN, TABLE_4
+from scripts.common.schemas.detect import CLASSES, CROSS_DOMAIN, SAME_DOMAIN
 
 SETTINGS = {SAME_DOMAIN: "Same Domain", CROSS_DOMAIN: "Cross Domain"}
 
@@ -43,34 +36,25 @@ def build_table4(
         UserError: a number was never measured.
     """
     alone = len(generators) == 1  # then there are no others to learn from
-    sections = detection_sections(
+    lonely = ["There is no row Cross Domain: the configuration names one generator."]
+    return detection_table(
         metrics,
-        table=TABLE_4,
+        faces,
+        number="4",
+        key="setting",
+        caption=f"How well the trained detector ({videomae['label']}) classifies videos as real, "
+        "generated from a text, or generated from an image; trained and tested on the same "
+        "generator (Same Domain), or trained on the others (Cross Domain).",
         classes=len(CLASSES),
         rows=[
             {**videomae, "setting": setting, "label": label}
             for setting, label in SETTINGS.items()
             if setting == SAME_DOMAIN or not alone
         ],
-        generators=[generator["entry"] for generator in generators],
+        generators=generators,
+        notes=["Items: test videos per generator, a third of each class.", *(lonely * alone)],
+        banner=banner,
     )
-    table = PaperTable(
-        number="4",
-        caption=f"How well the trained detector ({videomae['label']}) classifies videos as real, "
-        "generated from a text, or generated from an image; trained and tested on the same "
-        "generator (Same Domain), or trained on the others (Cross Domain).",
-        keys=("metric", "setting"),
-        columns=column_labels(generators),
-        sections=sections,
-        shown=percent_one_decimal,
-        notes=(
-            "Items: test videos per generator, a third of each class.",
-            *(("There is no row Cross Domain: the configuration names one generator.",) * alone),
-            *stand_in_notes(generators),
-        ),
-    )
-    write_paper_table(table, faces, banner)
-    return table.counts()
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ from typing import Any
 
 from scripts.analyse.paper_table import (
     Cells,
+    PaperNumbers,
     PaperTable,
     Row,
     Section,
     column_labels,
+    comparison_notes,
     percent,
     stand_in_notes,
 )
@@ -31,7 +33,7 @@ from scripts.common.tables import read_table
 TRAINED_GROUP = "Ours"
 TRAINED = {SAME_DOMAIN: "Same Domain", CROSS_DOMAIN: "Cross Domain"}
 UNGROUPED = "Other Models"
-PAPER_AVERAGE = "Avg."
+KEYS = ("group", "method")
 SUPPLEMENTS = {
     RECALL_AT_1: "Recall at 1 (%)",
     RECALL_AT_P90: "Recall at 90 % precision (%)",
@@ -75,14 +77,13 @@ def build_table5(
     measured = read_table(metrics, METRICS).to_pylist()
     cells = Cells.of(measured, metrics, key="tracer", items="queries")
     names = [generator["entry"] for generator in generators]
-    theirs = _Paper(read_csv(paper) if paper else [], generators)
+    theirs = PaperNumbers(read_csv(paper) if paper else [], generators, KEYS)
     # Across domains a model learns from the other generators; of one generator there is none.
     trained = {key: label for key, label in TRAINED.items() if key == SAME_DOMAIN or names[1:]}
     groups: dict[str, list[dict[str, Any]]] = {}
     for tracer in tracers:
         group = tracer.get("group") or UNGROUPED
-        wanted = tracer.get("paper") or None
-        groups.setdefault(group, []).append({**tracer, "key": tracer["entry"], "paper": wanted})
+        groups.setdefault(group, []).append({**tracer, "key": tracer["entry"]})
     groups[TRAINED_GROUP] = [
         {**cosface, "key": key, "label": label, "paper": label} for key, label in trained.items()
     ]
@@ -92,10 +93,10 @@ def build_table5(
         Row(
             (group, method["label"]),
             (group, method["label"]),
-            *_values(cells, method, MUAP, names),
+            *cells.of_entry(method, MUAP, names),
             method["entry"],
             method["embedded"],
-            paper=() if method["embedded"] else theirs.row(method["paper"]),
+            paper=theirs.row(method),
             more=_more(cells, method, names, stands_on),
         )
         for group, method in methods
@@ -103,7 +104,7 @@ def build_table5(
     supplements = [_intervals(cells, methods, names)]
     for metric, title in SUPPLEMENTS.items():
         shown = (
-            _plain_row(group, method, *_values(cells, method, metric, names))
+            _plain_row(group, method, *cells.of_entry(method, metric, names))
             for group, method in methods
             if not method.get("unavailable")
         )
@@ -112,7 +113,7 @@ def build_table5(
         number="5",
         caption="How well publicly available models, and the trained ones, trace a generated "
         "frame to its source image: micro average precision (μAP).",
-        keys=("group", "method"),
+        keys=KEYS,
         columns=column_labels(generators),
         sections=(Section(("μAP (%)", "Method"), tuple(rows)),),
         shown=percent,
@@ -121,35 +122,6 @@ def build_table5(
     )
     write_paper_table(table, faces, banner)
     return table.counts()
-
-
-class _Paper:
-    """The paper's numbers, as it prints them, by its rows and our columns."""
-
-    def __init__(self, rows: Iterable[Mapping[str, str]], generators: Sequence[Mapping[str, Any]]):
-        self._rows = {row["method"]: row for row in rows}
-        self._columns = [generator.get("paper") or "" for generator in generators]
-        first = next(iter(self._rows.values()), {})
-        # An average is the paper's only if it is taken over the same generators.
-        if sorted(self._columns) == sorted(set(first) - {"group", "method", PAPER_AVERAGE}):
-            self._columns.append(PAPER_AVERAGE)
-        else:
-            self._columns.append("")
-
-    def row(self, name: str | None) -> tuple[str, ...]:
-        """Return a row's numbers and its average; empty if the paper has no such row."""
-        if name not in self._rows:
-            return ()
-        return tuple(self._rows[name].get(column, "") for column in self._columns)
-
-
-def _values(
-    cells: Cells, method: Mapping[str, Any], metric: str, names: Sequence[str]
-) -> tuple[tuple[float | None, ...], tuple[int | None, ...]]:
-    """Return a row's values and the queries on which they stand; none of what cannot be had."""
-    if method.get("unavailable"):
-        return (None,) * len(names), (None,) * len(names)
-    return cells.row(method["key"], metric, names)
 
 
 def _stands_on(measured: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Mapping[str, int]]:
@@ -165,7 +137,7 @@ def _more(
     """Return the further cells of a row of the CSV."""
     more = {}
     for metric in (MUAP_LOW, MUAP_HIGH, *SUPPLEMENTS):
-        values, _ = _values(cells, method, metric, names)
+        values, _ = cells.of_entry(method, metric, names)
         for name, value in zip(names, values, strict=True):
             more[f"{metric}_{name}"] = "" if value is None else percent(value)
     for what in STANDS_ON:
@@ -224,13 +196,7 @@ def _notes(
             "Pictures that could not be read or described, and queries without a source image: "
             f"{spans['rejected']} per number; the CSV has them one by one."
         )
-    if any(row.paper for row in rows):
-        notes.append("In brackets: the paper's number, and ours less the paper's.")
-    notes += [
-        f"{tracer['label']} has no number of ours: {tracer['unavailable']}."
-        for tracer in tracers
-        if tracer.get("unavailable")
-    ]
+    notes += comparison_notes(rows, tracers)
     if CROSS_DOMAIN not in trained:
         notes.append(
             "There is no row Cross Domain: it learns from the other generators, and the "

@@ -6,14 +6,16 @@ from typing import Any
 
 from scripts.analyse.paper_table import (
     Cells,
+    PaperNumbers,
     PaperTable,
     Row,
     Section,
     column_labels,
+    comparison_notes,
     stand_in_notes,
     three_decimals,
 )
-from scripts.analyse.table_faces import write_paper_table
+from scripts.analyse.table_faces import read_csv, write_paper_table
 from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
@@ -21,6 +23,8 @@ from scripts.common.tables import read_table
 
 MEAN = "mean"
 """The metric of the summary that the table shows."""
+
+KEYS = ("dimension",)
 
 
 def build_table7(
@@ -30,15 +34,22 @@ def build_table7(
     generators: Sequence[Mapping[str, Any]],
     dimensions: Sequence[Mapping[str, Any]],
     banner: str,
+    paper: Path | None = None,
 ) -> Counts:
     """Lay out Table 7 (Supplement 12): one row for each dimension.
+
+    Where the data is the paper's, its number and the difference stand beside each of ours that no
+    stand-in made; a dimension whose network cannot be had is a row of the paper's numbers.
 
     Args:
         summary: table of ``EVALUATION_SUMMARY``: the mean score of each generator in each dimension.
         faces: the files to write (.csv, .md, .tex, .html).
-        generators: columns, in order: ``entry``, ``label``, ``embedded``.
-        dimensions: rows, in order: ``entry``, ``label``, ``embedded``.
+        generators: columns, in order: ``entry``, ``label``, ``embedded``, and perhaps ``paper``,
+            the paper's column.
+        dimensions: rows, in order: ``entry``, ``label``, ``embedded`` and perhaps ``paper`` (the
+            paper's row) and ``unavailable`` (why there is no number).
         banner: a line put on every face.
+        paper: the paper's numbers (config/paper/table7.csv), if the data is the paper's.
 
     Returns:
         Counts of numbers.
@@ -48,13 +59,15 @@ def build_table7(
     """
     cells = Cells.of(read_table(summary, EVALUATION_SUMMARY).to_pylist(), summary, key="dimension")
     names = [generator["entry"] for generator in generators]
+    theirs = PaperNumbers(read_csv(paper) if paper else [], generators, KEYS)
     rows = [
         Row(
             (dimension["label"],),
             (dimension["label"],),
-            *cells.row(dimension["entry"], MEAN, names),
+            *cells.of_entry(dimension, MEAN, names),
             dimension["entry"],
             dimension["embedded"],
+            paper=theirs.row(dimension),
         )
         for dimension in dimensions
     ]
@@ -62,12 +75,16 @@ def build_table7(
         number="7",
         caption="The generators on TIP-Eval: mean score of their videos in each dimension. "
         "Figure 6 draws these numbers.",
-        keys=("dimension",),
+        keys=KEYS,
         columns=column_labels(generators),
         sections=(Section(("Dimension",), tuple(rows)),),
         shown=three_decimals,
         average=False,
-        notes=("Items: videos per generator.", *stand_in_notes(generators)),
+        notes=(
+            "Items: videos per generator.",
+            *comparison_notes(rows, dimensions),
+            *stand_in_notes(generators),
+        ),
     )
     write_paper_table(table, faces, banner)
     return table.counts()
@@ -75,12 +92,14 @@ def build_table7(
 
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
+        paper = snakemake.input.paper if snakemake.params.comparable else None
         counts = build_table7(
             summary=Path(snakemake.input.summary),
             faces=[Path(path) for path in snakemake.output[:4]],
             generators=snakemake.params.generators,
             dimensions=snakemake.params.dimensions,
             banner=snakemake.params.banner,
+            paper=Path(paper) if paper else None,
         )
         record_job(snakemake)
         log.finish(counts)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from scripts.analyse.popularity import rank_names
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.analyse import DIRECTION, POPULARITY, SUBJECT
 from scripts.common.tables import read_frame, write_table
 
@@ -39,9 +40,4 @@ def count_popularity(dataset: Path, popularity: Path) -> Counts:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = count_popularity(
-            dataset=Path(snakemake.input.dataset),
-            popularity=Path(snakemake.output.popularity),
-        )
-        log.finish(counts)
+    run_job(count_popularity, snakemake)

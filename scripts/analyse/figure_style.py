@@ -1,9 +1,10 @@
 """What all figures share: type, lines, the banner at the foot, and files without dates."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -11,6 +12,9 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+
+from scripts.common.errors import UserError
+from scripts.common.schemas.analyse import DIRECTION, SUBJECT
 
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
@@ -47,6 +51,42 @@ def figure_style() -> Iterator[None]:
             yield
         finally:
             plt.close("all")
+
+
+def need_colours(style: Mapping[str, Any], figure: str, number: int, of_what: str) -> None:
+    """Check that there is a colour for each line of a figure.
+
+    Args:
+        style: of the figure: ``colours``.
+        figure: its key in ``analyse.figures``.
+        number: of lines.
+        of_what: what a line is, in the plural.
+
+    Raises:
+        UserError: there are fewer colours.
+    """
+    if len(style["colours"]) < number:
+        raise UserError(
+            f"analyse.figures.{figure}.colours has {len(style['colours'])} colours for {number} "
+            f"{of_what}; add one for each"
+        )
+
+
+def popularity_panels(style: Mapping[str, Any], height_in: float) -> tuple[Figure, list[tuple]]:
+    """Return a figure with a panel for subjects above one for directions.
+
+    Args:
+        style: ``subject_colour``, ``direction_colour``, ``width_in``.
+        height_in: of a panel.
+
+    Returns:
+        The figure, and axes, kind (of ``POPULARITY``), plural and colour of each panel.
+    """
+    size = (style["width_in"], 2 * height_in)
+    figure, axes = plt.subplots(2, 1, figsize=size, layout="constrained")
+    colours = style["subject_colour"], style["direction_colour"]
+    kinds, plurals = (SUBJECT, DIRECTION), ("subjects", "directions")
+    return figure, list(zip(axes, kinds, plurals, colours, strict=True))
 
 
 def save_figure(figure: Figure, paths: Iterable[Path], banner: str) -> None:

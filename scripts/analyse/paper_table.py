@@ -99,6 +99,53 @@ def difference(ours: str, paper: str) -> str:
     return f"{Decimal(ours) - Decimal(paper):+}" if ours and paper else ""
 
 
+class PaperNumbers:
+    """The paper's numbers of one table, as it prints them, by its rows and our columns."""
+
+    AVERAGE = "Avg."
+
+    def __init__(
+        self,
+        rows: Iterable[Mapping[str, str]],
+        generators: Iterable[Mapping[str, Any]],
+        keys: Sequence[str],
+    ):
+        """Index the paper's rows.
+
+        Args:
+            rows: of ``config/paper``; none where the data is not the paper's.
+            generators: our columns, in order: ``paper`` is the paper's column, if it has one.
+            keys: the leading columns, the last of which names a row.
+        """
+        self._rows = {row[keys[-1]]: row for row in rows}
+        self._columns = [generator.get("paper") or "" for generator in generators]
+        theirs = set(next(iter(self._rows.values()), {})) - set(keys)
+        if self.AVERAGE in theirs:
+            # An average is the paper's only if it is taken over the same generators.
+            same = sorted(self._columns) == sorted(theirs - {self.AVERAGE})
+            self._columns.append(self.AVERAGE if same else "")
+
+    def row(self, entry: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return what the paper prints in an entry's row, last its average if it has averages.
+
+        Empty for a stand-in, and if the paper has no such row.
+        """
+        name = entry.get("paper") or None
+        if name not in self._rows or entry["embedded"]:
+            return ()
+        return tuple(self._rows[name].get(column, "") for column in self._columns)
+
+
+def comparison_notes(rows: Iterable[Row], entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what the brackets of compared rows say, and why entries have no number of ours."""
+    notes = ["In brackets: the paper's number, and ours less the paper's."]
+    return notes * any(row.paper for row in rows) + [
+        f"{entry['label']} has no number of ours: {entry['unavailable']}."
+        for entry in entries
+        if entry.get("unavailable")
+    ]
+
+
 def column_labels(generators: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the columns of a table: name -> label."""
     return {generator["entry"]: generator["label"] for generator in generators}
@@ -170,6 +217,17 @@ class Cells:
                 row[items],
             )
         return cls(source, found)
+
+    def of_entry(
+        self, entry: Mapping[str, Any], metric: str, generators: Sequence[str]
+    ) -> tuple[tuple[Number, ...], tuple[int | None, ...]]:
+        """Return ``row`` of an entry, which its ``key`` names if not ``entry``.
+
+        Of what cannot be had (``unavailable``) there are none.
+        """
+        if entry.get("unavailable"):
+            return (None,) * len(generators), (None,) * len(generators)
+        return self.row(entry.get("key", entry["entry"]), metric, generators)
 
     def row(
         self, name: str, metric: str, generators: Iterable[str]

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from scripts.analyse.figure_style import figure_style, save_figure, shorten
+from scripts.analyse.figure_style import figure_style, popularity_panels, save_figure, shorten
 from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
-from scripts.common.schemas.analyse import DIRECTION, POPULARITY, SUBJECT
+from scripts.common.schemas.analyse import POPULARITY
 from scripts.common.tables import read_frame
 
 PANEL_HEIGHT_IN = 2.7
@@ -41,18 +40,12 @@ def plot_figure4(
     rows = read_frame(popularity, POPULARITY)
     shown = rows[rows["rank"] <= top]
     with figure_style():
-        figure, axes = plt.subplots(
-            2, 1, figsize=(style["width_in"], 2 * PANEL_HEIGHT_IN), layout="constrained"
-        )
-        panels = [
-            (SUBJECT, "Subjects", style["subject_colour"]),
-            (DIRECTION, "Directions", style["direction_colour"]),
-        ]
-        for axis, (kind, title, colour) in zip(axes, panels, strict=True):
+        figure, panels = popularity_panels(style, PANEL_HEIGHT_IN)
+        for axis, kind, plural, colour in panels:
             total = (rows["kind"] == kind).sum()
             draw_bars(axis, shown[shown["kind"] == kind], colour, top)
             number = f"all {total}" if total <= top else f"the {top} most frequent of {total:,}"
-            axis.set_title(f"{title}: {number}")
+            axis.set_title(f"{plural.capitalize()}: {number}")
         save_figure(figure, figures, banner)
     counts = Counts(kept=len(shown), declared=len(rows))
     counts.reject("beyond_the_top", len(rows) - len(shown))

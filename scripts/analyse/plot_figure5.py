@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, PercentFormatter, StrMethodFormatter
 
-from scripts.analyse.figure_style import figure_style, save_figure
+from scripts.analyse.figure_style import figure_style, popularity_panels, save_figure
 from scripts.analyse.popularity import names_for
 from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
-from scripts.common.schemas.analyse import DIRECTION, POPULARITY, SUBJECT
+from scripts.common.schemas.analyse import POPULARITY
 from scripts.common.tables import read_frame
 
 PANEL_HEIGHT_IN = 2.4
@@ -40,14 +39,8 @@ def plot_figure5(
     """
     rows = read_frame(popularity, POPULARITY)
     with figure_style():
-        figure, axes = plt.subplots(
-            2, 1, figsize=(style["width_in"], 2 * PANEL_HEIGHT_IN), layout="constrained"
-        )
-        panels = [
-            (SUBJECT, "subjects", style["subject_colour"]),
-            (DIRECTION, "directions", style["direction_colour"]),
-        ]
-        for axis, (kind, plural, colour) in zip(axes, panels, strict=True):
+        figure, panels = popularity_panels(style, PANEL_HEIGHT_IN)
+        for axis, kind, plural, colour in panels:
             draw_curve(axis, rows[rows["kind"] == kind], colour)
             axis.set_title(plural.capitalize())
             axis.set_xlabel(f"top N {plural}")

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.projections.polar import PolarAxes
 
-from scripts.analyse.figure_style import figure_style, save_figure
+from scripts.analyse.figure_style import figure_style, need_colours, save_figure
 from scripts.analyse.radar import INNER, OUTER, normalise_for_radar
 from scripts.common.errors import UserError
 from scripts.common.provenance import record_job
@@ -35,7 +35,9 @@ def plot_figure6(
         summary: table of ``EVALUATION_SUMMARY``.
         figures: files to write (.pdf, .png).
         generators: lines, in order: ``entry``, ``label``.
-        dimensions: axes, in order: ``entry``, ``label``; at least three.
+        dimensions: axes, in order: ``entry``, ``label``; at least three. One that cannot be had
+            (``unavailable``) has no axis, since how the generators lie on it is not known here; a
+            line at the foot names it.
         style: ``colours``, one for each generator, and ``width_in``.
         banner: a line for the foot.
 
@@ -45,16 +47,14 @@ def plot_figure6(
     Raises:
         UserError: too few dimensions, or fewer colours than generators.
     """
+    missing = [axis["label"] for axis in dimensions if axis.get("unavailable")]
+    dimensions = [axis for axis in dimensions if not axis.get("unavailable")]
     if len(dimensions) < 3:
         raise UserError(
             f"Figure 6 needs three dimensions or more to be a radar chart, not {len(dimensions)}; "
             "add entries of config/dimensions.yaml to evaluate.dimensions"
         )
-    if len(style["colours"]) < len(generators):
-        raise UserError(
-            f"analyse.figures.figure6.colours has {len(style['colours'])} colours for "
-            f"{len(generators)} generators; add one for each"
-        )
+    need_colours(style, "figure6", len(generators), "generators")
     rows = read_table(summary, EVALUATION_SUMMARY).to_pylist()
     means = {(row["dimension"], row["generator"]): row["value"] for row in rows}
     values = np.array(
@@ -67,6 +67,9 @@ def plot_figure6(
         draw_web(chart, [axis["label"] for axis in dimensions])
         draw_lines(chart, normalise_for_radar(values), generators, style["colours"])
         figure.legend(loc="lower center", bbox_to_anchor=(0.5, 0.02), ncols=min(5, len(generators)))
+        if missing:
+            words = f"Without an axis, since nobody can measure them here: {', '.join(missing)}."
+            figure.text(0.5, 0.02, words, ha="center", va="top", fontsize=7.5, color="#666666")
         save_figure(figure, figures, banner)
     counts = Counts(declared=values.size, kept=int((~np.isnan(values)).sum()))
     counts.reject("no_value", int(np.isnan(values).sum()))

@@ -5,18 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from scripts.analyse.figure_style import figure_style, save_figure
-from scripts.analyse.table_faces import read_csv
-from scripts.common.provenance import record_job
-from scripts.common.rule_log import Counts, rule_log
+from scripts.analyse.funnel import Kept, in_words, read_funnel, sum_up
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 
 ROW_HEIGHT_IN = 0.27
-SHOWN_REASONS = 3
-"""Reasons that are written beside a bar; the others are summed up."""
 
 
 def plot_funnel(
@@ -36,7 +33,7 @@ def plot_funnel(
     Returns:
         Counts of steps.
     """
-    steps = sum_up_steps(pd.DataFrame(read_csv(funnel)))
+    steps = sum_up(read_funnel(funnel))
     with figure_style():
         figure, axis = plt.subplots(
             figsize=(style["width_in"], ROW_HEIGHT_IN * (len(steps) + 4)), layout="constrained"
@@ -46,44 +43,16 @@ def plot_funnel(
     return Counts(kept=len(steps))
 
 
-def sum_up_steps(rows: pd.DataFrame) -> list[dict]:
-    """Return each step once, its parts summed up, in the order of the graph.
-
-    Args:
-        rows: of the CSV: ``stage, step, part, unit, read, kept, rejected, reason, count``.
-
-    Returns:
-        ``stage, step, unit, read, kept`` and ``reasons`` (name -> number, most frequent first).
-    """
-    rows = rows.astype({"read": int, "kept": int, "rejected": int, "count": int})
-    steps = []
-    for (stage, step), part in rows.groupby(["stage", "step"], sort=False):
-        once = part.drop_duplicates("part")
-        named = part[part["reason"] != ""].groupby("reason")["count"].sum()
-        reasons = sorted(named.items(), key=lambda pair: (-pair[1], pair[0]))
-        steps.append(
-            {
-                "stage": stage,
-                "step": step,
-                "unit": part["unit"].iloc[0],
-                "read": int(once["read"].sum()),
-                "kept": int(once["kept"].sum()),
-                "reasons": {str(reason): int(number) for reason, number in reasons},
-            }
-        )
-    return steps
-
-
-def draw_steps(axis: Axes, steps: Sequence[Mapping[str, Any]], style: Mapping[str, Any]) -> None:
+def draw_steps(axis: Axes, steps: Sequence[Kept], style: Mapping[str, Any]) -> None:
     """Draw the bars from top to bottom, stages apart, with numbers and reasons beside them."""
     heights, ticks, height, stage = [], [], 0.0, None
     for step in steps:
-        height += 1.0 if step["stage"] == stage or stage is None else 1.6
-        if step["stage"] != stage:
+        height += 1.0 if step.stage == stage or stage is None else 1.6
+        if step.stage != stage:
             axis.text(
                 -0.01,
                 height - 0.72,
-                step["stage"],
+                step.stage,
                 transform=axis.get_yaxis_transform(),
                 ha="right",
                 va="center",
@@ -91,9 +60,9 @@ def draw_steps(axis: Axes, steps: Sequence[Mapping[str, Any]], style: Mapping[st
                 fontweight="bold",
             )
             height += 0.15
-        stage = step["stage"]
+        stage = step.stage
         heights.append(height)
-        ticks.append(step["step"])
+        ticks.append(step.step)
         draw_step(axis, height, step, style)
     axis.set_yticks(heights, ticks, fontsize=8)
     axis.set_ylim(height + 0.8, -0.2)
@@ -106,19 +75,19 @@ def draw_steps(axis: Axes, steps: Sequence[Mapping[str, Any]], style: Mapping[st
         axis.spines[side].set_visible(False)
 
 
-def draw_step(axis: Axes, height: float, step: Mapping[str, Any], style: Mapping[str, Any]) -> None:
+def draw_step(axis: Axes, height: float, step: Kept, style: Mapping[str, Any]) -> None:
     """Draw one step: the kept share, then one piece for each reason, then both in words."""
-    whole = max(1, step["read"])
+    whole = max(1, step.read)
     bar = {"height": 0.72, "edgecolor": "white", "linewidth": 0.8}
-    axis.barh(height, step["kept"] / whole, color=style["kept_colour"], **bar)
-    left = step["kept"]
-    for number in step["reasons"].values():
+    axis.barh(height, step.kept / whole, color=style["kept_colour"], **bar)
+    left = step.kept
+    for number in step.largest_first.values():
         axis.barh(height, number / whole, left=left / whole, color=style["rejected_colour"], **bar)
         left += number
     axis.text(
         1.015,
         height,
-        f"{step['kept']:,} of {step['read']:,} {step['unit']}",
+        step.sentence(),
         transform=axis.get_yaxis_transform(),
         va="center",
         fontsize=7.5,
@@ -126,7 +95,7 @@ def draw_step(axis: Axes, height: float, step: Mapping[str, Any], style: Mapping
     axis.text(
         1.36,
         height,
-        in_words(step["reasons"]),
+        in_words(step.largest_first),
         transform=axis.get_yaxis_transform(),
         va="center",
         fontsize=7,
@@ -134,20 +103,6 @@ def draw_step(axis: Axes, height: float, step: Mapping[str, Any], style: Mapping
     )
 
 
-def in_words(reasons: Mapping[str, int]) -> str:
-    """Return the most frequent reasons with their numbers, and how many there are besides."""
-    named = [f"{name.replace('_', ' ')} {number:,}" for name, number in reasons.items()]
-    rest = sum(list(reasons.values())[SHOWN_REASONS:])
-    return ", ".join(named[:SHOWN_REASONS] + ([f"others {rest:,}"] if rest else []))
-
-
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = plot_funnel(
-            funnel=Path(snakemake.input.funnel),
-            figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
-            style=snakemake.params.style,
-            banner=snakemake.params.banner,
-        )
-        record_job(snakemake)
-        log.finish(counts)
+    figures = [Path(snakemake.output.pdf), Path(snakemake.output.png)]
+    run_job(plot_funnel, snakemake, figures=figures)

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
-from scripts.analyse.figure_style import figure_style, save_figure
+from scripts.analyse.figure_style import figure_style, need_colours, save_figure
 from scripts.common.errors import UserError
 from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
@@ -47,11 +47,7 @@ def plot_tracer_training(
     Raises:
         UserError: fewer colours than runs, or a table lacks a column.
     """
-    if len(style["colours"]) < len(runs):
-        raise UserError(
-            f"analyse.figures.tracer_training.colours has {len(style['colours'])} colours for "
-            f"{len(runs)} trainings; add one for each"
-        )
+    need_colours(style, "tracer_training", len(runs), "trainings")
     rows = {run: read_training(path) for run, path in zip(runs, tables, strict=True)}
     with figure_style():
         figure, axes = plt.subplots(

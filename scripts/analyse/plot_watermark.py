@@ -12,8 +12,8 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from scripts.analyse.figure_style import figure_style, save_figure
-from scripts.common.provenance import record_job
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.watermark import OVERLAYS, WATERMARKS
 from scripts.common.tables import read_table
@@ -104,13 +104,5 @@ def draw_scores(axis: Axes, scores: Any, rows: Sequence[Mapping], style: Mapping
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = plot_watermark(
-            overlays=Path(snakemake.input.overlays),
-            watermarks=snakemake.input.watermarks,
-            figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
-            style=snakemake.params.style,
-            banner=snakemake.params.banner,
-        )
-        record_job(snakemake)
-        log.finish(counts)
+    figures = [Path(snakemake.output.pdf), Path(snakemake.output.png)]
+    run_job(plot_watermark, snakemake, figures=figures)

@@ -67,6 +67,14 @@ class AnnotateGraph:
         """The annotations that are made behind an endpoint."""
         return [name for name in self.made if self.is_remote(name)]
 
+    def rule_of(self, annotation: str) -> str:
+        """Return the rule that makes an annotation, or takes it from the release."""
+        if annotation in self.asked:
+            return "ask_endpoint"
+        if annotation in self.made:
+            return "annotate_texts" if annotation in TEXTS else "annotate_pictures"
+        return "read_embeddings" if annotation in EMBEDDINGS.values() else "read_annotations"
+
     @cached_property
     def texts(self) -> list[str]:
         """The annotations of texts that are made on this machine."""

@@ -18,8 +18,14 @@ class EvaluateGraph:
 
     @property
     def dimensions(self) -> list[str]:
-        """The dimensions, in the order of Table 7."""
+        """The rows of Table 7, in its order."""
         return list(self.study.config["evaluate"]["dimensions"])
+
+    @property
+    def measured(self) -> list[str]:
+        """The dimensions with a backend; any other is a row of the paper's numbers alone."""
+        fields = self.study.sheets["dimensions"]
+        return [name for name in self.dimensions if "backend" in fields[name]]
 
     @property
     def targets(self) -> list[str]:
@@ -28,7 +34,7 @@ class EvaluateGraph:
 
     def entries(self, wildcards: Any = None) -> dict[str, Any]:
         """Return what decides each dimension's scores."""
-        return {name: self.study.entry("dimensions", name) for name in self.dimensions}
+        return {name: self.study.entry("dimensions", name) for name in self.measured}
 
     @property
     def score_tables(self) -> list[str]:
@@ -41,7 +47,7 @@ class EvaluateGraph:
 
     def code(self, wildcards: Any) -> str:
         """Return the checksum of what the script and the dimensions' backends do."""
-        fields = [self.study.fields("dimensions", name) for name in self.dimensions]
+        fields = [self.study.fields("dimensions", name) for name in self.measured]
         return code_checksum(SCRIPT, *(entry["backend"] for entry in fields))
 
     def shards(self, wildcards: Any) -> int:

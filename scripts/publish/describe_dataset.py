@@ -8,6 +8,7 @@ import yaml
 
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.annotate import PACKED_DATASET
+from scripts.publish.pack_dataset import refuse_empty
 
 _SIZES = [
     (1_000, "n<1K"),
@@ -39,8 +40,12 @@ def describe_dataset(
 
     Returns:
         Counts of the data set's rows.
+
+    Raises:
+        UserError: the data set is empty.
     """
     rows = sum(pq.read_metadata(path).num_rows for path in packed)
+    refuse_empty(rows, card.parent)
     size = sum(path.stat().st_size for path in packed)
     front = yaml.safe_dump(_front_matter(rows, size, licence), sort_keys=False, allow_unicode=True)
     text = f"---\n{front}---\n\n{_body(rows, embeddings, annotators, banner)}"

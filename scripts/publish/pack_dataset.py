@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.compute as pc
 from PIL import Image
 
+from scripts.common.errors import UserError
 from scripts.common.pictures import decode_picture
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.annotate import DATASET, PACKED_DATASET
@@ -39,8 +40,12 @@ def pack_dataset(
 
     Returns:
         Counts of rows.
+
+    Raises:
+        UserError: the data set is empty.
     """
     rows = read_table(dataset, DATASET)
+    refuse_empty(rows.num_rows, dataset)
     rows = rows.filter(pc.starts_with(rows["Image_Prompt"], f"images/{tar.name}#"))
     images = Shard(tar, index)
     counts = Counts(declared=rows.num_rows)
@@ -56,6 +61,24 @@ def pack_dataset(
                 counts.keep()
             writer.write(part)
     return counts
+
+
+def refuse_empty(rows: int, dataset: Path) -> None:
+    """Stop where nothing is to be published.
+
+    Args:
+        rows: of the data set.
+        dataset: where it lies.
+
+    Raises:
+        UserError: there are none.
+    """
+    if not rows:
+        raise UserError(
+            f"{dataset} has no row, and an empty data set is not published; the last lines of "
+            "logs/collect_prompts.log, logs/fetch_videos and logs/build_dataset.log say what "
+            "became of its videos"
+        )
 
 
 def encode_preview(picture: np.ndarray, side: int, quality: int) -> bytes:

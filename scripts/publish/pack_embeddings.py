@@ -13,6 +13,7 @@ from scripts.common.progress import progress
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.annotate import packed_embeddings
 from scripts.common.tables import TableWriter, read_table
+from scripts.publish.pack_dataset import refuse_empty
 
 COLUMN = "embedding"
 
@@ -35,10 +36,12 @@ def pack_embeddings(
         Counts of the data set's rows.
 
     Raises:
-        UserError: the embeddings are of several lengths, or a row of the data set has none.
+        UserError: the data set is empty, the embeddings are of several lengths, or a row of the
+            data set has none.
     """
     shard = pl.col("Image_Prompt").str.extract(r"^images/(\d+)\.tar#").cast(pl.Categorical)
     rows = pl.scan_parquet(dataset).select("UUID", shard=shard).collect()
+    refuse_empty(rows.height, dataset)
     dimension = _dimension(vectors)
     schema = packed_embeddings(modality, dimension)
     counts = Counts(declared=rows.height)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scripts.analyse.registry import closing_lines
+
 KINDS = ("*.csv", "*.md", "*.png", "*.pdf")
 
 
@@ -35,10 +37,8 @@ def make_report(profile: str, directory: Path) -> int:
             print(answer.stderr[-2000:], file=sys.stderr)
             print(f"Error: the report could not be made; see above, and {directory}/logs")
             return answer.returncode
-    print(f"tables:  {results}/tables/   (table3, table4, table5, table7, funnel; .csv .md .tex)")
-    print(
-        f"figures: {results}/figures/  (figure4, figure5, figure6, tracer_training, funnel, gallery; .png .pdf)"
-    )
+    for line in closing_lines(results):
+        print(line)
     print(f"report:  {report}   (unpack it and open report.html in a browser)")
     return 0
 

@@ -1,9 +1,14 @@
+from pathlib import Path
+
 import pyarrow.parquet as pq
 import pytest
 
-from scripts.analyse.account_release import account_release
+from scripts.analyse.account_stage import account_stage
+from scripts.analyse.declaration import files_of
+from scripts.analyse.declared_steps import release_steps
 from scripts.common.errors import UserError
 from scripts.common.schemas.analyse import ACCOUNT
+from scripts.common.study import Study
 from scripts.common.tables import read_table
 from scripts.curate.choose_released import choose_released
 from scripts.curate.index_images import index_images
@@ -24,8 +29,10 @@ SPLITS = ["Subset", "Eval"]
 
 
 @pytest.fixture
-def finished(tmp_path):
-    """Run curate from a release with faults, without Snakemake; return the account's arguments."""
+def finished(tmp_path, monkeypatch):
+    """Run curate from a release with faults, without Snakemake; return its declared steps."""
+    monkeypatch.chdir(tmp_path)
+    results = tmp_path / "results"
     release = make_release(tmp_path / "TIP-I2V", full=False)
     write_card(release)
     stranger = {f"{prompt_id(99)}.png": picture(99)}
@@ -44,37 +51,32 @@ def finished(tmp_path):
             found[name] = (str(tar), str(members))
         return found
 
-    rows, prompts = tmp_path / "rows.parquet", tmp_path / "prompts.parquet"
-    rejects, splits = tmp_path / "rejects.parquet", tmp_path / "splits.parquet"
+    rows, prompts = results / "release/rows/00000.parquet", results / "prompts/00000.parquet"
+    rejects, splits = results / "rejects/release.parquet", results / "release/splits.parquet"
     tables = {split: find_tables(release, split) for split in SPLITS}
     read_release(tables, [rows], [prompts], splits, rejects)
-    chosen, tip_eval = tmp_path / "chosen.parquet", tmp_path / "tip_eval.parquet"
+    chosen, tip_eval = results / "chosen_prompts.parquet", results / "tip_eval.parquet"
     choose_released(splits, chosen, tip_eval, prompts=100, seed=1)
     pictures = placed(find_picture_tars(release, SPLITS), "picture")
     videos = placed(find_video_tars(release, "svd", "svd"), "video")
-    images, clips = tmp_path / "images.parquet", tmp_path / "videos.parquet"
+    images, clips = results / "images/00000.parquet", results / "videos/svd/00000.parquet"
     for function, wanted, found, index, settings in (
         (index_images, rows, pictures, images, {}),
         (index_videos, [chosen], videos, clips, {"shard": "00000", "shards": 1}),
     ):
         tars, members = zip(*found.values(), strict=True)
         function(wanted, list(members), list(tars), index.with_suffix(".tar"), index, **settings)
-    arguments = [[rows], rejects, release / "README.md", chosen, tmp_path / "account.parquet"]
-    settings = {
-        "splits": SPLITS,
-        "pictures": pictures,
-        "image_indexes": [images],
-        "videos": {"svd": videos},
-        "video_indexes": {"svd": [clips]},
-    }
-    return arguments, settings
+    config = {"curate": {"shards": 1}, "generate": {"generators": ["svd"], "shards": 1}}
+    study = Study(config | {"source": "release"}, {"generators": {"svd": {"released": "svd"}}})
+    card = str(release / "README.md")
+    return release_steps(study, SPLITS, card, pictures, {"svd": videos}, [])
 
 
-def account(arguments, settings):
+def account(declared):
     """Return the account as (step, part) -> (read, kept, reasons)."""
-    account_release(*arguments, **settings)
+    account_stage(Path("account.parquet"), steps=declared)
     steps = {}
-    for row in read_table(arguments[-1], ACCOUNT).to_pylist():
+    for row in read_table("account.parquet", ACCOUNT).to_pylist():
         key = row["step"], row["part"].rpartition("/")[2]
         step = steps.setdefault(key, (row["read"], row["kept"], {}))
         if row["reason"]:
@@ -84,7 +86,7 @@ def account(arguments, settings):
 
 
 def test_every_row_file_and_prompt_is_accounted_for(finished):
-    steps = account(*finished)
+    steps = account(finished)
     assert steps["read_release", "Subset"] == (8, 8, {})
     assert steps["read_release", "Eval"] == (4, 2, {"in_another_split": 2})
     assert steps["list_members", "eval_image_prompt"] == (5, 4, {"undecodable": 1})
@@ -96,13 +98,26 @@ def test_every_row_file_and_prompt_is_accounted_for(finished):
 
 
 def test_rows_that_only_the_card_has_are_accounted_for(finished):
-    card = finished[0][2]
+    card = Path("TIP-I2V/README.md")
     card.write_text(card.read_text().replace("num_examples: 8", "num_examples: 11"))
-    assert account(*finished)["read_release", "Subset"] == (11, 8, {"not_in_the_files": 3})
+    assert account(finished)["read_release", "Subset"] == (11, 8, {"not_in_the_files": 3})
 
 
 def test_a_prompt_that_an_index_lost_is_found_out(finished):
-    index = finished[1]["image_indexes"][0]
+    index = Path("results/images/00000.parquet")
     pq.write_table(read_table(index).slice(0, 9), index)
     with pytest.raises(UserError, match="index_images: 1 images came in and are neither kept"):
-        account(*finished)
+        account(finished)
+
+
+@pytest.mark.parametrize(("all_prompts", "rows"), [([], "chosen_prompts"), (["svd"], "rows/00000")])
+def test_of_a_generator_with_all_videos_all_prompts_are_wanted(all_prompts, rows):
+    study = Study(
+        {"curate": {"shards": 1}, "generate": {"shards": 1, "generators": ["svd"]}},
+        {"generators": {"svd": {"released": "svd"}}},
+    )
+    steps = release_steps(study, [], None, {}, {"svd": {"a": ["a.tar", "a.parquet"]}}, all_prompts)
+    [indexed] = [step for step in steps if step["rule"] == "index_videos"]
+    assert indexed["read"]["files"] == [next(f for f in files_of(steps) if rows in f)]
+    [matched] = [step for step in steps if step["rule"] == "match_members"]
+    assert any(rows in file for file in files_of([matched]))

@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 
 from scripts.analyse import figure_style
+from scripts.analyse.funnel import in_words
 from scripts.analyse.plot_figure4 import plot_figure4
 from scripts.analyse.plot_figure5 import plot_figure5
 from scripts.analyse.plot_figure6 import plot_figure6
-from scripts.analyse.plot_funnel import in_words, plot_funnel, sum_up_steps
+from scripts.analyse.plot_funnel import plot_funnel
 from scripts.analyse.popularity import rank_names
 from scripts.analyse.radar import normalise_for_radar
 from scripts.common.errors import UserError
@@ -128,6 +129,28 @@ def test_figure_6_draws_one_closed_line_for_each_generator(tmp_path, drawn):
     }
 
 
+def test_figure_6_has_no_axis_for_what_nobody_can_measure(tmp_path, drawn):
+    absent = [entry("moods", "Moods & co", unavailable="nobody has it")]
+    counts = plot_figure6(
+        write_summary(tmp_path / "summary.parquet"),
+        [tmp_path / "f.png"],
+        generators=GENERATORS,
+        dimensions=[*DIMENSIONS[:4], *absent],
+        style={"colours": COLOURS, "width_in": 6.0},
+        banner="",
+    )
+    assert len(drawn[0].axes[0].lines[0].get_ydata()) == 4 + 1
+    assert "Without an axis" in drawn[0].texts[0].get_text()
+    assert drawn[0].texts[0].get_text().endswith("Moods & co.")
+    assert counts.declared == 4 * len(GENERATORS)
+    with pytest.raises(UserError, match=r"three dimensions or more .* not 2"):
+        plot_figure6(
+            tmp_path / "summary.parquet", [], generators=GENERATORS,
+            dimensions=[*DIMENSIONS[:2], *absent],
+            style={"colours": COLOURS, "width_in": 6.0}, banner="",
+        )  # fmt: skip
+
+
 def test_figure_6_says_what_it_needs(tmp_path):
     summary = write_summary(tmp_path / "summary.parquet")
     style = {"colours": COLOURS[:4], "width_in": 6.0}
@@ -156,11 +179,6 @@ def test_reasons_beyond_the_third_are_summed_up():
     assert (
         in_words({"a_b": 4_000, "c": 3, "d": 2, "e": 1, "f": 1}) == "a b 4,000, c 3, d 2, others 2"
     )
-    rows = pd.DataFrame(
-        [line.split(",") for line in FUNNEL.splitlines()[2:]],
-        columns=FUNNEL.splitlines()[1].split(","),
-    )
-    assert sum_up_steps(rows)[0]["reasons"] == {"not_a_bot": 3, "no_video": 1}
 
 
 def test_nothing_is_cut_off_and_bytes_repeat(popularity, tmp_path, monkeypatch):

@@ -27,8 +27,8 @@ def compare(folder, numbers="3457", **settings):
     comparison = folder / "paper_comparison.csv"
     settings = {"paper_rows": ALL_ROWS, "paper_columns": COLUMNS, "comparable": True} | settings
     counts = build_paper_comparison(
-        {number: folder / f"table{number}.csv" for number in numbers},
-        {number: ROOT / "config" / "paper" / f"table{number}.csv" for number in numbers},
+        [folder / f"table{number}.csv" for number in numbers],
+        [ROOT / "config" / "paper" / f"table{number}.csv" for number in numbers],
         comparison,
         banner="# made up",
         **settings,
@@ -104,3 +104,19 @@ def test_an_average_over_other_generators_is_not_compared(tmp_path):
     _, table = compare(tmp_path, "4", paper_columns=others)
     averages = table[table["column"] == "Avg."]
     assert len(averages) == 6 and (averages["ours"] == "").all()
+
+
+def test_what_nobody_can_measure_says_so(tmp_path):
+    build_table7(
+        write_summary(tmp_path / "summary.parquet"),
+        [tmp_path / "table7.csv"],
+        generators=GENERATORS,
+        dimensions=[entry("dover", "DOVER", unavailable="no package"), entry("dynamic_degree")],
+        banner="",
+    )
+    rows = {"dover": "DOVER", "dynamic_degree": "Dynamic Degree"}
+    counts, table = compare(tmp_path, "7", paper_rows=rows, absent_rows={"DOVER": "no package"})
+    assert counts.kept == len(COLUMNS)
+    notes = table[table["row"] == "DOVER"]["note"]
+    assert set(notes) == {"no number of ours: no package"} and len(notes) == len(COLUMNS)
+    assert set(table[table["row"] == "Subject Consistency"]["note"]) == {"no counterpart here"}

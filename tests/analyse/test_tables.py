@@ -8,7 +8,9 @@ from scripts.analyse.build_table4 import build_table4
 from scripts.analyse.build_table5 import build_table5
 from scripts.analyse.build_table7 import build_table7
 from scripts.analyse.paper_table import mean_of, percent, percent_one_decimal
+from scripts.common.check import read_configuration
 from scripts.common.code import ROOT
+from scripts.common.configuration import read_sheets
 from scripts.common.errors import UserError
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
 from scripts.common.tables import read_frame, write_table
@@ -217,6 +219,46 @@ def test_what_cannot_be_had_is_a_row_with_the_reason(tmp_path):
         text = (tmp_path / f"table5{form}").read_text()
         assert "ASL has no number of ours: nobody published weights." in text
     assert "| Copies | ASL | – (43.3) | – (31.4) |" in (tmp_path / "table5.md").read_text()
+
+
+def build_table7_as_the_paper(folder, **settings):
+    """Build Table 7 as the paper's configuration has it, from the paper's own numbers."""
+    sheet = read_sheets(ROOT / "config")["dimensions"]
+    names = read_configuration()["evaluate"]["dimensions"]
+    columns = [entry(name, label, paper=label) for name, label in COLUMNS.items()]
+    return build_table7(
+        write_summary(folder / "summary.parquet"),
+        faces(folder, "table7"),
+        generators=columns,
+        dimensions=[{**entry(name), **sheet[name]} for name in names],
+        banner="",
+        **settings,
+    )
+
+
+def test_table_7_has_all_ten_dimensions_of_the_paper(tmp_path):
+    """Those that nobody can measure here stand there with the paper's numbers and the reason."""
+    paper = ROOT / "config" / "paper" / "table7.csv"
+    counts = build_table7_as_the_paper(tmp_path, paper=paper)
+    table = read(tmp_path / "table7.csv")
+    assert table["dimension"].tolist() == [row["dimension"] for row in paper_table("7")]
+    absent = table.set_index("dimension").loc[["Motion Smoothness", "Imaging Quality", "DOVER"]]
+    assert (absent[list(COLUMNS)] == "").all(axis=None)
+    assert absent["paper_pika"].tolist() == ["0.995", "0.627", "0.713"]
+    assert (absent["difference_pika"] == "").all()
+    assert dict(counts.rejected) == {"no_value": 3 * len(COLUMNS)} and counts.kept == 7 * 5
+    measured = table[~table["dimension"].isin(absent.index)]
+    assert set(measured["difference_svd"]) == {"+0.000"}
+    text = (tmp_path / "table7.md").read_text()
+    assert "| DOVER | – (0.713) | – (0.607) |" in text and "In brackets" in text
+    assert "DOVER has no number of ours: its network (DOVER) is in no package" in text
+
+
+def test_table_7_of_made_up_data_has_no_number_of_the_paper(tmp_path):
+    build_table7_as_the_paper(tmp_path)
+    assert "paper_pika" not in read(tmp_path / "table7.csv")
+    text = (tmp_path / "table7.md").read_text()
+    assert "| DOVER | – | – |" in text and "In brackets" not in text
 
 
 def test_of_one_generator_there_is_no_other_domain(tmp_path):

@@ -1,0 +1,35 @@
+"""The account of one stage: what each of its steps read, kept and rejected, and why."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.analyse.declaration import Step
+from scripts.analyse.steps import Follower
+from scripts.common.job import run_job
+from scripts.common.progress import progress
+from scripts.common.rule_log import Counts
+from scripts.common.schemas.analyse import ACCOUNT
+from scripts.common.tables import write_table
+
+
+def account_stage(account: Path, *, steps: Sequence[Step]) -> Counts:
+    """Follow every item through the steps of a stage.
+
+    Args:
+        account: table of ``ACCOUNT``.
+        steps: the stage's, as they are declared.
+
+    Returns:
+        Counts of steps.
+
+    Raises:
+        UserError: a sum is off; the step is named.
+    """
+    follower = Follower()
+    rows = [row for step in progress(steps, "steps") for row in follower.follow(step).rows()]
+    write_table(rows, account, ACCOUNT)
+    return Counts(kept=len(steps))
+
+
+if __name__ == "__main__":
+    run_job(account_stage, snakemake)

@@ -1,0 +1,112 @@
+"""The register of tables and figures: how each is called, in which forms, and which rule makes it.
+
+Targets, the report's captions and labels, and the last lines of ``make demo`` all come from here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+TABLES, FIGURES = "tables", "figures"
+FORMS = {
+    "csv": "CSV",
+    "md": "Markdown",
+    "tex": "LaTeX",
+    "html": "page",
+    "png": "PNG",
+    "pdf": "vector (PDF)",
+}
+"""Suffix -> how the report calls it."""
+
+FACES = ("csv", "md", "tex", "html")
+PICTURES = ("png", "pdf")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A table or a figure.
+
+    Attributes:
+        name: of its files.
+        title: how the report calls it.
+        rule: makes it.
+        forms: suffixes, the one that is a target first.
+    """
+
+    name: str
+    title: str
+    rule: str
+    forms: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """Whether it is a table or a figure: the folder in which it lies."""
+        return FIGURES if self.forms == PICTURES else TABLES
+
+    @property
+    def number(self) -> str:
+        """The paper's number of a table in the paper's layout; empty for any other result."""
+        return self.name.removeprefix("table") if self.forms == FACES else ""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Form -> file."""
+        return {form: f"results/{self.kind}/{self.name}.{form}" for form in self.forms}
+
+    @property
+    def target(self) -> str:
+        """The file for which one asks."""
+        return self.files[self.forms[0]]
+
+    @property
+    def provenance(self) -> str:
+        """The file beside it that says what it was made from."""
+        return f"results/{self.kind}/{self.name}.provenance.json"
+
+    @property
+    def caption(self) -> str:
+        """What the report says of it: a file of ``rules/``."""
+        return f"report/{self.name}.rst"
+
+    def labels(self, form: str) -> dict[str, str]:
+        """Return how the report lists one of its forms."""
+        return {"result": self.title, "form": FORMS[form]}
+
+
+RESULTS = {
+    result.rule: result
+    for result in (
+        Result("table3", "Table 3", "build_table3", FACES),
+        Result("table4", "Table 4", "build_table4", FACES),
+        Result("table5", "Table 5", "build_table5", FACES),
+        Result("table7", "Table 7", "build_table7", FACES),
+        Result("paper_comparison", "The paper's numbers", "build_paper_comparison", ("csv",)),
+        Result("funnel", "Account of items", "account", ("csv",)),
+        Result("figure4", "Figure 4", "plot_figure4", PICTURES),
+        Result("figure5", "Figure 5", "plot_figure5", PICTURES),
+        Result("figure6", "Figure 6", "plot_figure6", PICTURES),
+        Result("tracer_training", "Training of the tracers", "plot_tracer_training", PICTURES),
+        Result("funnel", "Account of items", "plot_funnel", PICTURES),
+        Result("gallery", "Gallery", "plot_gallery", PICTURES),
+        Result("watermark", "Watermark check", "plot_watermark", PICTURES),
+    )
+}
+"""Rule -> what it makes, in the order in which tables and figures are listed."""
+
+
+def results_of(kind: str) -> list[Result]:
+    """Return all tables, or all figures, in order."""
+    return [result for result in RESULTS.values() if result.kind == kind]
+
+
+def closing_lines(results: Path | str) -> Iterator[str]:
+    """Yield where the tables and figures of a run lie, which there are, and in which forms.
+
+    Args:
+        results: the run's folder of results.
+    """
+    for kind in (TABLES, FIGURES):
+        listed = results_of(kind)
+        names = ", ".join(result.name for result in listed)
+        forms = " ".join(dict.fromkeys(f".{form}" for result in listed for form in result.forms))
+        yield f"{kind + ':':8} {results}/{kind}/  ({names}; {forms})"

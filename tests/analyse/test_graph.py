@@ -1,0 +1,84 @@
+"""What the rules of analyse ask: files, targets, and what tables say of an entry."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from scripts.analyse.closing import STAGES
+from scripts.analyse.declaration import files_of
+from scripts.analyse.graph import AnalyseGraph
+from scripts.annotate.graph import AnnotateGraph
+from scripts.common.check import read_configuration
+from scripts.common.code import ROOT
+from scripts.common.study import Study
+from scripts.detect.graph import DetectGraph
+from scripts.evaluate.graph import EvaluateGraph
+from scripts.split.graph import SplitGraph
+from scripts.trace.graph import TraceGraph
+
+
+def graph_of(*overrides, **changes):
+    config = read_configuration(*(ROOT / "config" / name for name in overrides))
+    study = Study.of(config | changes)
+    return AnalyseGraph(
+        study,
+        AnnotateGraph(study),
+        EvaluateGraph(study),
+        DetectGraph(study),
+        curate_steps=list,
+        trace=TraceGraph(study, SplitGraph(study)),
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES[1:])
+def test_the_account_of_a_stage_reads_what_its_steps_name(stage):
+    graph = graph_of("demo.yaml")
+    wildcards = SimpleNamespace(stage=stage)
+    steps = graph.steps(wildcards)
+    assert {step["stage"] for step in steps} == {stage}
+    assert graph.step_files(wildcards) == files_of(steps)
+    assert len({(step["rule"], step["part"]) for step in steps}) == len(steps)
+
+
+def test_a_generator_is_accounted_for_wherever_it_goes():
+    """All stages after annotate, so that a new one is followed without a word more."""
+    graph = graph_of("demo.yaml")
+    for stage in STAGES[2:]:
+        steps = graph.steps(SimpleNamespace(stage=stage))
+        parts = {name for step in steps for name in step["part"].split()}
+        wanted = set(graph.study.generated if stage == "generate" else graph.study.generators)
+        assert wanted <= parts
+        assert ("pika" in parts) == (stage != "generate")
+
+
+def test_the_papers_table_7_has_ten_rows_of_which_seven_are_measured():
+    graph = graph_of()
+    assert len(graph.dimensions) == 10 and len(graph.evaluate.measured) == 7
+    steps = graph.steps(SimpleNamespace(stage="evaluate"))
+    assert len(steps) == 7 * len(graph.study.generators)
+    assert not any("dover" in step["part"] for step in steps)
+    assert "dover" not in graph.evaluate.entries()
+    assert {"DOVER", "ASL"} <= set(graph.absent_rows) and "SSCD" not in graph.absent_rows
+
+
+def test_what_has_no_place_in_the_paper_has_none_in_the_comparison():
+    graph = graph_of("demo.yaml")
+    assert graph.paper_columns == {"pika": "Pika"}
+    assert graph.paper_rows["motion_smoothness_embedded"] == "Motion Smoothness"
+    assert "" not in graph.paper_rows.values() and not graph.is_comparable
+
+
+def test_targets_are_one_form_of_each_and_all_forms_are_published():
+    graph = graph_of("demo.yaml")
+    assert set(graph.targets) < set(graph.published)
+    assert "results/tables/table7.html" in graph.published
+    assert len(graph.targets) == 13 and len(graph.published) == 4 * 4 + 2 + 7 * 2
+
+
+def test_a_lonely_generator_has_no_training_across_domains():
+    config = read_configuration(ROOT / "config/demo.yaml")
+    assert len(graph_of("demo.yaml").trainings) == 6
+    alone = graph_of("demo.yaml", generate=config["generate"] | {"generators": ["pika"]})
+    assert alone.trainings == {"cosface_same_domain": "all generators"}
+    steps = alone.steps(SimpleNamespace(stage="detect"))
+    assert not any("cross_domain" in step["part"] for step in steps)
