@@ -42,9 +42,9 @@ def arguments_of(function: Callable, job: Any, **others: Any) -> dict[str, Any]:
     """Return the arguments that ``run_job`` passes to a function."""
     gpus = job.resources.get("gpu", 0)
     known = {"device": "auto" if gpus else "cpu", "devices": max(1, gpus), "threads": job.threads}
-    known |= others
     for values in (job.wildcards, job.params, job.input, job.output):
         known |= dict(values.items())
+    known |= others  # what a script says itself comes before its rule
     wanted = inspect.signature(function).parameters
     idle = sorted(set(job.params.keys()) - set(wanted) - {"code"})
     missing = sorted(
