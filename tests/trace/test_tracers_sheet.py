@@ -10,8 +10,8 @@ import timm
 import torch
 import yaml
 
+from scripts.commands.check import find_absences, read_configuration, study_of
 from scripts.common.backends import check_entry, find_backend
-from scripts.common.check import find_absences
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.trace.cosface import Recipe
@@ -103,7 +103,7 @@ def test_missing_weights_are_named_with_the_command_that_fetches_them(name, tmp_
 
 
 def test_what_cannot_be_had_is_said_by_the_check():
-    [absence] = find_absences(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+    [absence] = find_absences(study_of(read_configuration()))
     assert "asl (ASL): its authors published the loss function, but no weights" in absence
 
 
