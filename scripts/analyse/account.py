@@ -5,7 +5,6 @@ from pathlib import Path
 
 from scripts.analyse.table_faces import csv_text
 from scripts.common.errors import UserError
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.analyse import ACCOUNT
 from scripts.common.tables import read_frame
@@ -48,11 +47,10 @@ def account(accounts: Sequence[Path], funnel: Path, *, banner: str) -> Counts:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = account(
             accounts=[Path(path) for path in snakemake.input.accounts],
             funnel=Path(snakemake.output.funnel),
             banner=snakemake.params.banner,
         )
-        record_job(snakemake)
         log.finish(counts)

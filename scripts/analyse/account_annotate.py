@@ -69,7 +69,7 @@ def account_annotate(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = account_annotate(
             image_indexes=snakemake.input.image_indexes,
             annotations={name: snakemake.input[name] for name in RULES},

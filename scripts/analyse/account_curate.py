@@ -91,7 +91,7 @@ def _count(reasons) -> Counter[str]:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         files = (snakemake.input.exports, snakemake.input.messages, snakemake.input.message_rejects)
         counts = account_curate(
             exports={

@@ -110,7 +110,7 @@ def account_of_measure(part: str, outcomes: pd.Series, items: int, rejected: int
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = account_detect(
             splits={Path(path).stem: path for path in snakemake.input.splits},
             frame_scores=snakemake.input.frame_scores,

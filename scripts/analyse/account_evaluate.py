@@ -45,7 +45,7 @@ def account_evaluate(tip_eval: Path, scores: Sequence[Path], account: Path) -> C
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = account_evaluate(
             tip_eval=Path(snakemake.input.tip_eval),
             scores=snakemake.input.scores,

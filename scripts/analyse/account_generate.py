@@ -42,7 +42,7 @@ def account_generate(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = account_generate(
             dataset=Path(snakemake.input.dataset),
             chosen=Path(snakemake.input.chosen),

@@ -136,7 +136,7 @@ def accounts_of_members(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = account_release(
             rows=[Path(path) for path in snakemake.input.rows],
             rejects=Path(snakemake.input.rejects),

@@ -141,7 +141,7 @@ def _why_missing(wanted: pd.Index, known: pd.Series, unknown: str = "no_video") 
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = account_split(
             dataset=Path(snakemake.input.dataset),
             chosen=Path(snakemake.input.chosen),

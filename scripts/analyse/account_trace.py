@@ -81,7 +81,7 @@ def account_of_frames(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = account_trace(
             trace_frames={Path(path).stem: path for path in snakemake.input.trace_frames},
             frame_indexes=snakemake.params.frame_indexes,

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from scripts.analyse.paper_table import difference
 from scripts.analyse.table_faces import csv_text, read_csv
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 
 COLUMNS = [
@@ -131,7 +130,7 @@ def _is_counterpart(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = build_paper_comparison(
             tables=dict(zip(KEYS, map(Path, snakemake.input.tables), strict=True)),
             paper_tables=dict(zip(KEYS, map(Path, snakemake.input.paper_tables), strict=True)),
@@ -141,5 +140,4 @@ if __name__ == "__main__":
             comparable=snakemake.params.comparable,
             banner=snakemake.params.banner,
         )
-        record_job(snakemake)
         log.finish(counts)

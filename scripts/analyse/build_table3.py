@@ -12,7 +12,6 @@ from scripts.analyse.paper_table import (
     stand_in_notes,
 )
 from scripts.analyse.table_faces import write_paper_table
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.detect import IMAGE_GENERATED, REAL, TABLE_3
 
@@ -68,7 +67,7 @@ def build_table3(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = build_table3(
             metrics=Path(snakemake.input.metrics),
             faces=[Path(path) for path in snakemake.output[:4]],
@@ -76,5 +75,4 @@ if __name__ == "__main__":
             detectors=snakemake.params.detectors,
             banner=snakemake.params.banner,
         )
-        record_job(snakemake)
         log.finish(counts)

@@ -14,7 +14,6 @@ from scripts.analyse.paper_table import (
     three_decimals,
 )
 from scripts.analyse.table_faces import write_paper_table
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
 from scripts.common.tables import read_table
@@ -74,7 +73,7 @@ def build_table7(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = build_table7(
             summary=Path(snakemake.input.summary),
             faces=[Path(path) for path in snakemake.output[:4]],
@@ -82,5 +81,4 @@ if __name__ == "__main__":
             dimensions=snakemake.params.dimensions,
             banner=snakemake.params.banner,
         )
-        record_job(snakemake)
         log.finish(counts)

@@ -39,7 +39,7 @@ def count_popularity(dataset: Path, popularity: Path) -> Counts:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = count_popularity(
             dataset=Path(snakemake.input.dataset),
             popularity=Path(snakemake.output.popularity),

@@ -11,7 +11,6 @@ from matplotlib.ticker import PercentFormatter
 
 from scripts.analyse.figure_style import figure_style, save_figure
 from scripts.analyse.table_faces import read_csv
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 
 ROW_HEIGHT_IN = 0.27
@@ -142,12 +141,11 @@ def in_words(reasons: Mapping[str, int]) -> str:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = plot_funnel(
             funnel=Path(snakemake.input.funnel),
             figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
             style=snakemake.params.style,
             banner=snakemake.params.banner,
         )
-        record_job(snakemake)
         log.finish(counts)

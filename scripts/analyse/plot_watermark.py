@@ -12,7 +12,6 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from scripts.analyse.figure_style import figure_style, save_figure
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.watermark import OVERLAYS, WATERMARKS
@@ -104,7 +103,7 @@ def draw_scores(axis: Axes, scores: Any, rows: Sequence[Mapping], style: Mapping
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = plot_watermark(
             overlays=Path(snakemake.input.overlays),
             watermarks=snakemake.input.watermarks,
@@ -112,5 +111,4 @@ if __name__ == "__main__":
             style=snakemake.params.style,
             banner=snakemake.params.banner,
         )
-        record_job(snakemake)
         log.finish(counts)
