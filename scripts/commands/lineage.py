@@ -138,7 +138,9 @@ def _groups(parents: list[Origin], full: bool) -> list[list[Origin]]:
 def _remark(origin: Origin, directory: Path, *, folded: bool) -> str:
     there = (directory / origin.path).exists()
     if origin.rule is None:
-        return "  (source)" if there else "  (source, not there any more)"
+        # A result that no job has on record: of a version that kept none, or copied without logs.
+        what = "no record" if Path(origin.path).parts[0] == "results" else "source"
+        return f"  ({what}{'' if there else ', not there any more'})"
     if folded:
         return f"  ({origin.rule}, see above)"
     when = f", {origin.finished:%Y-%m-%d %H:%M:%S} UTC" if origin.finished else ""

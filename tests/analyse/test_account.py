@@ -78,19 +78,19 @@ def test_listed_items_are_kept_whatever_else_is_said_of_them():
 
 
 def test_the_stages_become_one_csv_with_a_banner(tmp_path):
-    first = [step_of(4, 3, {"x": 1}), step_of(3, 3, {}, "extract_images")]
+    first = [step_of(4, 3, {"gone": 1}), step_of(3, 3, {}, "extract_images")]
     write_account(first, tmp_path / "a.parquet")
-    write_account([step_of(3, 1, {"y": 1, "z": 1}, "embed")], tmp_path / "b.parquet")
+    write_account([step_of(3, 1, {"cut_off": 1, "no_video": 1}, "embed")], tmp_path / "b.parquet")
     counts = account(
         [tmp_path / "a.parquet", tmp_path / "b.parquet"], tmp_path / "funnel.csv", banner="DEMO"
     )
     assert counts.kept == 3
     assert (tmp_path / "funnel.csv").read_text() == (
         "# DEMO\nstage,step,part,unit,read,kept,rejected,reason,count\n"
-        "curate,fetch_videos,,videos,4,3,1,x,1\n"
+        "curate,fetch_videos,,videos,4,3,1,gone,1\n"
         "curate,extract_images,,videos,3,3,0,,0\n"
-        "curate,embed,,videos,3,1,2,y,1\n"
-        "curate,embed,,videos,3,1,2,z,1\n"
+        "curate,embed,,videos,3,1,2,cut_off,1\n"
+        "curate,embed,,videos,3,1,2,no_video,1\n"
     )
 
 
@@ -102,7 +102,7 @@ def test_the_stages_become_one_csv_with_a_banner(tmp_path):
     ],
 )
 def test_a_wrong_row_stops_the_workflow(tmp_path, changes, complaint):
-    write_account([step_of(5, 3, {"x": 2})], tmp_path / "a.parquet")
+    write_account([step_of(5, 3, {"gone": 2})], tmp_path / "a.parquet")
     table = read_frame(tmp_path / "a.parquet").assign(**changes)
     write_table(table, tmp_path / "a.parquet", ACCOUNT)
     with pytest.raises(UserError, match=complaint):

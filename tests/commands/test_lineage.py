@@ -123,6 +123,14 @@ def test_the_latest_record_of_a_file_counts(run):
     assert "  results/metrics.txt  (measure)" in lines_of("results/table.txt", run)
 
 
+def test_a_result_without_a_record_is_no_source(run):
+    (run / "logs/other.json").rename(run / "aside")
+    try:
+        assert "    results/other.txt  (no record)" in lines_of("results/table.txt", run)
+    finally:
+        (run / "aside").rename(run / "logs/other.json")
+
+
 def test_the_place_of_the_run_is_found(run, monkeypatch, capsys):
     monkeypatch.chdir(run.parent)
     seen_from_here = f"{run.name}/results/table.txt"

@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from scripts.common.schemas.items import REASONS as ITEM_REASONS
+from scripts.common.schemas.items import outcome
 from scripts.common.tables import column, table_schema
 
 REASONS = ITEM_REASONS | {
@@ -24,9 +25,14 @@ _SCORE_COLUMNS = [
     column("item", pa.string(), "UUID of the prompt"),
     column("metric", pa.string(), "entry of config/dimensions.yaml"),
     column("value", pa.float64(), "the video's score", nullable=True),
-    column("status", pa.string(), "ok or rejected"),
-    column("reason", pa.string(), "why it was rejected", nullable=True),
-    column("remark", pa.string(), "what to know of an item that was scored", nullable=True),
+    *outcome(REASONS),
+    column(
+        "remark",
+        pa.string(),
+        "what to know of an item that was scored",
+        nullable=True,
+        values=REMARKS,
+    ),
 ]
 
 SCORES = table_schema(
