@@ -17,7 +17,6 @@ SNAKEMAKE := $(BIN)/snakemake
 CORES ?= 2
 UV_VERSION := 0.13.8
 export HF_HUB_OFFLINE ?= $(if $(filter demo test,$(MAKECMDGOALS)),1,0)
-export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/numba-cache
 export MPLCONFIGDIR ?= $(CURDIR)/.venv/matplotlib
 export PYTHONHASHSEED := 0
 # Every job imports torch: compiled modules halve that.

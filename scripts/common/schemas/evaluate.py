@@ -41,12 +41,6 @@ SCORES = table_schema(
     _SCORE_COLUMNS,
 )
 
-LEDGER_SCORES = table_schema(
-    "ledger_scores",
-    "Finished scores, each under a fingerprint of the video, image and text that it was made from.",
-    [*_SCORE_COLUMNS, column("inputs", pa.string(), "fingerprint of what was scored")],
-)
-
 EVALUATION_SUMMARY = table_schema(
     "evaluation_summary",
     "One row per dimension and generator: the mean over the videos (Table 7).",

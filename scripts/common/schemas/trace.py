@@ -4,13 +4,11 @@ import pyarrow as pa
 
 from scripts.common.schemas.items import REASONS as ITEM_REASONS
 from scripts.common.schemas.items import outcome
-from scripts.common.schemas.split import DISTRACTOR, REFERENCE, SOURCE_IMAGE
 from scripts.common.tables import column, embedding, table_schema
 
 QUERY, BACKGROUND = "query", "background"
-ROLES = (QUERY, DISTRACTOR, SOURCE_IMAGE, REFERENCE, BACKGROUND)
-"""Queries with and without a true match; references that are one and that are none; pictures that
-only say how much a query has in common with any picture."""
+"""With the roles of TIP-Trace: queries with and without a true match; references that are one and
+that are none; pictures that only say how much a query has in common with any picture."""
 
 DISTRACTORS, REFERENCES, BACKGROUNDS = "distractors", "references", "background"
 """Sets of pictures; each generator's query frames are one more."""
@@ -20,7 +18,6 @@ SAME_DOMAIN, CROSS_DOMAIN = "cosface_same_domain", "cosface_cross_domain"
 
 MUAP, MUAP_LOW, MUAP_HIGH = "muAP", "muAP_low", "muAP_high"
 RECALL_AT_1, RECALL_AT_P90 = "recall_at_1", "recall_at_p90"
-METRIC_NAMES = (MUAP, MUAP_LOW, MUAP_HIGH, RECALL_AT_1, RECALL_AT_P90)
 
 REASONS = ITEM_REASONS | {
     "damaged_tar": "the tar holds other bytes than its index says",
