@@ -9,7 +9,7 @@ single prompts (the gallery) and to count again (the funnel). New runs leave the
 when they collect prompts. What was counted, measured or trained before stays as it was.
 
 Results that are copied elsewhere after a removal must keep their dates (``cp -a``, ``rsync -a``);
-where they did not, ``snakemake --touch`` puts the dates in order and runs nothing.
+where they did not, ``snakemake --touch --cores 1`` puts the dates in order and runs nothing.
 """
 
 import argparse
