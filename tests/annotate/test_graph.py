@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
+from scripts.common.check import read_configuration
 
 from scripts.annotate.graph import EMBEDDINGS, PICTURES, TEXTS, AnnotateGraph
-from scripts.common.check import read_configuration
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.study import Study

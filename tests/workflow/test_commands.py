@@ -21,13 +21,13 @@ from tests.curate.small_release import make_release
 from tests.workflow.demo_copy import copy_workflow
 
 PAGES = ("README.md", "config/README.md", "CONTRIBUTING.md")
-PROGRAMS = ("snakemake", "make", "python", "hf", "uv", "ruff", "snakefmt")
+PROGRAMS = ("snakemake", "make", "python", "hf", "ruff", "snakefmt")
 ONLY_PARSED = {
     "make demo": "the whole graph, in minutes; the tests of partial reruns run it",
     "make test": "it runs this test",
     "make bench": "minutes for each benchmark",
     "hf download": "340 GB over a network",
-    "uv pip compile": "it asks the package registry",
+    "make lock": "it asks the package registry",
 }
 """How commands begin that are not run, and why."""
 DRY = {"snakemake": " -n", "python -m pytest": " --collect-only"}
@@ -121,7 +121,7 @@ def test_a_command_runs_as_typed(command, place):
 @pytest.mark.parametrize("command", [one for one in COMMANDS if is_only_parsed(one)])
 def test_what_is_not_run_is_read_by_its_tool(command, place):
     words = shlex.split(command)
-    if words[0] in ("hf", "uv"):
+    if words[0] == "hf":
         subcommand = next(start for start in ONLY_PARSED if command.startswith(start))
         known = typed(f"{subcommand} --help", place)
         assert known.returncode == 0, known.stdout
