@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from scripts.common.check import read_configuration
+from scripts.commands.check import read_configuration
 
 from scripts.annotate.graph import EMBEDDINGS, PICTURES, TEXTS, AnnotateGraph
 from scripts.common.code import ROOT
