@@ -17,7 +17,6 @@ SNAKEMAKE := $(BIN)/snakemake
 CORES ?= 2
 UV_VERSION := 0.13.8
 export HF_HUB_OFFLINE ?= $(if $(filter demo test,$(MAKECMDGOALS)),1,0)
-export NUMBA_CACHE_DIR ?= $(CURDIR)/.venv/numba-cache
 export MPLCONFIGDIR ?= $(CURDIR)/.venv/matplotlib
 export PYTHONHASHSEED := 0
 # Every job imports torch: compiled modules halve that.
@@ -35,10 +34,10 @@ help:
 	@touch $@
 
 demo: .venv/installed
-	@$(BIN)/python -m scripts.common.check --config config/demo.yaml --directory demo
-	@$(BIN)/python -m scripts.common.unlock --profile profiles/demo --directory demo
+	@$(BIN)/python -m scripts.commands.check --config config/demo.yaml --directory demo
+	@$(BIN)/python -m scripts.commands.unlock --profile profiles/demo --directory demo
 	@$(SNAKEMAKE) --profile profiles/demo --cores $(CORES) --quiet rules host
-	@$(BIN)/python -m scripts.publish.report --profile profiles/demo --directory demo
+	@$(BIN)/python -m scripts.commands.report --profile profiles/demo --directory demo
 
 test: .venv/installed
 	@$(SNAKEMAKE) --lint
@@ -56,13 +55,13 @@ lock: .venv/installed
 	@$(BIN)/python envs/lock.py
 
 check: .venv/installed
-	@$(BIN)/python -m scripts.common.check $(if $(CONFIG),--config $(CONFIG))
+	@$(BIN)/python -m scripts.commands.check $(if $(CONFIG),--config $(CONFIG))
 
 lineage: .venv/installed
-	@$(BIN)/python -m scripts.common.lineage $(TARGET)
+	@$(BIN)/python -m scripts.commands.lineage $(TARGET)
 
 remove: .venv/installed
-	@$(BIN)/python -m scripts.publish.removal $(if $(DIRECTORY),--directory $(DIRECTORY))
+	@$(BIN)/python -m scripts.commands.removal $(if $(DIRECTORY),--directory $(DIRECTORY))
 
 bench: .venv/installed
 	@$(BIN)/python -m tests.benchmarks $(NAME)

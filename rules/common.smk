@@ -140,7 +140,7 @@ def recall_removals():
     except UserError as error:
         raise WorkflowError(str(error)) from None
     if removals:
-        from scripts.publish.removal import still_there  # pyarrow takes a second to start
+        from scripts.commands.removal import still_there  # pyarrow takes a second to start
 
         if number := still_there(Path("results"), removals):
             logger.warning(

@@ -4,7 +4,7 @@ Needs results/dataset.parquet, results/images and results/embeddings; makes resu
 small pictures, the embeddings and a card.
 
 The report itself is no rule, since it describes the jobs of a finished run: ``make demo`` makes it
-with scripts/publish/report.py, by hand it is ``snakemake --report results/report.zip``.
+with scripts/commands/report.py, by hand it is ``snakemake --report results/report.zip``.
 """
 
 from scripts.publish.graph import MODALITIES, PACKED_EMBEDDINGS, PublishGraph

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from scripts.analyse.detection_table import detection_table
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.detect import CLASSES, CROSS_DOMAIN, SAME_DOMAIN
 
@@ -58,7 +57,7 @@ def build_table4(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = build_table4(
             metrics=Path(snakemake.input.metrics),
             faces=[Path(path) for path in snakemake.output[:4]],
@@ -66,5 +65,4 @@ if __name__ == "__main__":
             videomae=snakemake.params.videomae,
             banner=snakemake.params.banner,
         )
-        record_job(snakemake)
         log.finish(counts)

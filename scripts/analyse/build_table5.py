@@ -16,7 +16,6 @@ from scripts.analyse.paper_table import (
     stand_in_notes,
 )
 from scripts.analyse.table_faces import NOTHING, read_csv, write_paper_table
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.trace import (
     CROSS_DOMAIN,
@@ -207,7 +206,7 @@ def _notes(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         paper = snakemake.input.paper if snakemake.params.comparable else None
         counts = build_table5(
             metrics=Path(snakemake.input.metrics),
@@ -218,5 +217,4 @@ if __name__ == "__main__":
             banner=snakemake.params.banner,
             paper=Path(paper) if paper else None,
         )
-        record_job(snakemake)
         log.finish(counts)

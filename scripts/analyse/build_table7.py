@@ -16,7 +16,6 @@ from scripts.analyse.paper_table import (
     three_decimals,
 )
 from scripts.analyse.table_faces import read_csv, write_paper_table
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
 from scripts.common.tables import read_table
@@ -91,7 +90,7 @@ def build_table7(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         paper = snakemake.input.paper if snakemake.params.comparable else None
         counts = build_table7(
             summary=Path(snakemake.input.summary),
@@ -101,5 +100,4 @@ if __name__ == "__main__":
             banner=snakemake.params.banner,
             paper=Path(paper) if paper else None,
         )
-        record_job(snakemake)
         log.finish(counts)

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from scripts.analyse.figure_style import figure_style, popularity_panels, save_figure, shorten
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.analyse import POPULARITY
 from scripts.common.tables import read_frame
@@ -81,7 +80,7 @@ def draw_bars(axis: Axes, names: pd.DataFrame, colour: str, places: int) -> None
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = plot_figure4(
             popularity=Path(snakemake.input.popularity),
             figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
@@ -89,5 +88,4 @@ if __name__ == "__main__":
             style=snakemake.params.style,
             banner=snakemake.params.banner,
         )
-        record_job(snakemake)
         log.finish(counts)

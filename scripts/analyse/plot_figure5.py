@@ -10,7 +10,6 @@ from matplotlib.ticker import NullFormatter, PercentFormatter, StrMethodFormatte
 
 from scripts.analyse.figure_style import figure_style, popularity_panels, save_figure
 from scripts.analyse.popularity import names_for
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.analyse import POPULARITY
 from scripts.common.tables import read_frame
@@ -87,12 +86,11 @@ def draw_curve(axis: Axes, names: pd.DataFrame, colour: str) -> None:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = plot_figure5(
             popularity=Path(snakemake.input.popularity),
             figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
             style=snakemake.params.style,
             banner=snakemake.params.banner,
         )
-        record_job(snakemake)
         log.finish(counts)

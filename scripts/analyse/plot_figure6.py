@@ -11,7 +11,6 @@ from matplotlib.projections.polar import PolarAxes
 from scripts.analyse.figure_style import figure_style, need_colours, save_figure
 from scripts.analyse.radar import INNER, OUTER, normalise_for_radar
 from scripts.common.errors import UserError
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
 from scripts.common.tables import read_table
@@ -138,7 +137,7 @@ def draw_lines(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = plot_figure6(
             summary=Path(snakemake.input.summary),
             figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
@@ -147,5 +146,4 @@ if __name__ == "__main__":
             style=snakemake.params.style,
             banner=snakemake.params.banner,
         )
-        record_job(snakemake)
         log.finish(counts)

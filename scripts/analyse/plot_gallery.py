@@ -10,7 +10,6 @@ from PIL import Image
 
 from scripts.analyse.figure_style import figure_style, save_figure, shorten
 from scripts.common.identity import seeded_order
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.split import TIP_EVAL
 from scripts.common.shards import Shards
@@ -113,7 +112,7 @@ def middle_square(frame: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         found = snakemake.params.videos
         counts = plot_gallery(
             prompts=Path(snakemake.input.prompts),
@@ -124,5 +123,4 @@ if __name__ == "__main__":
             banner=snakemake.params.banner,
             seed=snakemake.params.seed,
         )
-        record_job(snakemake)
         log.finish(counts)

@@ -11,7 +11,6 @@ from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from scripts.analyse.figure_style import figure_style, need_colours, save_figure
 from scripts.common.errors import UserError
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.trace import TRAINING_COLUMNS
 
@@ -124,7 +123,7 @@ def draw_curves(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = plot_tracer_training(
             tables=[Path(path) for path in snakemake.input.tables],
             figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
@@ -132,5 +131,4 @@ if __name__ == "__main__":
             style=snakemake.params.style,
             banner=snakemake.params.banner,
         )
-        record_job(snakemake)
         log.finish(counts)

@@ -87,7 +87,7 @@ PICTURE_ANNOTATIONS = {
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = annotate_pictures(
             Shard(Path(snakemake.input.tar), Path(snakemake.input.index)),
             {name: Path(path) for name, path in snakemake.output.items()},

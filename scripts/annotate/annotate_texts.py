@@ -56,7 +56,7 @@ def _annotate(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         shard = TextShard(Path(snakemake.input.prompts), Path(snakemake.input.index))
         outputs = {name: Path(path) for name, path in snakemake.output.items()}
         log.finish(annotate_texts(shard, outputs, **settings_of(snakemake.params)))

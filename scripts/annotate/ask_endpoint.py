@@ -30,7 +30,7 @@ def ask_endpoint(shard: TextShard, outputs: Mapping[str, Path], annotator: Annot
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         shard = TextShard(Path(snakemake.input.prompts), Path(snakemake.input.index))
         annotation, settings = snakemake.wildcards.annotation, settings_of(snakemake.params)
         outputs = dict(zip((annotation, VECTORS), map(Path, snakemake.output), strict=False))

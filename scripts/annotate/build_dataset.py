@@ -115,7 +115,7 @@ def _release(rows: pl.DataFrame, shard: str, subjects: pl.DataFrame) -> pl.DataF
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = build_dataset(
             prompts=[Path(path) for path in snakemake.input.prompts],
             indexes=[Path(path) for path in snakemake.input.indexes],

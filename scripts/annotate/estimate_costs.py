@@ -71,7 +71,7 @@ def estimate_costs(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         annotators = [
             Annotator(annotation=name, part="costs", **settings)
             for name, settings in snakemake.params.annotators.items()

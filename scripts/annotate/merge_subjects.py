@@ -106,7 +106,7 @@ def _rank_clusters(names: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         settings = settings_of(snakemake.params)
         clustering = {
             name: settings.pop(name) for name in ("batch_size", "epsilon", "min_cluster_size")

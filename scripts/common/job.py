@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.common.provenance import record_job
 from scripts.common.rule_log import Counts, rule_log
 
 
 def run_job(function: Callable[..., Counts], job: Any, **others: Any) -> None:
-    """Call a function with what its rule has, write the provenance, and close the log.
+    """Call a function with what its rule has, and close the log, which records the job.
 
     An argument gets the rule's output, input, parameter or wildcard of its name (the first there
     is), as ``Path``, list of ``Path`` or ``int`` where its annotation says so. Four names are
@@ -31,11 +30,8 @@ def run_job(function: Callable[..., Counts], job: Any, **others: Any) -> None:
     Raises:
         TypeError: the rule has nothing for an argument, or a parameter that no argument takes.
     """
-    with rule_log(job.log[0]) as log:
-        counts = function(**arguments_of(function, job, note=log.info, **others))
-        if "provenance" in job.output.keys():  # noqa: SIM118 (Snakemake's lists of names)
-            record_job(job)
-        log.finish(counts)
+    with rule_log(job) as log:
+        log.finish(function(**arguments_of(function, job, note=log.info, **others)))
 
 
 def arguments_of(function: Callable, job: Any, **others: Any) -> dict[str, Any]:

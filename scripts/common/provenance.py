@@ -1,4 +1,8 @@
-"""Provenance: what a table or figure was made from, by which code, in a file beside it."""
+"""Provenance: what each job made, from what and by which code.
+
+Every job leaves a small record beside its log, from which ``make lineage`` puts the chain together;
+a table or figure has the whole story in a file beside it.
+"""
 
 import functools
 import importlib.metadata
@@ -7,59 +11,44 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts.common.code import ROOT
-from scripts.common.fingerprints import sha256_of
+from scripts.common.code import ROOT, modules_of, settings_of
+from scripts.common.fingerprints import fingerprint, sha256_of
 
 UNKNOWN = "unknown"
+LOGS = Path("logs")
+"""Where logs and records lie, seen from the working directory of the workflow."""
 
 
-def write_provenance(
-    path: Path | str,
-    *,
-    inputs: Iterable[Path | str],
-    outputs: Iterable[Path | str] = (),
-    settings: Mapping[str, Any],
-    weights: Mapping[str, Any] | None = None,
-    seeds: Mapping[str, int] | None = None,
-    device: str | None = None,
-) -> None:
-    """Write ``<stem>.provenance.json``: code commit, settings, checksums, versions, device, seeds.
+def record_job(job: Any, seconds: float) -> None:
+    """Write the record of a job that is done, and its provenance if it has such an output.
 
     Args:
-        path: the file to write; it lies beside what it describes.
-        inputs: every input of the rule; the project's own modules are listed as code.
-        outputs: what the record describes, already written.
-        settings: the rule's parameters, as far as they are JSON-like.
-        weights: entry -> where its weights come from, with their revision.
-        seeds: name -> seed.
-        device: where the work ran; by default this machine's processor and graphics cards.
+        job: the object ``snakemake`` of a script.
+        seconds: that it took.
     """
-    path = Path(path)
-    names = sorted({str(name) for name in inputs})
-    code = [name for name in names if _is_code(name)]
+    if "provenance" in dict(job.output.items()):
+        _write(Path(job.output.provenance), provenance_of(job))
     record = {
-        "describes": {Path(name).name: sha256_of(Path(name)) for name in map(str, outputs)},
-        "code": code_version()
-        | {"modules": {_from_root(name): sha256_of(Path(name)) for name in code}},
-        "settings": dict(settings),
-        "seeds": dict(seeds or {}),
-        "weights": dict(weights or {}),
-        "inputs": {_from_root(name): sha256_of(Path(name)) for name in names if name not in code},
-        "device": device or describe_device(),
-        "python": platform.python_version(),
-        "packages": package_versions(),
+        "rule": job.rule,
+        "wildcards": dict(job.wildcards.items()),
+        "inputs": list(job.input),
+        "outputs": list(job.output),
+        "script": _script(job),
+        "code": job.params.get("code"),
+        "settings": fingerprint(**settings_of(job.params)),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False, default=str)
-    path.write_text(text + "\n", encoding="utf-8")
+    _write(Path(job.log[0]).with_suffix(".json"), record)
 
 
-def record_job(job: Any) -> None:
-    """Write the provenance of a running job to its output named ``provenance``.
+def provenance_of(job: Any) -> dict[str, Any]:
+    """Return all that made a job's outputs: code, settings, checksums, versions, device, weights.
 
     Args:
         job: the object ``snakemake`` of a script. Its parameters are the settings; one named
@@ -67,25 +56,20 @@ def record_job(job: Any) -> None:
             and ``weights``) tells its weights.
     """
     settings = dict(job.params.items())
-    write_provenance(
-        job.output.provenance,
-        inputs=job.input,
-        outputs=[name for name in job.output if name != job.output.provenance],
-        settings=settings,
-        weights=dict(_weights(settings)),
-        seeds={"seed": settings["seed"]} if "seed" in settings else {},
-    )
-
-
-def _weights(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        if "entry" in value and "weights" in value:
-            yield value["entry"], value["weights"]
-        for part in value.values():
-            yield from _weights(part)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _weights(part)
+    made = [Path(name) for name in job.output if name != job.output.provenance]
+    script = _script(job)
+    modules = modules_of(script) if (ROOT / script).is_file() else []
+    return {
+        "describes": {path.name: sha256_of(path) for path in made},
+        "code": code_version() | {"modules": {name: sha256_of(ROOT / name) for name in modules}},
+        "settings": settings,
+        "seeds": {"seed": settings["seed"]} if "seed" in settings else {},
+        "weights": dict(_weights(settings)),
+        "inputs": {_from_root(name): sha256_of(Path(name)) for name in sorted(set(job.input))},
+        "device": describe_device(),
+        "python": platform.python_version(),
+        "packages": package_versions(),
+    }
 
 
 def code_version(root: Path = ROOT) -> dict[str, Any]:
@@ -139,8 +123,20 @@ def _processor() -> str:
     return match[1] if match else platform.processor() or platform.machine()
 
 
-def _is_code(name: str) -> bool:
-    return Path(name).suffix == ".py" and Path(name).resolve().is_relative_to(ROOT / "scripts")
+def _script(job: Any) -> str:
+    """Return a job's script, which has its rule's name."""
+    return _from_root(str(Path(job.scriptdir, f"{job.rule}.py")))
+
+
+def _weights(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        if "entry" in value and "weights" in value:
+            yield value["entry"], value["weights"]
+        for part in value.values():
+            yield from _weights(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _weights(part)
 
 
 def _from_root(name: str) -> str:
@@ -149,10 +145,18 @@ def _from_root(name: str) -> str:
     Results keep the name that they have in the working directory, which may lie anywhere.
     """
     path = Path(name)
-    outside = path.is_absolute() or ".." in path.parts or path.suffix == ".py"
+    outside = path.is_absolute() or ".." in path.parts
     if outside and path.resolve().is_relative_to(ROOT):
         return str(path.resolve().relative_to(ROOT))
     return name
+
+
+def _write(path: Path, record: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False, default=str)
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.write_text(text + "\n", encoding="utf-8")
+    os.replace(part, path)
 
 
 def _git(root: Path, *arguments: str) -> str | None:

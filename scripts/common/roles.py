@@ -1,13 +1,18 @@
 """The protocols behind which every model sits; a backend is any class that fits its role.
 
-Every backend is built as ``Class(weights=entry["weights"], **entry["settings"], device=...)``.
+Every backend is built as ``Class(weights=entry["weights"], **entry["settings"], device=...)``. A
+type checker holds each class that a sheet names to its protocol (``tests/common/test_roles.py``), and
+callers to what the protocols say.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
+
+from scripts.common.errors import Rejected
 
 Shared = TypeVar("Shared")
 
@@ -46,8 +51,11 @@ class TextEmbedder(Protocol):
 
     dimension: int
 
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Return float32 of shape (texts, dimension), rows of length 1."""
+    def embed(self, texts: Sequence[str]) -> np.ndarray | Sequence[np.ndarray | Rejected]:
+        """Return float32 of shape (texts, dimension), rows of length 1.
+
+        What cannot be embedded (an endpoint refuses it) is ``Rejected`` in place of its row.
+        """
 
 
 class ImageEmbedder(Protocol):
@@ -60,14 +68,26 @@ class ImageEmbedder(Protocol):
 
 
 class TextSafety(Protocol):
-    """Scores how unsafe texts are."""
+    """Scores how unsafe texts are.
+
+    Attributes:
+        released: key of the score that the data set has.
+    """
+
+    released: str
 
     def score(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
         """Return for each key (such as toxicity) float32 of shape (texts,) in [0, 1]."""
 
 
 class ImageSafety(Protocol):
-    """Scores how unsafe pictures are."""
+    """Scores how unsafe pictures are.
+
+    Attributes:
+        threshold: score from which on a picture is NSFW.
+    """
+
+    threshold: float
 
     def score(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Return float32 of shape (images,) in [0, 1]; images are uint8 RGB."""
@@ -76,15 +96,46 @@ class ImageSafety(Protocol):
 class SubjectTagger(Protocol):
     """Names what a prompt wants to see animated."""
 
-    def tag(self, texts: Sequence[str]) -> list[str]:
-        """Return one subject for each text; empty where there is none."""
+    def tag(self, texts: Sequence[str]) -> Sequence[str | Rejected]:
+        """Return one subject for each text, empty where there is none; or why it has no answer."""
 
 
 class DirectionTagger(Protocol):
     """Names what a prompt wants to happen."""
 
-    def tag(self, texts: Sequence[str]) -> list[list[str]]:
-        """Return the verbs of each text in base form, in order."""
+    def tag(self, texts: Sequence[str]) -> Sequence[Sequence[str] | Rejected]:
+        """Return the verbs of each text in base form, in order; or why it has no answer."""
+
+
+class Endpoint(Protocol):
+    """A model behind an endpoint, which is asked and paid for beside its role's own call.
+
+    It is built with ``service``, ``folder`` and ``account`` in place of ``device``.
+
+    Attributes:
+        account: to which the costs are booked, if there is one.
+    """
+
+    account: Any
+
+    def estimate(self, texts: Mapping[str, str]) -> Mapping[str, float]:
+        """Return what each text will cost in US dollars, by the item's id; nothing is sent."""
+
+    def answer(
+        self, texts: Mapping[str, str], keep: Callable[[], None]
+    ) -> Iterable[tuple[str, Any]]:
+        """Yield item and value, or ``Rejected``, as answers come; ``keep`` puts them on disk.
+
+        Raises:
+            UserError: the budget does not cover them, or the endpoint does not work.
+        """
+
+
+class PreparesPictures(Protocol):
+    """A backend of pictures whose call also takes those that threads have prepared."""
+
+    def prepare(self, image: np.ndarray, /) -> Any:
+        """Return a picture, uint8 RGB of shape (height, width, 3), as the network takes it."""
 
 
 class Generator(Protocol):
@@ -124,6 +175,21 @@ class Detector(Protocol):
 
     def score(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Return float32 of shape (images,) in [0, 1], 1 for generated; images are uint8 RGB."""
+
+
+class VideoClassifier(Protocol):
+    """A detector that is trained on videos; how it trains and reads clips is its own."""
+
+    @property
+    def train(self) -> Callable[..., Any]:
+        """The method that trains on videos and writes a model."""
+
+    @property
+    def classify(self) -> Callable[..., Iterable[Any]]:
+        """The method that gives the probability of each class for each video, or ``Rejected``."""
+
+    def read_model(self, weights: Path) -> Any:
+        """Return a model that ``train`` wrote, ready to classify."""
 
 
 class Tracer(Protocol):

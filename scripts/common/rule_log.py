@@ -3,13 +3,16 @@
 import contextlib
 import logging
 import sys
+import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from scripts.common.errors import UserError
+from scripts.common.provenance import record_job
 
 
 @dataclass
@@ -109,16 +112,16 @@ class RuleLog:
 
 
 @contextlib.contextmanager
-def rule_log(path: str | Path) -> Iterator[RuleLog]:
-    """Open the log of a rule.
+def rule_log(job: Any) -> Iterator[RuleLog]:
+    """Open the log of a rule, and leave a record of its job when all went well.
 
     A ``UserError`` ends the process with its one sentence, in the log and on the terminal; any
     other error leaves its traceback in the log and is raised.
 
     Args:
-        path: the log file (``snakemake.log[0]``).
+        job: the object ``snakemake`` of a script; or the path of a log alone, without a record.
     """
-    path = Path(path)
+    path, started = Path(job if isinstance(job, str | Path) else job.log[0]), time.monotonic()
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
@@ -128,6 +131,8 @@ def rule_log(path: str | Path) -> Iterator[RuleLog]:
     logger.addHandler(handler)
     try:
         yield RuleLog(logger)
+        if not isinstance(job, str | Path):
+            record_job(job, time.monotonic() - started)
     except UserError as error:
         logger.error(str(error))
         print(f"Error: {error}", file=sys.stderr)

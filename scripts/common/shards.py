@@ -119,10 +119,6 @@ class Shards:
         """Return why an item is not there: its own reason, or ``default`` if nobody wanted it."""
         return (self.rows[uuid]["reason"] if uuid in self.rows else None) or default
 
-    def tar_of(self, uuid: str) -> Path:
-        """Return the tar in which an item lies."""
-        return Path(self.rows[uuid]["tar"])
-
     def read(self, uuid: str) -> bytes:
         """Return the bytes of one item.
 

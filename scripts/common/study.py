@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.code import ROOT
-from scripts.common.configuration import check_configuration, read_sheets
+from scripts.common.configuration import check_configuration, read_sheets, wanted_entries
 from scripts.common.identity import shard_names
 from scripts.common.weight_files import weights_content
 
@@ -46,6 +46,11 @@ class Study:
         sheets = read_sheets(folder)
         check_configuration(config, sheets, folder)
         return cls(config, sheets, released_annotations)
+
+    @cached_property
+    def wanted(self) -> Mapping[tuple[str, str], Mapping[str, Any]]:
+        """The entries that the configuration uses: (sheet, name) -> fields."""
+        return wanted_entries(self.config, self.sheets, ROOT / "config")
 
     @cached_property
     def is_release(self) -> bool:

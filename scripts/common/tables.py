@@ -1,5 +1,6 @@
 """Parquet tables that fit their schema, and have the same bytes for the same rows."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,14 @@ ROW_GROUP_BYTES = 2**26
 """Most bytes of a row group's vectors: what a reader has to hold at least."""
 
 
-def column(name: str, kind: pa.DataType, description: str, unit: str = "", nullable: bool = False):
+def column(
+    name: str,
+    kind: pa.DataType,
+    description: str,
+    unit: str = "",
+    nullable: bool = False,
+    values: Iterable[str] = (),
+) -> pa.Field:
     """Return a field of a schema.
 
     Args:
@@ -30,8 +38,12 @@ def column(name: str, kind: pa.DataType, description: str, unit: str = "", nulla
         description: one sentence on what it holds.
         unit: its unit where it has one (``s``, ``bytes``, ``pixels``).
         nullable: whether a value may be missing.
+        values: the closed list of what it may hold; anything by default. Files do not name it: a
+            longer list gives the same bytes.
     """
     metadata = {"description": description} | ({"unit": unit} if unit else {})
+    if closed := list(values):
+        metadata["values"] = json.dumps(closed)
     return pa.field(name, kind, nullable=nullable, metadata=metadata)
 
 
@@ -61,7 +73,8 @@ def fit(data: Rows, schema: pa.Schema) -> pa.Table:
 
     Raises:
         UserError: a column is missing, is not in the schema, has a type that cannot be cast
-            without loss, or holds a null where none may be; the column is named.
+            without loss, holds a null where none may be, or a value that is not in its closed
+            list; the column is named.
     """
     name = schema_name(schema)
     if isinstance(data, list):
@@ -79,7 +92,8 @@ def fit(data: Rows, schema: pa.Schema) -> pa.Table:
     unknown = [label for label in data if label not in schema.names]
     if unknown:
         raise UserError(f"table '{name}': column '{unknown[0]}' is not in its schema")
-    return pa.table([_fit_column(data[field.name], field, name) for field in schema], schema=schema)
+    columns = [_fit_column(data[field.name], field, name) for field in schema]
+    return pa.table(columns, schema=_as_written(schema))
 
 
 def write_table(
@@ -122,7 +136,7 @@ class TableWriter:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        self._writer = pq.ParquetWriter(path, schema, **_writing(schema))
+        self._writer = pq.ParquetWriter(path, _as_written(schema), **_writing(schema))
 
     def write(self, data: Rows) -> None:
         """Append rows, as one row group unless they are too many."""
@@ -176,6 +190,17 @@ def row_group(schema: pa.Schema) -> int:
     """Return how many rows go into a row group: fewer where long vectors make rows wide."""
     width = sum(kind.list_size * kind.value_type.byte_width for kind in _vectors(schema).values())
     return min(ROW_GROUP, max(1, ROW_GROUP_BYTES // max(1, width)))
+
+
+def _as_written(schema: pa.Schema) -> pa.Schema:
+    """Return a schema as files have it: without closed lists."""
+    fields = [
+        field.with_metadata({key: text for key, text in field.metadata.items() if key != b"values"})
+        if field.metadata
+        else field
+        for field in schema
+    ]
+    return pa.schema(fields, metadata=schema.metadata)
 
 
 def _is_sorted(table: pa.Table, keys: Sequence[str]) -> bool:
@@ -243,4 +268,11 @@ def _fit_column(values: object, field: pa.Field, table: str) -> pa.ChunkedArray:
         raise UserError(
             f"table '{table}': column '{field.name}' holds {array.null_count} null(s), and may not"
         )
+    if closed := (field.metadata or {}).get(b"values"):
+        others = set(array.unique().to_pylist()) - {*json.loads(closed), None}
+        if others:
+            raise UserError(
+                f"table '{table}': column '{field.name}' holds '{min(others)}', which its closed list "
+                "in scripts/common/schemas does not have; add it there, or correct what gave it"
+            )
     return array

@@ -70,18 +70,6 @@ def read_header(source: bytes | Path) -> VideoProperties:
     return VideoProperties(width, height, fps, frames, frames / fps if fps else 0.0, codec)
 
 
-def iterate_frames(source: bytes | Path) -> Iterator[np.ndarray]:
-    """Yield every frame in order, upright, as uint8 RGB of shape (height, width, 3).
-
-    Raises:
-        Rejected: as ``probe_video``, when the fault is met.
-    """
-    with _open(source) as container:
-        converter = VideoReformatter()
-        for frame in _decode(container):
-            yield _upright(converter.reformat(frame, format="rgb24").to_ndarray(), _turn(frame))
-
-
 def read_frames(
     source: bytes | Path,
     indices: Sequence[int] | None = None,

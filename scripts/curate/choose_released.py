@@ -50,7 +50,7 @@ def choose_released(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = choose_released(
             splits=Path(snakemake.input.splits),
             chosen=Path(snakemake.output.chosen),

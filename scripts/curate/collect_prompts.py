@@ -153,7 +153,7 @@ def _hash_users(names: pl.Series, key: str | None) -> pl.Series:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = collect_prompts(
             messages=[Path(path) for path in snakemake.input.messages],
             prompts=[Path(path) for path in snakemake.output.prompts],

@@ -62,7 +62,7 @@ def extract_images(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = extract_images(
             videos_tar=Path(snakemake.input.tar),
             videos_index=Path(snakemake.input.index),

@@ -172,7 +172,7 @@ def _compare(counts: Counts, source: DiscordExport) -> None:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = extract_messages(
             export=Path(snakemake.input.export),
             messages=Path(snakemake.output.messages),

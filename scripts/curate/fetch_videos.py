@@ -232,7 +232,7 @@ def _report(job: _Job, places: Places, looks: Sequence[Mapping], seconds: float)
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = fetch_videos(
             prompts=Path(snakemake.input.prompts),
             tar=Path(snakemake.output.tar),

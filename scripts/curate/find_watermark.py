@@ -135,7 +135,7 @@ def _rows(size: Size, scale: float, field: MeanGradients, found: Sequence[Overla
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = find_watermark(
             images=Shards(snakemake.input.tars, snakemake.input.indexes),
             overlays=Path(snakemake.output.overlays),

@@ -29,7 +29,7 @@ def index_images(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = index_images(
             rows=Path(snakemake.input.rows),
             members=[Path(path) for path in snakemake.input.members],

@@ -41,7 +41,7 @@ def index_videos(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = index_videos(
             wanted=[Path(path) for path in snakemake.input.wanted],
             members=[Path(path) for path in snakemake.input.members],

@@ -82,7 +82,7 @@ def _whole(row: dict) -> dict:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = list_members(
             tar=Path(snakemake.input.tar),
             members=Path(snakemake.output.members),

@@ -89,7 +89,7 @@ READERS: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], object]] = {
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = read_annotations(
             rows=Path(snakemake.input.rows),
             index=Path(snakemake.input.index),

@@ -198,7 +198,7 @@ def _deal_out(readers: Sequence[_Reader], parts: Sequence[_Part]) -> None:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = read_embeddings(
             tables=[Path(path) for path in snakemake.input.tables],
             indexes=[Path(path) for path in snakemake.input.indexes],

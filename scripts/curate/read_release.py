@@ -179,7 +179,7 @@ class _Writers:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = read_release(
             tables={name: [Path(path) for path in snakemake.input[name]]
                     for name in snakemake.params.splits},

@@ -99,7 +99,7 @@ def _row(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = score_watermarks(
             tar=Path(snakemake.input.tar),
             index=Path(snakemake.input.index),

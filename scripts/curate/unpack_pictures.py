@@ -84,7 +84,7 @@ def _why_not(uuid: str | None, known: set[str], taken: set[str]) -> str | None:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = unpack_pictures(
             table=Path(snakemake.input.table),
             others=[Path(path) for path in snakemake.input.others],

@@ -150,7 +150,7 @@ def _write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = make_demo_channel(
             exports_folder=Path(snakemake.output.truth).parent,
             generations=snakemake.params.generations,

@@ -136,7 +136,7 @@ def _picture(size: tuple[int, int], chance: random.Random) -> Image.Image:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = make_demo_sources(
             sources_folder=Path(snakemake.output.real_videos[0]).parent,
             **settings_of(snakemake.params),

@@ -120,7 +120,7 @@ def _row(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         weights = [Path(path) for path in snakemake.input.weights]
         counts = classify_videos(
             {(path.parent.name, path.stem): path for path in weights},

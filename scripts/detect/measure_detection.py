@@ -126,7 +126,7 @@ def _rows(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = measure_detection(
             [Path(path) for path in snakemake.input.frame_scores],
             [Path(path) for path in snakemake.input.class_scores],

@@ -106,7 +106,7 @@ def _row(source: str, detector: str, uuid: str, reason: str | None = None) -> di
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = score_frames(
             SourceFiles(snakemake.input.split, snakemake.input.tars, snakemake.input.indexes),
             Path(snakemake.output.scores),

@@ -123,7 +123,7 @@ def _write_curve(steps: Sequence[tuple[float, float]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = train_videomae(
             {name: SourceFiles(**files) for name, files in snakemake.params.sources.items()},
             Path(snakemake.output.weights),

@@ -194,7 +194,7 @@ def _row(generator: str, dimension: str, uuid: str, fault: Rejected | None = Non
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         settings = settings_of(snakemake.params)
         shard = VideoShard(
             prompts=Path(snakemake.input.prompts),

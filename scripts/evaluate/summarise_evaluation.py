@@ -56,7 +56,7 @@ def summarise_evaluation(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = summarise_evaluation(
             list(map(Path, snakemake.input.scores)),
             Path(snakemake.output.summary),

@@ -51,7 +51,7 @@ def choose_prompts(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = choose_prompts(
             dataset=Path(snakemake.input.dataset),
             tip_eval=Path(snakemake.input.tip_eval),

@@ -146,7 +146,7 @@ def _checked(frames: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = generate_videos(
             Path(snakemake.input.chosen),
             snakemake.input.images,

@@ -118,7 +118,7 @@ def _body(rows: int, embeddings: Sequence[Path], annotators: Mapping[str, str], 
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = describe_dataset(
             packed=[Path(path) for path in snakemake.input.packed],
             embeddings=[Path(path) for path in snakemake.input.embeddings],

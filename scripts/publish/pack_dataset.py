@@ -91,7 +91,7 @@ def encode_preview(picture: np.ndarray, side: int, quality: int) -> bytes:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = pack_dataset(
             dataset=Path(snakemake.input.dataset),
             tar=Path(snakemake.input.tar),

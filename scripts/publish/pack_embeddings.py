@@ -74,7 +74,7 @@ def _dimension(vectors: Sequence[Path]) -> int:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = pack_embeddings(
             dataset=Path(snakemake.input.dataset),
             vectors=[Path(path) for path in snakemake.input.vectors],

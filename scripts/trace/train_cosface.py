@@ -120,7 +120,7 @@ def _what_decides(job: TrainingJob, devices: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
+    with rule_log(snakemake) as log:
         counts = train_cosface(
             frames=[Path(path) for path in snakemake.input.frames],
             frame_indexes=[Path(path) for path in snakemake.input.frame_indexes],

@@ -8,7 +8,7 @@ from scripts.analyse.closing import STAGES
 from scripts.analyse.declaration import files_of
 from scripts.analyse.graph import AnalyseGraph
 from scripts.annotate.graph import AnnotateGraph
-from scripts.common.check import read_configuration
+from scripts.commands.check import read_configuration
 from scripts.common.code import ROOT
 from scripts.common.study import Study
 from scripts.detect.graph import DetectGraph

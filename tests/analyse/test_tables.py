@@ -8,7 +8,7 @@ from scripts.analyse.build_table4 import build_table4
 from scripts.analyse.build_table5 import build_table5
 from scripts.analyse.build_table7 import build_table7
 from scripts.analyse.paper_table import mean_of, percent, percent_one_decimal
-from scripts.common.check import read_configuration
+from scripts.commands.check import read_configuration
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.errors import UserError

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from scripts.annotate.graph import EMBEDDINGS, PICTURES, TEXTS, AnnotateGraph
-from scripts.common.check import read_configuration
+from scripts.commands.check import read_configuration
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.study import Study

@@ -1,3 +1,4 @@
+import ast
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,15 @@ def test_declared_plumbing_is_there(name):
 def test_a_fingerprint_does_not_depend_on_the_order_of_keys():
     assert fingerprint(a={"x": 1, "y": 2}) == fingerprint(a={"y": 2, "x": 1})
     assert fingerprint(a=1) != fingerprint(a=2)
+
+
+def test_what_all_use_imports_no_stage():
+    """Also within a function: a stage may be moved or left out, and common stands."""
+    for path in (ROOT / "scripts/common").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module] if node.module else []
+            for name in names:
+                inside = not name.startswith("scripts") or name.startswith("scripts.common")
+                assert inside, f"{path} imports {name}"

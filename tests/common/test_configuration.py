@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.commands.check import read_configuration
 from scripts.common.backends import check_entry
-from scripts.common.check import find_faults, read_configuration
 from scripts.common.code import ROOT
 from scripts.common.configuration import (
     check_configuration,
@@ -13,7 +13,6 @@ from scripts.common.configuration import (
     wanted_entries,
 )
 from scripts.common.errors import UserError
-from tests.curate.small_release import make_release
 
 FOLDER = ROOT / "config"
 
@@ -61,52 +60,11 @@ def test_the_readme_lists_every_key():
     assert describe_keys(FOLDER) in (FOLDER / "README.md").read_text()
 
 
-def test_the_demo_lacks_nothing(demo, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert find_faults(demo) == []
-
-
-def test_what_the_paper_needs_is_found_missing_before_anything_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    config = read_configuration()
-    config["curate"]["links"] |= {
-        "mirror": "no-mirror", "fresh_table": "no-table.csv", "fresh_command": ["no-program", "x"],
-    }  # fmt: skip
-    faults = "\n".join(find_faults(config))
-    for missing in ("no folder no-mirror", "no-table.csv is missing", "no program no-program"):
-        assert missing in faults
-    assert "data/exports holds no .html file" in faults
-    assert "OPENAI_API_KEY is not set" in faults
-    assert "data/sources/vsc22.tar is missing" in faults
-
-
 def test_released_videos_need_no_backend_and_others_do():
     config, sheets = read_configuration(FOLDER / "release.yaml"), read_sheets(FOLDER)
     check_configuration(config, sheets, FOLDER)
     with pytest.raises(UserError, match=r"'opensora', which has no backend.*source: release"):
         check_configuration(config | {"source": "discord_exports"}, sheets, FOLDER)
-
-
-def test_what_is_missing_of_the_release_is_named(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    make_release(tmp_path / "data/TIP-I2V", full=False, later=True)
-    config = read_configuration(FOLDER / "release.yaml")
-    faults = "\n".join(find_faults(config))
-    # Neither exports nor what would make anew what was released.
-    assert "exports" not in faults and "OPENAI_API_KEY" not in faults
-    assert "generators.yaml" not in faults and "TIP-I2V" not in faults
-    (tmp_path / "data/TIP-I2V/eval_videos_tar/cog_videos_eval.tar").unlink()
-    (tmp_path / "data/TIP-I2V/Embedding/Eval_Text_Embedding.parquet").unlink()
-    (tmp_path / "data/TIP-I2V/data/Eval-00000-of-00001.parquet").unlink()
-    found = "\n".join(find_faults(config))
-    for word in ("the videos of 'cogvideox'", "Eval_Text_Embedding.parquet is missing",
-                 "holds no Eval-00000"):  # fmt: skip
-        assert word in found
-    assert "OPENAI_API_KEY" not in found
 
 
 def test_every_entry_of_a_sheet_names_a_class_that_exists():

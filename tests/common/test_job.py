@@ -24,6 +24,7 @@ def job(folder=Path(), gpu=0, **params):
 
     return SimpleNamespace(
         rule="describe",
+        scriptdir=str(folder),
         input=named(InputFiles, pictures=["a.tar", "b.tar"], table="t.parquet", absent=[]),
         output=named(OutputFiles, out="o.parquet"),
         params=named(Params, code="abc", entry={"backend": "x"}, **params),

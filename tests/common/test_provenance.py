@@ -13,8 +13,8 @@ from scripts.common.provenance import (
     code_version,
     describe_device,
     package_versions,
+    provenance_of,
     record_job,
-    write_provenance,
 )
 
 
@@ -24,6 +24,9 @@ class Named(list):
     def __init__(self, *files, **named):
         super().__init__([*files, *named.values()])
         self.__dict__.update(named)
+
+    def items(self):
+        return self.__dict__.items()
 
 
 def git(folder, *arguments):
@@ -66,53 +69,64 @@ def test_without_git_the_commit_is_unknown(clone, monkeypatch):
     assert code_version(clone) == {"commit": UNKNOWN, "dirty": None}
 
 
-def test_what_is_written(tmp_path):
-    metrics, table = tmp_path / "metrics.parquet", tmp_path / "table5.csv"
-    metrics.write_bytes(b"numbers")
-    table.write_bytes(b"table")
-    script = ROOT / "scripts" / "common" / "errors.py"
-    write_provenance(
-        tmp_path / "table5.provenance.json",
-        inputs=[metrics, script],
-        outputs=[table],
-        settings={"generators": ["pika"], "seed": 7},
-        weights={"sscd": {"url": "https://example.org/x.pt"}},
-        seeds={"seed": 7},
+@pytest.fixture
+def job(tmp_path):
+    """The object that Snakemake gives a script, of a job that is done."""
+    (tmp_path / "metrics.parquet").write_bytes(b"numbers")
+    (tmp_path / "table5.csv").write_bytes(b"table")
+    weights = {"hub": "org/model", "revision": "abc"}
+    return SimpleNamespace(
+        rule="build_table5",
+        scriptdir=str(ROOT / "scripts/analyse"),
+        log=[str(tmp_path / "logs/build_table5.log")],
+        wildcards={},
+        input=Named(metrics=str(tmp_path / "metrics.parquet")),
+        output=Named(
+            csv=str(tmp_path / "table5.csv"),
+            provenance=str(tmp_path / "table5.provenance.json"),
+        ),
+        params={
+            "code": "0123",
+            "tracers": [{"entry": "dinov2", "weights": weights}, {"entry": "hash", "weights": {}}],
+            "cosface": {"entry": "vit", "weights": {"package": "timm"}},
+            "seed": 7,
+        },
     )
+
+
+def test_a_result_s_whole_story_lies_beside_it(job, tmp_path):
+    record_job(job, 1.0)
     record = json.loads((tmp_path / "table5.provenance.json").read_text())
     assert record["describes"] == {"table5.csv": sha256_of(b"table")}
-    assert record["inputs"] == {str(metrics): sha256_of(b"numbers")}
-    assert record["code"]["modules"] == {"scripts/common/errors.py": sha256_of(script)}
+    assert record["inputs"] == {str(tmp_path / "metrics.parquet"): sha256_of(b"numbers")}
+    script = ROOT / "scripts/analyse/build_table5.py"
+    assert record["code"]["modules"]["scripts/analyse/build_table5.py"] == sha256_of(script)
+    assert "scripts/common/tables.py" in record["code"]["modules"]
     assert record["code"] | code_version() == record["code"]
-    assert record["settings"] == {"generators": ["pika"], "seed": 7}
-    assert record["weights"]["sscd"]["url"].endswith("x.pt")
+    assert record["settings"] == job.params
     assert record["seeds"] == {"seed": 7}
     assert record["packages"]["pyarrow"].count(".") >= 1
     assert "cores" in record["device"] and record["python"].startswith("3.")
-    assert str(ROOT) not in (tmp_path / "table5.provenance.json").read_text().replace(
-        str(metrics), ""
-    )
+    assert str(ROOT) not in json.dumps(record).replace(str(tmp_path), "")
 
 
-def test_a_job_tells_its_own_story(tmp_path):
-    """Weights are found wherever an entry lies among the parameters, the seed by its name."""
-    (tmp_path / "in.parquet").write_bytes(b"in")
-    (tmp_path / "t.csv").write_bytes(b"out")
-    weights = {"hub": "org/model", "revision": "abc"}
-    job = SimpleNamespace(
-        input=Named(metrics=str(tmp_path / "in.parquet")),
-        output=Named(csv=str(tmp_path / "t.csv"), provenance=str(tmp_path / "t.provenance.json")),
-        params={
-            "tracers": [{"entry": "dinov2", "weights": weights}, {"entry": "hash", "weights": {}}],
-            "cosface": {"entry": "vit", "weights": {"package": "timm"}},
-            "seed": 3,
-        },
-    )
-    record_job(job)
-    record = json.loads((tmp_path / "t.provenance.json").read_text())
-    assert record["weights"] == {"dinov2": weights, "hash": {}, "vit": {"package": "timm"}}
-    assert record["seeds"] == {"seed": 3}
-    assert list(record["describes"]) == ["t.csv"]
+def test_weights_are_found_wherever_an_entry_lies_among_the_parameters(job):
+    found = provenance_of(job)["weights"]
+    hub = {"hub": "org/model", "revision": "abc"}
+    assert found == {"dinov2": hub, "hash": {}, "vit": {"package": "timm"}}
+
+
+def test_a_record_tells_other_settings_apart_and_not_other_code(job, tmp_path):
+    """Code has a checksum of its own."""
+    records = []
+    for change in ({}, {"seed": 8}, {"code": "4567"}):
+        job.params |= change
+        record_job(job, 61.04)
+        records.append(json.loads((tmp_path / "logs/build_table5.json").read_text()))
+    first, other_seed, other_code = records
+    assert first["settings"] != other_seed["settings"] == other_code["settings"]
+    assert first["code"] == other_seed["code"] != other_code["code"]
+    assert first["script"] == "scripts/analyse/build_table5.py" and first["seconds"] == 61.0
 
 
 def test_versions_are_those_of_the_packages_that_the_project_asks_for():

@@ -1,5 +1,9 @@
+import re
+from types import SimpleNamespace
+
 import pytest
 
+from scripts.common.code import ROOT
 from scripts.common.errors import UserError
 from scripts.common.rule_log import Counts, rule_log
 
@@ -41,3 +45,18 @@ def test_any_other_error_leaves_its_traceback_in_the_log(tmp_path):
     with pytest.raises(ZeroDivisionError), rule_log(tmp_path / "x.log"):
         raise ZeroDivisionError
     assert "Traceback" in (tmp_path / "x.log").read_text()
+
+
+def test_a_job_that_failed_leaves_no_record(tmp_path):
+    """One of a lineage would say that it made what it did not."""
+    job = SimpleNamespace(log=[str(tmp_path / "logs/x.log")])
+    with pytest.raises(SystemExit), rule_log(job):
+        raise UserError("no")
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_every_script_leaves_a_record():
+    """A log opened by its path alone would leave a gap in the lineage of all that comes after."""
+    scripts = [path for path in (ROOT / "scripts").rglob("*.py") if "__main__" in path.read_text()]
+    opened = [re.findall(r"with rule_log\((.+?)\)", path.read_text()) for path in scripts]
+    assert {how for found in opened for how in found} <= {"snakemake", "job"}

@@ -61,7 +61,7 @@ def test_several_shards_read_as_one(tmp_path):
     assert shards.uuids == ["id-1", "id-2"]
     assert [decode_picture(data)[0, 0, 0] for _, data in shards] == [1, 2]
     assert shards.reason("id-3") == "no_video"
-    assert shards.tar_of("id-2") == paths[1][0]
+    assert shards.rows["id-2"]["tar"] == str(paths[1][0])
 
 
 def random_indexes(folder, seed, files=3):

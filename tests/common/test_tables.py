@@ -1,13 +1,18 @@
+import importlib
+import pkgutil
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from scripts.common import schemas
 from scripts.common.errors import UserError
 from scripts.common.tables import (
     TableWriter,
     column,
     embedding,
+    fit,
     read_table,
     table_schema,
     write_table,
@@ -84,3 +89,42 @@ def test_a_table_may_be_written_in_pieces(tmp_path):
         for row in ROWS:
             writer.write([row])
     assert read_table(tmp_path / "p.parquet", SCORES)["uuid"].to_pylist() == ["b", "a"]
+
+
+CLOSED = table_schema(
+    "closed",
+    "A table with a closed list.",
+    [
+        column("uuid", pa.string(), "id"),
+        column("reason", pa.string(), "why", nullable=True, values={"gone": "x", "late": "y"}),
+    ],
+)
+
+
+@pytest.mark.parametrize("as_rows", [True, False], ids=["rows", "table"])
+def test_what_is_not_in_a_closed_list_is_named(as_rows):
+    rows = [{"uuid": "a", "reason": "gone"}, {"uuid": "b", "reason": "lost"}]
+    sentence = r"table 'closed': column 'reason' holds 'lost', which its closed list"
+    with pytest.raises(UserError, match=sentence):
+        fit(rows if as_rows else pa.Table.from_pylist(rows), CLOSED)
+    rows[1]["reason"] = None
+    assert fit(rows, CLOSED)["reason"].to_pylist() == ["gone", None]
+
+
+def test_a_longer_closed_list_gives_the_same_bytes(tmp_path):
+    longer = [CLOSED.field(0), column("reason", pa.string(), "why", nullable=True, values="xyz")]
+    for name, schema in (("a", CLOSED), ("b", pa.schema(longer, metadata=CLOSED.metadata))):
+        write_table([{"uuid": "a", "reason": None}], tmp_path / name, schema)
+        with TableWriter(tmp_path / f"{name}+", schema) as writer:
+            writer.write([{"uuid": "a", "reason": None}])
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert (tmp_path / "a+").read_bytes() == (tmp_path / "b+").read_bytes()
+
+
+def test_every_reason_that_is_written_down_has_a_closed_list():
+    """So that a new reason is described before any table has it."""
+    for module in pkgutil.iter_modules(schemas.__path__, f"{schemas.__name__}."):
+        for name, schema in vars(importlib.import_module(module.name)).items():
+            for field in schema if isinstance(schema, pa.Schema) else ():
+                if field.name in ("status", "reason", "remark", "outcome", "place"):
+                    assert b"values" in field.metadata, f"{module.name}.{name}: {field.name}"

@@ -207,7 +207,7 @@ def test_items_are_read_where_they_lie(archives, tmp_path):
     shard = Shard(tar, out)
     for number, home in ((0, 0), (1, 0), (2, 1)):
         assert shard.read(prompt_id(number)) == picture(number)
-        assert shard.tar_of(prompt_id(number)) == archives[home]
+        assert shard.rows[prompt_id(number)]["tar"] == str(archives[home])
         assert decode_picture(Shards([tar], [out]).read(prompt_id(number))).shape == (40, 40, 3)
     assert Shards([tar], [out]).reason(prompt_id(3)) == "no_member"
     assert not names_in(tar)  # nothing was copied

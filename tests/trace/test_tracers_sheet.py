@@ -10,8 +10,8 @@ import timm
 import torch
 import yaml
 
+from scripts.commands.check import find_absences
 from scripts.common.backends import check_entry, find_backend
-from scripts.common.check import find_absences
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.trace.cosface import Recipe

@@ -28,7 +28,7 @@ def test_a_removed_prompt_is_nowhere(demo, tmp_path):
     before = files_with(demo.results, needles)
     assert all(len(before[needle]) > 1 for needle in needles)
     bystanders = pictures_of_others(demo, victims)
-    command = [sys.executable, "-m", "scripts.publish.removal", "--directory", "demo"]
+    command = [sys.executable, "-m", "scripts.commands.removal", "--directory", "demo"]
     command += ["--list", str(listed)]
     answer = subprocess.run(command, cwd=demo.root, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr

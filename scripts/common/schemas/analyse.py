@@ -2,6 +2,17 @@
 
 import pyarrow as pa
 
+from scripts.common.schemas import (
+    annotate,
+    curate,
+    detect,
+    evaluate,
+    generate,
+    prompts,
+    release,
+    split,
+    trace,
+)
 from scripts.common.tables import column, table_schema
 
 SUBJECT = "subject"
@@ -19,6 +30,28 @@ POPULARITY = table_schema(
     ],
 )
 
+ACCOUNT_REASONS = (
+    {"": "no item was rejected"}
+    | curate.MESSAGE_REJECT_REASONS
+    | prompts.REJECT_REASONS
+    | release.ROW_REASONS
+    | release.MEMBER_REASONS
+    | release.MATCH_REASONS
+    | annotate.REASONS
+    | annotate.DATASET_REASONS
+    | generate.CHOICE_REASONS
+    | split.REASONS
+    | evaluate.REASONS
+    | detect.REASONS
+    | trace.REASONS
+    | {
+        "not_in_the_file": "the export counts the message, and the file does not have it",
+        "overlay": "the image has a fixed overlay; it stays in the data set, and is marked",
+        "no_reason": "the item was rejected and its row says no reason",
+    }
+)
+"""The closed list of reasons of the account: those of all steps, and what it adds."""
+
 ACCOUNT = table_schema(
     "account",
     "What each step read, kept and rejected: one row per step, part and reason.",
@@ -32,7 +65,12 @@ ACCOUNT = table_schema(
         column("read", pa.int64(), "items that came in"),
         column("kept", pa.int64(), "items that came out"),
         column("rejected", pa.int64(), "items that did not"),
-        column("reason", pa.string(), "why they did not; empty where none was rejected"),
+        column(
+            "reason",
+            pa.string(),
+            "why they did not; empty where none was rejected",
+            values=ACCOUNT_REASONS,
+        ),
         column("count", pa.int64(), "items rejected for this reason"),
     ],
 )

@@ -4,6 +4,7 @@ import json
 
 import pyarrow as pa
 
+from scripts.common.schemas.items import outcome
 from scripts.common.tables import column, embedding, table_schema
 
 SAFE, NSFW = "Safe", "NSFW"
@@ -31,10 +32,7 @@ _SCORES = pa.map_(pa.string(), pa.field("value", pa.float32(), nullable=False))
 
 
 _UUID = column("uuid", pa.string(), "id of the prompt")
-_STATUS = [
-    column("status", pa.string(), "ok or rejected"),
-    column("reason", pa.string(), "why it was rejected", nullable=True),
-]
+_STATUS = outcome(REASONS)
 _BACKEND = column("backend", pa.string(), "entry of config/annotators.yaml that made it")
 
 
@@ -185,7 +183,7 @@ DATASET_REJECTS = table_schema(
     "Prompts that are not in the data set.",
     [
         column("uuid", pa.string(), "id of the prompt"),
-        column("reason", pa.string(), "no_image or not_annotated"),
+        column("reason", pa.string(), "no_image or not_annotated", values=DATASET_REASONS),
         column("detail", pa.string(), "what was missing, and why"),
     ],
 )

@@ -57,6 +57,11 @@ MESSAGE_REJECTS = table_schema(
     "Every other message of an export, in its order.",
     [
         column("message_id", pa.string(), "Discord's id of the message (a snowflake)"),
-        column("reason", pa.string(), "why: one of MESSAGE_REJECT_REASONS"),
+        column(
+            "reason",
+            pa.string(),
+            "why: one of MESSAGE_REJECT_REASONS",
+            values=MESSAGE_REJECT_REASONS,
+        ),
     ],
 )

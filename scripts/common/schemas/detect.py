@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from scripts.common.schemas.items import REASONS as ITEM_REASONS
+from scripts.common.schemas.items import outcome
 from scripts.common.schemas.split import IMAGE_GENERATED, REAL, TEXT_GENERATED
 from scripts.common.tables import column, table_schema
 
@@ -24,10 +25,7 @@ REASONS = {
 }
 """The closed list of reasons of this stage."""
 
-_STATUS = [
-    column("status", pa.string(), "ok or rejected"),
-    column("reason", pa.string(), "why it was rejected", nullable=True),
-]
+_STATUS = outcome(REASONS)
 
 _PROBABILITIES = [
     column(f"p_{name}", pa.float64(), f"softmax output of the class {name}", nullable=True)

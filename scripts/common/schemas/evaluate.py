@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from scripts.common.schemas.items import REASONS as ITEM_REASONS
+from scripts.common.schemas.items import outcome
 from scripts.common.tables import column, table_schema
 
 REASONS = ITEM_REASONS | {
@@ -24,21 +25,20 @@ _SCORE_COLUMNS = [
     column("item", pa.string(), "UUID of the prompt"),
     column("metric", pa.string(), "entry of config/dimensions.yaml"),
     column("value", pa.float64(), "the video's score", nullable=True),
-    column("status", pa.string(), "ok or rejected"),
-    column("reason", pa.string(), "why it was rejected", nullable=True),
-    column("remark", pa.string(), "what to know of an item that was scored", nullable=True),
+    *outcome(REASONS),
+    column(
+        "remark",
+        pa.string(),
+        "what to know of an item that was scored",
+        nullable=True,
+        values=REMARKS,
+    ),
 ]
 
 SCORES = table_schema(
     "scores",
     "One row per TIP-Eval prompt, generator and dimension: the video's score, or why there is none.",
     _SCORE_COLUMNS,
-)
-
-LEDGER_SCORES = table_schema(
-    "ledger_scores",
-    "Finished scores, each under a fingerprint of the video, image and text that it was made from.",
-    [*_SCORE_COLUMNS, column("inputs", pa.string(), "fingerprint of what was scored")],
 )
 
 EVALUATION_SUMMARY = table_schema(

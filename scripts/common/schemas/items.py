@@ -1,5 +1,7 @@
 """The index beside each tar: one row per wanted item, found or not."""
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 from scripts.common.tables import column, table_schema
@@ -46,14 +48,26 @@ REASONS = {
 }
 """The closed list of reasons of an index."""
 
+
+def outcome(reasons: Iterable[str]) -> list[pa.Field]:
+    """Return the columns that say whether a row's item was done, and why not.
+
+    Args:
+        reasons: the closed list.
+    """
+    return [
+        column("status", pa.string(), "ok or rejected", values=(OK, REJECTED)),
+        column("reason", pa.string(), "why it was rejected", nullable=True, values=reasons),
+    ]
+
+
 ITEM_INDEX = table_schema(
     "item_index",
     "One row per wanted video or image of a tar; a rejected one has a reason and no bytes.",
     [
         column("uuid", pa.string(), "id of the item: of its prompt, or of an outside item"),
         column("group", pa.string(), "source that segments share", nullable=True),
-        column("status", pa.string(), "ok or rejected"),
-        column("reason", pa.string(), "why it was rejected", nullable=True),
+        *outcome(REASONS),
         column("width", pa.int32(), "width", "pixels", nullable=True),
         column("height", pa.int32(), "height", "pixels", nullable=True),
         column("fps", pa.float64(), "average frame rate", "1/s", nullable=True),

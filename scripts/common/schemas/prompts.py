@@ -58,6 +58,6 @@ PROMPT_REJECTS = table_schema(
     "Messages with a video that gave no prompt of their own.",
     [
         column("message_id", pa.string(), "the message"),
-        column("reason", pa.string(), "why: one of REJECT_REASONS"),
+        column("reason", pa.string(), "why: one of REJECT_REASONS", values=REJECT_REASONS),
     ],
 )

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from scripts.common.schemas.items import ITEM_INDEX
+from scripts.common.schemas.items import ITEM_INDEX, outcome
 from scripts.common.tables import column, table_schema
 
 RELEASED = "released"
@@ -45,7 +45,8 @@ RELEASED_MEMBERS = table_schema(
     [
         column("name", pa.string(), "the member's name"),
         column("uuid", pa.string(), "id of the prompt, from the name", nullable=True),
-        *[ITEM_INDEX.field(name) for name in ITEM_INDEX.names if name not in ("uuid", "group")],
+        *outcome(MEMBER_REASONS),
+        *[ITEM_INDEX.field(name) for name in ITEM_INDEX.names[ITEM_INDEX.names.index("width") :]],
     ],
 )
 
@@ -86,6 +87,6 @@ RELEASE_REJECTS = table_schema(
         column("split", pa.string(), "Full, Subset or Eval"),
         column("row", pa.int64(), "number of the row in the split's files, from 0"),
         column("uuid", pa.string(), "the row's UUID", nullable=True),
-        column("reason", pa.string(), "why: one of ROW_REASONS"),
+        column("reason", pa.string(), "why: one of ROW_REASONS", values=ROW_REASONS),
     ],
 )

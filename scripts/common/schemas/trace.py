@@ -3,13 +3,12 @@
 import pyarrow as pa
 
 from scripts.common.schemas.items import REASONS as ITEM_REASONS
-from scripts.common.schemas.split import DISTRACTOR, REFERENCE, SOURCE_IMAGE
+from scripts.common.schemas.items import outcome
 from scripts.common.tables import column, embedding, table_schema
 
 QUERY, BACKGROUND = "query", "background"
-ROLES = (QUERY, DISTRACTOR, SOURCE_IMAGE, REFERENCE, BACKGROUND)
-"""Queries with and without a true match; references that are one and that are none; pictures that
-only say how much a query has in common with any picture."""
+"""With the roles of TIP-Trace: queries with and without a true match; references that are one and
+that are none; pictures that only say how much a query has in common with any picture."""
 
 DISTRACTORS, REFERENCES, BACKGROUNDS = "distractors", "references", "background"
 """Sets of pictures; each generator's query frames are one more."""
@@ -19,23 +18,16 @@ SAME_DOMAIN, CROSS_DOMAIN = "cosface_same_domain", "cosface_cross_domain"
 
 MUAP, MUAP_LOW, MUAP_HIGH = "muAP", "muAP_low", "muAP_high"
 RECALL_AT_1, RECALL_AT_P90 = "recall_at_1", "recall_at_p90"
-METRIC_NAMES = (MUAP, MUAP_LOW, MUAP_HIGH, RECALL_AT_1, RECALL_AT_P90)
 
-REASONS = {
-    name: ITEM_REASONS[name]
-    for name in ("no_video", "missing_file", "empty_file", "undecodable", "no_frames")
-} | {
+REASONS = ITEM_REASONS | {
     "damaged_tar": "the tar holds other bytes than its index says",
     "embedding_failed": "the tracer raised an error for the picture",
     "not_a_number": "the tracer gave no finite numbers for the picture",
     "no_source_image": "the query's source image is not among the references that were described",
 }
-"""The closed list of reasons of this stage."""
+"""The closed list of reasons of this stage; those of the item index are passed on."""
 
-_STATUS = [
-    column("status", pa.string(), "ok or rejected"),
-    column("reason", pa.string(), "why it was rejected", nullable=True),
-]
+_STATUS = outcome(REASONS)
 
 FRAME_INDEX = table_schema(
     "frame_index",

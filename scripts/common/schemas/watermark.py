@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from scripts.common.schemas.items import REASONS, outcome
 from scripts.common.tables import column, table_schema
 
 _FIELD = pa.list_(pa.field("element", pa.float32(), nullable=False))
@@ -41,7 +42,6 @@ WATERMARKS = table_schema(
         column("uuid", pa.string(), "id of the prompt"),
         column("score", pa.float32(), "-1 to 1; null where nothing was found", nullable=True),
         column("has_overlay", pa.bool_(), "whether the score is above the threshold"),
-        column("status", pa.string(), "ok or rejected"),
-        column("reason", pa.string(), "why it was rejected", nullable=True),
+        *outcome(REASONS),
     ],
 )

@@ -8,6 +8,8 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,8 @@ from snakemake.utils import update_config
 
 from scripts.common.backends import check_entry, find_backend
 from scripts.common.code import ROOT
-from scripts.common.configuration import check_configuration, read_sheets, wanted_entries
 from scripts.common.errors import UserError
+from scripts.common.study import Study
 from scripts.curate.export_files import find_exports
 from scripts.curate.released_layout import (
     EMBEDDINGS,
@@ -46,30 +48,28 @@ def read_configuration(*overrides: Path) -> dict[str, Any]:
     return config
 
 
-def find_faults(config: Mapping[str, Any]) -> list[str]:
-    """Return all that a run of ``config`` would miss, one sentence each with the way out.
-
-    Paths are seen from the working directory.
+def study_of(config: Mapping[str, Any]) -> Study:
+    """Return the study of a configuration, as Snakemake's start makes it.
 
     Raises:
         UserError: the configuration itself is at fault.
     """
-    folder = ROOT / "config"
-    sheets = read_sheets(folder)
-    check_configuration(config, sheets, folder)
-    made_up = config["source"] == "demo"
-    faults = _missing_releases(config, sheets) if config["source"] == "release" else []
-    exports = config["curate"]["exports"]
-    if config["source"] != "release" and not find_exports(exports, made_up=made_up):
-        faults.append(
-            f"curate.exports: the folder {exports} holds no .html file; put DiscordChatExporter "
-            "exports there, or name another folder in the configuration"
-        )
-    if config["source"] != "release":
-        faults += _missing_for_links(config["curate"]["links"])
-    for (sheet, name), entry in wanted_entries(config, sheets, folder).items():
+    study = Study.of(config)
+    if not study.is_release:
+        return study
+    return replace(study, released_annotations=released_annotations(config))
+
+
+def find_faults(study: Study) -> list[str]:
+    """Return all that a run would miss, one sentence each with the way out.
+
+    Paths are seen from the working directory.
+    """
+    made_up = study.config["source"] == "demo"
+    faults = _missing_of_the_release(study) if study.is_release else _missing_exports(study)
+    for (sheet, name), entry in study.wanted.items():
         where = f"config/{sheet}.yaml: {name}"
-        if config["source"] == "release" and _is_released(config, sheets, sheet, name):
+        if _was_released(study, sheet, name):
             continue
         if sheet == "sources":
             faults += [] if made_up else _missing_files(where, entry)
@@ -83,22 +83,41 @@ def find_faults(config: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-def _missing_releases(config: Mapping[str, Any], sheets: Mapping[str, Any]) -> list[str]:
+def find_absences(study: Study) -> list[str]:
+    """Return what no command can fetch: rows of the paper whose weights were never published."""
+    return [
+        f"config/{sheet}.yaml: {name} ({entry['label']}): {entry['unavailable']}; its row shows "
+        "the paper's numbers only"
+        for (sheet, name), entry in study.wanted.items()
+        if "unavailable" in entry
+    ]
+
+
+def _missing_exports(study: Study) -> list[str]:
+    exports, made_up = study.config["curate"]["exports"], study.config["source"] == "demo"
+    faults = _missing_for_links(study.config["curate"]["links"])
+    if not find_exports(exports, made_up=made_up):
+        faults.append(
+            f"curate.exports: the folder {exports} holds no .html file; put DiscordChatExporter "
+            "exports there, or name another folder in the configuration"
+        )
+    return faults
+
+
+def _missing_of_the_release(study: Study) -> list[str]:
     """Return what is missing of the released data set: tables, embeddings, videos."""
-    release, splits = config["release"], splits_of(config["release"])
+    release, splits = study.config["release"], splits_of(study.config["release"])
     folder = release["folder"]
-    searches = [lambda split=split: find_tables(folder, split) for split in splits]
+    searches = [partial(find_tables, folder, split) for split in splits]
     searches += [
-        lambda name=name: find_embeddings(folder, name, splits)
-        for name in released_annotations(config)
+        partial(find_embeddings, folder, name, splits)
+        for name in study.released_annotations
         if name in EMBEDDINGS
     ]
-    for generator in config["generate"]["generators"]:
-        if name := sheets["generators"][generator].get("released"):
-            full = release["all_pika_videos"] and "scraped" in sheets["generators"][generator]
-            searches.append(
-                lambda g=generator, n=name, full=full: find_video_tars(folder, g, n, full=full)
-            )
+    for generator in study.released:
+        entry = study.fields("generators", generator)
+        full = release["all_pika_videos"] and "scraped" in entry
+        searches.append(partial(find_video_tars, folder, generator, entry["released"], full=full))
     faults = []
     for search in searches:
         try:
@@ -108,29 +127,14 @@ def _missing_releases(config: Mapping[str, Any], sheets: Mapping[str, Any]) -> l
     return faults
 
 
-def _is_released(
-    config: Mapping[str, Any], sheets: Mapping[str, Any], sheet: str, name: str
-) -> bool:
+def _was_released(study: Study, sheet: str, name: str) -> bool:
     """Return whether what an entry would make was released, so that the entry is not needed."""
-    if sheet == "generators":
-        return "released" in sheets[sheet][name]
     if sheet != "annotators":
-        return False
-    makes = {key for key, value in config["annotate"]["annotators"].items() if value == name}
-    embeds_subjects = config["annotate"]["subjects"]["embedder"] == name
-    return makes <= set(released_annotations(config)) and not embeds_subjects
-
-
-def find_absences(config: Mapping[str, Any]) -> list[str]:
-    """Return what no command can fetch: rows of the paper whose weights were never published."""
-    folder = ROOT / "config"
-    entries = wanted_entries(config, read_sheets(folder), folder)
-    return [
-        f"config/{sheet}.yaml: {name} ({entry['label']}): {entry['unavailable']}; its row shows "
-        "the paper's numbers only"
-        for (sheet, name), entry in entries.items()
-        if "unavailable" in entry
-    ]
+        return sheet == "generators" and name in study.released
+    annotate = study.config["annotate"]
+    makes = {key for key, value in annotate["annotators"].items() if value == name}
+    embeds_subjects = annotate["subjects"]["embedder"] == name
+    return makes <= set(study.released_annotations) and not embeds_subjects
 
 
 def _missing_for_links(links: Mapping[str, Any]) -> list[str]:
@@ -163,11 +167,11 @@ def main() -> int:
     parser.add_argument("--directory", type=Path, default=Path())
     arguments = parser.parse_args()
     try:
-        config = read_configuration(*arguments.config)
+        study = study_of(read_configuration(*arguments.config))
         arguments.directory.mkdir(parents=True, exist_ok=True)
         os.chdir(arguments.directory)
-        faults = find_faults(config)
-        for absence in find_absences(config):
+        faults = find_faults(study)
+        for absence in find_absences(study):
             print(f"not to be had: {absence}", file=sys.stderr)
     except UserError as error:
         faults = [str(error)]

@@ -1,25 +1,30 @@
 """Taking listed prompts out of results: rows, bytes, messages, and nothing else."""
 
-import json
+import importlib
 import os
+import pkgutil
+import re
 import tarfile
 
+import pyarrow as pa
 import pytest
 
+from scripts.commands.removal import KEYS, remove_items
+from scripts.common import schemas
 from scripts.common.errors import UserError
-from scripts.common.fingerprints import sha256_of
 from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.curate import MESSAGE_REJECTS, MESSAGES
 from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
+from scripts.common.schemas.trace import MATCHES
 from scripts.common.shards import Shard, ShardItem, write_shard
 from scripts.common.tables import read_table, write_table
 from scripts.common.video import VideoProperties
 from scripts.curate.removal_list import RemovalList, read_removals
-from scripts.publish.removal import remove_items
 
 TEXTS = ["a dragon wakes", "two cats, slow zoom", "sea at night"]
 UUIDS = [prompt_uuid(text) for text in TEXTS]
 USERS = ["a" * 32, "b" * 32, "a" * 32]
+NAMES_AN_ITEM = re.compile(r"\bid of|UUID")
 PICTURE = VideoProperties(width=4, height=4, fps=0.0, frames=1, duration_s=0.0, codec="png")
 
 
@@ -135,25 +140,34 @@ def test_somebody_else_s_tar_is_left_alone(results, tmp_path):
     assert UUIDS[0] not in read_table(results / "images/00000.parquet")["uuid"].to_pylist()
 
 
-def test_notes_of_what_jobs_have_read_follow_and_others_stay(results):
-    """A job that had read the table as it was need not run; one that had read another must."""
-    table = results / "prompts/00000.parquet"
-    notes = {"seen": f"sha256:{sha256_of(table)}", "not_seen": "sha256:other"}
-    for name, checksum in notes.items():
-        record = results.parent / ".snakemake/metadata" / name
-        record.parent.mkdir(parents=True, exist_ok=True)
-        record.write_text(
-            json.dumps({"input_checksums": {"results/prompts/00000.parquet": checksum}})
-        )
+def test_a_picture_goes_where_it_is_the_match_of_others(results):
+    """The picture that a query was traced to is named beside the query, by its own id."""
+    rows = [
+        {"set": "pika", "query": UUIDS[query], "role": "query", "status": "ok", "rank": rank}
+        | {"reference": UUIDS[reference], "score": 0.5, "is_match": query == reference}
+        for query, rank, reference in [(1, 1, 1), (1, 2, 0), (2, 1, 2)]
+    ]
+    path = results / "trace/matches/sscd.parquet"
+    write_table(rows, path, MATCHES)
     remove_items(results, RemovalList(frozenset(UUIDS[:1])))
-    after = {
-        name: json.loads((results.parent / ".snakemake/metadata" / name).read_text())
-        for name in notes
-    }
-    assert after["seen"]["input_checksums"] == {
-        "results/prompts/00000.parquet": f"sha256:{sha256_of(table)}"
-    }
-    assert after["not_seen"]["input_checksums"]["results/prompts/00000.parquet"] == "sha256:other"
+    left = read_table(path).to_pylist()
+    assert [(row["query"], row["reference"]) for row in left] == [
+        (UUIDS[1], UUIDS[1]), (UUIDS[2], UUIDS[2]),
+    ]  # fmt: skip
+
+
+def test_every_column_that_names_a_prompt_is_looked_at():
+    """As the schemas describe them: a new column with an id cannot be forgotten."""
+    found = set()
+    for module in pkgutil.iter_modules(schemas.__path__, f"{schemas.__name__}."):
+        for schema in vars(importlib.import_module(module.name)).values():
+            if isinstance(schema, pa.Schema):
+                found |= {field.name for field in schema if NAMES_AN_ITEM.search(described(field))}
+    assert found == set(KEYS)
+
+
+def described(field):
+    return (field.metadata or {}).get(b"description", b"").decode()
 
 
 def test_the_list_is_read_line_by_line(tmp_path):

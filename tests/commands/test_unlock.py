@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from scripts.common.unlock import unlock_after_a_kill
+from scripts.commands.unlock import unlock_after_a_kill
 
 SNAKEFILE = 'rule all:\n    output: "done.txt"\n    shell: "sleep 60; touch {output}"\n'
 

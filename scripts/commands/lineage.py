@@ -1,23 +1,22 @@
 """The lineage of a result: the chain of files and rules back to the sources.
 
-``python -m scripts.common.lineage demo/results/tables/table5.csv [--full]``
+``python -m scripts.commands.lineage demo/results/tables/table5.csv [--full]``
 """
 
 import argparse
 import json
 import os
 import sys
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 from scripts.common.errors import UserError
+from scripts.common.provenance import LOGS
 
 INDENT = "  "
-RECORDS = Path(".snakemake", "metadata")
 
 
 @dataclass
@@ -27,16 +26,16 @@ class Origin:
     Attributes:
         path: as the workflow names it.
         rule: the rule that made it; None for a source.
-        finished: when, as Snakemake noted it (UTC).
+        finished: when (UTC).
+        script: the script that made it, and the checksum of its code.
         parents: the files that it was made from.
-        code: the project's modules that made it.
     """
 
     path: str
     rule: str | None = None
     finished: datetime | None = None
+    script: str = ""
     parents: list["Origin"] = field(default_factory=list)
-    code: list[str] = field(default_factory=list)
 
     @cached_property
     def rules(self) -> frozenset[str | None]:
@@ -45,18 +44,20 @@ class Origin:
 
 
 class Records:
-    """Snakemake's own notes on the files that it made (``.snakemake/metadata``)."""
+    """What the jobs of a run have left on record, beside their logs."""
 
     def __init__(self, directory: Path):
-        """Open the notes of the working directory ``directory``.
+        """Read the records of the working directory ``directory``; of one file the latest counts.
 
         Raises:
             UserError: the workflow never ran there.
         """
         self.directory = Path(directory)
-        self._folder = self.directory / RECORDS
         self._origins: dict[str, Origin] = {}
-        if not self._folder.is_dir():
+        found = [json.loads(path.read_text(encoding="utf-8")) for path in records_in(directory)]
+        found.sort(key=lambda record: record["finished"])
+        self._records = {name: record for record in found for name in record["outputs"]}
+        if not found:
             raise UserError(
                 f"{self.directory} has no record of a run; run the workflow there, or name "
                 "another folder with --directory (the demo's is demo)"
@@ -65,28 +66,19 @@ class Records:
     def trace(self, path: str) -> Origin:
         """Return where a file came from, with all that it was made from."""
         if path not in self._origins:
-            record = self._read(path)
-            origin = self._origins[path] = Origin(path, record.get("rule"))
-            if record.get("endtime"):
-                origin.finished = datetime.fromtimestamp(record["endtime"], UTC)
-            for name in record.get("input") or []:
-                module = _module(name)
-                if module:
-                    origin.code.append(module)
-                else:
-                    origin.parents.append(self.trace(name))
+            origin = self._origins[path] = Origin(path)
+            if record := self._records.get(path):
+                origin.rule = record["rule"]
+                origin.finished = datetime.fromisoformat(record["finished"])
+                code = f" (checksum {record['code']})" if record["code"] else ""
+                origin.script = f"{record['script']}{code}"
+                origin.parents = [self.trace(name) for name in dict.fromkeys(record["inputs"])]
         return self._origins[path]
 
-    def _read(self, path: str) -> dict:
-        name = urlsafe_b64encode(path.encode()).decode()
-        # Snakemake cuts a name that the file system would not take into folders called @...
-        size = os.pathconf(self._folder, "PC_NAME_MAX") - 1
-        parts = [name[start : start + size] for start in range(0, len(name), size)]
-        place = self._folder.joinpath(*("@" + part for part in parts[:-1]), parts[-1])
-        try:
-            return json.loads(place.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
-            return {}
+
+def records_in(directory: Path) -> Iterator[Path]:
+    """Yield the records that jobs have left in a working directory."""
+    return (directory / LOGS).rglob("*.json")
 
 
 def describe_lineage(target: str, directory: Path, *, full: bool = False) -> Iterator[str]:
@@ -107,7 +99,7 @@ def describe_lineage(target: str, directory: Path, *, full: bool = False) -> Ite
     origin = records.trace(target)
     if origin.rule is None:
         raise UserError(
-            f"{target} has no record in {directory}/.snakemake; give an output of the workflow "
+            f"{target} has no record in {directory}/{LOGS}; give an output of the workflow "
             "as it is named there, such as results/tables/table5.csv"
         )
     yield from _lines(origin, records.directory, 0, set(), full)
@@ -121,9 +113,8 @@ def _lines(
     yield INDENT * depth + origin.path + _remark(origin, directory, folded=known)
     if known:
         return
-    if origin.code:
-        more = f" and {len(origin.code) - 1} more" if len(origin.code) > 1 else ""
-        yield INDENT * (depth + 1) + f"code: {_own_script(origin)}{more}"
+    if origin.script:
+        yield INDENT * (depth + 1) + f"code: {origin.script}"
     for group in _groups(origin.parents, full):
         yield from _lines(group[0], directory, depth + 1, shown, full)
         if len(group) > 1:
@@ -147,25 +138,13 @@ def _groups(parents: list[Origin], full: bool) -> list[list[Origin]]:
 def _remark(origin: Origin, directory: Path, *, folded: bool) -> str:
     there = (directory / origin.path).exists()
     if origin.rule is None:
-        return "  (source)" if there else "  (source, not there any more)"
+        # A result that no job has on record: of a version that kept none, or copied without logs.
+        what = "no record" if Path(origin.path).parts[0] == "results" else "source"
+        return f"  ({what}{'' if there else ', not there any more'})"
     if folded:
         return f"  ({origin.rule}, see above)"
     when = f", {origin.finished:%Y-%m-%d %H:%M:%S} UTC" if origin.finished else ""
     return f"  ({origin.rule}{when}{'' if there else ', not there any more'})"
-
-
-def _own_script(origin: Origin) -> str:
-    own = [name for name in origin.code if Path(name).stem == origin.rule]
-    return (own or origin.code)[0]
-
-
-def _module(name: str) -> str | None:
-    """Return a module's place in the workflow that ran, which may lie elsewhere by now."""
-    path = Path(name)
-    if path.suffix != ".py" or "scripts" not in path.parts:
-        return None
-    last = len(path.parts) - path.parts[::-1].index("scripts") - 1
-    return str(Path(*path.parts[last:]))
 
 
 def place_of_run(target: str, directory: Path | None) -> tuple[Path, str]:
@@ -184,7 +163,7 @@ def place_of_run(target: str, directory: Path | None) -> tuple[Path, str]:
         named_from_here = not (directory / target).exists() and Path(target).exists()
         return directory, str(inside) if named_from_here else os.path.normpath(target)
     for folder in Path(target).absolute().parents:
-        if (folder / RECORDS).is_dir():
+        if any(records_in(folder)):
             return Path(os.path.relpath(folder)), os.path.relpath(target, folder)
     elsewhere = [place for place in Path().glob(f"*/{target}") if place.exists()]
     hint = f"; did you mean {elsewhere[0]}?" if elsewhere else ""

@@ -1,6 +1,6 @@
 """The report of a finished run, and where its tables, figures and report lie.
 
-``python -m scripts.publish.report --profile profiles/demo --directory demo``
+``python -m scripts.commands.report --profile profiles/demo --directory demo``
 """
 
 import argparse

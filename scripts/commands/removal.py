@@ -1,12 +1,15 @@
 """Take what the removal list names out of everything that a run has made.
 
-``python -m scripts.publish.removal --directory demo`` (or ``make remove``)
+``python -m scripts.commands.removal --directory demo`` (or ``make remove``)
 
 It is no rule: a rule's outputs would be newer than all that was made from them, and one removed
 prompt would have millions of others looked at again. Here rows and bytes are taken out where they
 lie, the files keep their dates, and Snakemake sees nothing to do but to draw again what showed
 single prompts (the gallery) and to count again (the funnel). New runs leave the same prompts out
 when they collect prompts. What was counted, measured or trained before stays as it was.
+
+Results that are copied elsewhere after a removal must keep their dates (``cp -a``, ``rsync -a``);
+where they did not, ``snakemake --touch --cores 1`` puts the dates in order and runs nothing.
 """
 
 import argparse
@@ -26,7 +29,6 @@ from scripts.common.errors import UserError
 from scripts.common.identity import prompt_uuid
 from scripts.common.progress import progress
 from scripts.curate.removal_list import RemovalList, read_removals
-from scripts.publish.noted_inputs import NotedInputs
 
 LIST = Path(__file__).parents[2] / "config/removals.txt"
 KEYS = ("uuid", "UUID", "item", "query", "reference", "message_id")
@@ -54,22 +56,20 @@ def remove_items(results: Path, removals: RemovalList) -> Counter[str]:
         UserError: a table cannot be read.
     """
     gone: Counter[str] = Counter()
-    notes = NotedInputs(results.parent)
     uuids = _listed_prompts(results, removals)
     messages = set()
     for path in sorted(results.glob("messages/*.parquet")):
         rejects = results / "rejects/messages" / path.name
-        messages |= _move_messages(path, rejects, uuids, notes)
+        messages |= _move_messages(path, rejects, uuids)
     gone["prompts"], gone["messages"] = len(uuids), len(messages)
     tables = [path for path in _tables(results) if not path.is_relative_to(results / "messages")]
     ids = pa.array(sorted(uuids | messages), pa.string())
     keep_rejects = results / "rejects/messages"
     for path in progress(tables, "tables"):
         if not path.is_relative_to(keep_rejects):
-            taken = _take_out(path, ids, notes)
+            taken = _take_out(path, ids)
             gone += taken if ".ledger" not in path.parts else Counter()  # the same, once more
     gone += _clear_ledger(results / ".ledger", uuids)
-    notes.correct()
     if gone["rows"]:
         for pattern in DRAWN_AGAIN:
             for path in results.glob(pattern):
@@ -114,15 +114,13 @@ def _listed_prompts(results: Path, removals: RemovalList) -> set[str]:
     return uuids
 
 
-def _move_messages(messages: Path, rejects: Path, uuids: set[str], notes: NotedInputs) -> set[str]:
+def _move_messages(messages: Path, rejects: Path, uuids: set[str]) -> set[str]:
     """Move the messages of removed prompts to the rejected ones, so that the sums still hold."""
     table = pq.read_table(messages, partitioning=None)
     ids = {prompt: prompt_uuid(prompt) for prompt in table["prompt"].unique().to_pylist()}
     mask = pa.array([ids[prompt] in uuids for prompt in table["prompt"].to_pylist()], pa.bool_())
     moved = table.filter(mask)["message_id"].to_pylist()
     if moved:
-        notes.remember(messages)
-        notes.remember(rejects)
         if rejects.exists():
             before = pq.read_table(rejects, partitioning=None)
             there = set(before["message_id"].to_pylist())
@@ -139,7 +137,7 @@ def _tables(results: Path) -> list[Path]:
     return sorted(tables, key=lambda path: (".ledger" in path.parts, path))
 
 
-def _take_out(path: Path, ids: pa.Array, notes: NotedInputs) -> Counter[str]:
+def _take_out(path: Path, ids: pa.Array) -> Counter[str]:
     """Take the rows of ``ids`` out of one table, and first the bytes to which they point."""
     gone: Counter[str] = Counter()
     try:
@@ -152,8 +150,6 @@ def _take_out(path: Path, ids: pa.Array, notes: NotedInputs) -> Counter[str]:
     if hits is None or not pc.any(hits).as_py():
         return gone
     gone["rows"] = pc.sum(hits).as_py()
-    for changing in (path, path.with_suffix(".tar")):
-        notes.remember(changing)
     if {"offset", "size_bytes"} <= set(schema.names):
         columns = [name for name in ("offset", "size_bytes", "tar") if name in schema.names]
         places = file.read(columns=columns).filter(hits).to_pylist()

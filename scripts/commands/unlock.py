@@ -1,6 +1,6 @@
 """Unlock the folder of a run that was killed, so that the next one goes on where it stood.
 
-``python -m scripts.common.unlock --profile profiles/demo --directory demo``
+``python -m scripts.commands.unlock --profile profiles/demo --directory demo``
 """
 
 import argparse
