@@ -66,7 +66,7 @@ rule build_table5:
     """Table 5: tracing generated frames to their source images."""
     input:
         metrics="results/trace/metrics.parquet",
-        paper=analyse.paper_table("5"),
+        paper=analyse.paper_beside("5"),
     output:
         **reported("build_table5"),
     log:
@@ -76,7 +76,6 @@ rule build_table5:
     params:
         banner=config["banner"],
         code=code_of("scripts/analyse/build_table5.py"),
-        comparable=analyse.is_comparable,
         cosface=analyse.shown("tracers", config["trace"]["cosface"]),
         tracers=analyse.tracers,
         generators=analyse.generators,
@@ -90,7 +89,7 @@ rule build_table7:
     """Table 7: the generators on TIP-Eval, dimension by dimension."""
     input:
         summary="results/evaluation/summary.parquet",
-        paper=analyse.paper_table("7"),
+        paper=analyse.paper_beside("7"),
     output:
         **reported("build_table7"),
     log:
@@ -100,7 +99,6 @@ rule build_table7:
     params:
         banner=config["banner"],
         code=code_of("scripts/analyse/build_table7.py"),
-        comparable=analyse.is_comparable,
         dimensions=analyse.dimensions,
         generators=analyse.generators,
         protocol=lookup("split/tip_eval", within=config),

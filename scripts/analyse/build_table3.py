@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.analyse.detection_table import detection_table
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import IMAGE_GENERATED, REAL
 
 TOLD_APART = (REAL, IMAGE_GENERATED)
@@ -51,12 +52,4 @@ def build_table3(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = build_table3(
-            metrics=Path(snakemake.input.metrics),
-            faces=[Path(path) for path in snakemake.output[:4]],
-            generators=snakemake.params.generators,
-            detectors=snakemake.params.detectors,
-            banner=snakemake.params.banner,
-        )
-        log.finish(counts)
+    run_job(build_table3, snakemake)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.analyse.detection_table import detection_table
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import CLASSES, CROSS_DOMAIN, SAME_DOMAIN
 
 SETTINGS = {SAME_DOMAIN: "Same Domain", CROSS_DOMAIN: "Cross Domain"}
@@ -57,12 +58,4 @@ def build_table4(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = build_table4(
-            metrics=Path(snakemake.input.metrics),
-            faces=[Path(path) for path in snakemake.output[:4]],
-            generators=snakemake.params.generators,
-            videomae=snakemake.params.videomae,
-            banner=snakemake.params.banner,
-        )
-        log.finish(counts)
+    run_job(build_table4, snakemake)

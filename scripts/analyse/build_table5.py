@@ -16,7 +16,8 @@ from scripts.analyse.paper_table import (
     stand_in_notes,
 )
 from scripts.analyse.table_faces import NOTHING, read_csv, write_paper_table
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.trace import (
     CROSS_DOMAIN,
     METRICS,
@@ -206,15 +207,4 @@ def _notes(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        paper = snakemake.input.paper if snakemake.params.comparable else None
-        counts = build_table5(
-            metrics=Path(snakemake.input.metrics),
-            faces=[Path(path) for path in snakemake.output[:4]],
-            generators=snakemake.params.generators,
-            tracers=snakemake.params.tracers,
-            cosface=snakemake.params.cosface,
-            banner=snakemake.params.banner,
-            paper=Path(paper) if paper else None,
-        )
-        log.finish(counts)
+    run_job(build_table5, snakemake)

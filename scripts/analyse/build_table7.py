@@ -16,7 +16,8 @@ from scripts.analyse.paper_table import (
     three_decimals,
 )
 from scripts.analyse.table_faces import read_csv, write_paper_table
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
 from scripts.common.tables import read_table
 
@@ -90,14 +91,4 @@ def build_table7(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        paper = snakemake.input.paper if snakemake.params.comparable else None
-        counts = build_table7(
-            summary=Path(snakemake.input.summary),
-            faces=[Path(path) for path in snakemake.output[:4]],
-            generators=snakemake.params.generators,
-            dimensions=snakemake.params.dimensions,
-            banner=snakemake.params.banner,
-            paper=Path(paper) if paper else None,
-        )
-        log.finish(counts)
+    run_job(build_table7, snakemake)

@@ -182,6 +182,10 @@ class AnalyseGraph:
         """Our tables in the paper's layout."""
         return [result.target for result in results_of(TABLES) if result.number]
 
+    def paper_beside(self, number: str) -> list[str]:
+        """Return the paper's numbers to be shown beside ours: none where data is made up."""
+        return [self.paper_table(number)] if self.is_comparable else []
+
     def paper_table(self, number: str) -> str:
         """Return the paper's numbers of one table."""
         return from_root(f"config/paper/table{number}.csv")

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from scripts.analyse.figure_style import figure_style, popularity_panels, save_figure, shorten
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.analyse import POPULARITY
 from scripts.common.tables import read_frame
 
@@ -18,7 +19,7 @@ PANEL_HEIGHT_IN = 2.7
 
 def plot_figure4(
     popularity: Path,
-    figures: Sequence[Path],
+    faces: Sequence[Path],
     *,
     top: int,
     style: Mapping[str, Any],
@@ -28,7 +29,7 @@ def plot_figure4(
 
     Args:
         popularity: table of ``POPULARITY``.
-        figures: files to write (.pdf, .png).
+        faces: files to write (.pdf, .png).
         top: how many of each are shown.
         style: ``subject_colour``, ``direction_colour``, ``width_in``.
         banner: a line for the foot.
@@ -45,7 +46,7 @@ def plot_figure4(
             draw_bars(axis, shown[shown["kind"] == kind], colour, top)
             number = f"all {total}" if total <= top else f"the {top} most frequent of {total:,}"
             axis.set_title(f"{plural.capitalize()}: {number}")
-        save_figure(figure, figures, banner)
+        save_figure(figure, faces, banner)
     counts = Counts(kept=len(shown), declared=len(rows))
     counts.reject("beyond_the_top", len(rows) - len(shown))
     return counts
@@ -80,12 +81,4 @@ def draw_bars(axis: Axes, names: pd.DataFrame, colour: str, places: int) -> None
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = plot_figure4(
-            popularity=Path(snakemake.input.popularity),
-            figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
-            top=snakemake.params.top,
-            style=snakemake.params.style,
-            banner=snakemake.params.banner,
-        )
-        log.finish(counts)
+    run_job(plot_figure4, snakemake)

@@ -10,7 +10,8 @@ from matplotlib.ticker import NullFormatter, PercentFormatter, StrMethodFormatte
 
 from scripts.analyse.figure_style import figure_style, popularity_panels, save_figure
 from scripts.analyse.popularity import names_for
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.analyse import POPULARITY
 from scripts.common.tables import read_frame
 
@@ -23,13 +24,13 @@ MARKED_SHARES = (0.5, 0.8)
 
 
 def plot_figure5(
-    popularity: Path, figures: Sequence[Path], *, style: Mapping[str, Any], banner: str
+    popularity: Path, faces: Sequence[Path], *, style: Mapping[str, Any], banner: str
 ) -> Counts:
     """Draw 'the ratio of the sum of the top N to the total frequencies' (Section 5.1).
 
     Args:
         popularity: table of ``POPULARITY``.
-        figures: files to write (.pdf, .png).
+        faces: files to write (.pdf, .png).
         style: ``subject_colour``, ``direction_colour``, ``width_in``.
         banner: a line for the foot.
 
@@ -43,7 +44,7 @@ def plot_figure5(
             draw_curve(axis, rows[rows["kind"] == kind], colour)
             axis.set_title(plural.capitalize())
             axis.set_xlabel(f"top N {plural}")
-        save_figure(figure, figures, banner)
+        save_figure(figure, faces, banner)
     return Counts(kept=len(rows))
 
 
@@ -86,11 +87,4 @@ def draw_curve(axis: Axes, names: pd.DataFrame, colour: str) -> None:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = plot_figure5(
-            popularity=Path(snakemake.input.popularity),
-            figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
-            style=snakemake.params.style,
-            banner=snakemake.params.banner,
-        )
-        log.finish(counts)
+    run_job(plot_figure5, snakemake)

@@ -11,7 +11,8 @@ from matplotlib.projections.polar import PolarAxes
 from scripts.analyse.figure_style import figure_style, need_colours, save_figure
 from scripts.analyse.radar import INNER, OUTER, normalise_for_radar
 from scripts.common.errors import UserError
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
 from scripts.common.tables import read_table
 
@@ -21,7 +22,7 @@ MARKERS = "osD^vPX*"
 
 def plot_figure6(
     summary: Path,
-    figures: Sequence[Path],
+    faces: Sequence[Path],
     *,
     generators: Sequence[Mapping[str, str]],
     dimensions: Sequence[Mapping[str, str]],
@@ -32,7 +33,7 @@ def plot_figure6(
 
     Args:
         summary: table of ``EVALUATION_SUMMARY``.
-        figures: files to write (.pdf, .png).
+        faces: files to write (.pdf, .png).
         generators: lines, in order: ``entry``, ``label``.
         dimensions: axes, in order: ``entry``, ``label``; at least three. One that cannot be had
             (``unavailable``) has no axis, since how the generators lie on it is not known here; a
@@ -69,7 +70,7 @@ def plot_figure6(
         if missing:
             words = f"Without an axis, since nobody can measure them here: {', '.join(missing)}."
             figure.text(0.5, 0.02, words, ha="center", va="top", fontsize=7.5, color="#666666")
-        save_figure(figure, figures, banner)
+        save_figure(figure, faces, banner)
     counts = Counts(declared=values.size, kept=int((~np.isnan(values)).sum()))
     counts.reject("no_value", int(np.isnan(values).sum()))
     return counts
@@ -137,13 +138,4 @@ def draw_lines(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = plot_figure6(
-            summary=Path(snakemake.input.summary),
-            figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
-            generators=snakemake.params.generators,
-            dimensions=snakemake.params.dimensions,
-            style=snakemake.params.style,
-            banner=snakemake.params.banner,
-        )
-        log.finish(counts)
+    run_job(plot_figure6, snakemake)

@@ -17,7 +17,7 @@ ROW_HEIGHT_IN = 0.27
 
 
 def plot_funnel(
-    funnel: Path, figures: Sequence[Path], *, style: Mapping[str, Any], banner: str
+    funnel: Path, faces: Sequence[Path], *, style: Mapping[str, Any], banner: str
 ) -> Counts:
     """Draw a bar for each step: the share it kept, and the shares of the reasons.
 
@@ -26,7 +26,7 @@ def plot_funnel(
 
     Args:
         funnel: CSV of ``ACCOUNT``, from ``account``.
-        figures: files to write (.pdf, .png).
+        faces: files to write (.pdf, .png).
         style: ``kept_colour``, ``rejected_colour``, ``width_in``.
         banner: a line for the foot.
 
@@ -39,7 +39,7 @@ def plot_funnel(
             figsize=(style["width_in"], ROW_HEIGHT_IN * (len(steps) + 4)), layout="constrained"
         )
         draw_steps(axis, steps, style)
-        save_figure(figure, figures, banner)
+        save_figure(figure, faces, banner)
     return Counts(kept=len(steps))
 
 
@@ -104,5 +104,4 @@ def draw_step(axis: Axes, height: float, step: Kept, style: Mapping[str, Any]) -
 
 
 if __name__ == "__main__":
-    figures = [Path(snakemake.output.pdf), Path(snakemake.output.png)]
-    run_job(plot_funnel, snakemake, figures=figures)
+    run_job(plot_funnel, snakemake)

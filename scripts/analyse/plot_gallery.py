@@ -10,7 +10,8 @@ from PIL import Image
 
 from scripts.analyse.figure_style import figure_style, save_figure, shorten
 from scripts.common.identity import seeded_order
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.split import TIP_EVAL
 from scripts.common.shards import Shards
 from scripts.common.tables import read_table
@@ -26,7 +27,7 @@ GAP = 3
 def plot_gallery(
     prompts: Path,
     videos: Mapping[str, Shards],
-    figures: Sequence[Path],
+    faces: Sequence[Path],
     *,
     labels: Sequence[str],
     style: Mapping[str, Any],
@@ -39,7 +40,7 @@ def plot_gallery(
         prompts: table of ``TIP_EVAL``; shown are prompts of which every generator has a video, of
             different subjects, drawn with the seed.
         videos: generator -> its videos, in the order of the rows.
-        figures: files to write (.pdf, .png).
+        faces: files to write (.pdf, .png).
         labels: how each generator is called, in the same order.
         style: ``prompts`` (how many), ``width_in``.
         banner: a line for the foot.
@@ -70,7 +71,7 @@ def plot_gallery(
         for axis, label in zip(axes[:, 0], labels, strict=True):
             axis.set_ylabel(label, fontsize=9)
         figure.subplots_adjust(left=0.04, right=0.99, top=0.94, bottom=0.02)
-        save_figure(figure, figures, banner)
+        save_figure(figure, faces, banner)
     counts = Counts(kept=len(chosen))
     counts.reject("not_shown", read_table(prompts, TIP_EVAL).num_rows - len(chosen))
     return counts
@@ -112,15 +113,7 @@ def middle_square(frame: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        found = snakemake.params.videos
-        counts = plot_gallery(
-            prompts=Path(snakemake.input.prompts),
-            videos={name: Shards(files["tars"], files["indexes"]) for name, files in found.items()},
-            figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
-            labels=[entry["label"] for entry in snakemake.params.generators],
-            style=snakemake.params.style,
-            banner=snakemake.params.banner,
-            seed=snakemake.params.seed,
-        )
-        log.finish(counts)
+    found = snakemake.params.videos
+    videos = {name: Shards(files["tars"], files["indexes"]) for name, files in found.items()}
+    labels = [entry["label"] for entry in snakemake.params.generators]
+    run_job(plot_gallery, snakemake, videos=videos, labels=labels)

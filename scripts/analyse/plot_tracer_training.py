@@ -11,7 +11,8 @@ from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from scripts.analyse.figure_style import figure_style, need_colours, save_figure
 from scripts.common.errors import UserError
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.trace import TRAINING_COLUMNS
 
 HEIGHTS_IN = (2.4, 1.9, 1.1)
@@ -24,7 +25,7 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
 def plot_tracer_training(
     tables: Sequence[Path],
-    figures: Sequence[Path],
+    faces: Sequence[Path],
     *,
     runs: Sequence[str],
     style: Mapping[str, Any],
@@ -35,7 +36,7 @@ def plot_tracer_training(
     Args:
         tables: training tables (``TRAINING_COLUMNS``): means over the iterations since the row
             before, of the loss with its margin and of the share of pictures whose class is nearest.
-        figures: files to write (.pdf, .png).
+        faces: files to write (.pdf, .png).
         runs: what the legend calls each.
         style: ``colours``, one for each run, and ``width_in``.
         banner: a line for the foot.
@@ -69,7 +70,7 @@ def plot_tracer_training(
         rate.set_xlabel("iterations")
         rate.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         loss.legend(loc="upper right", ncols=2)
-        save_figure(figure, figures, banner)
+        save_figure(figure, faces, banner)
     return Counts(kept=sum(map(len, rows.values())))
 
 
@@ -123,12 +124,4 @@ def draw_curves(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = plot_tracer_training(
-            tables=[Path(path) for path in snakemake.input.tables],
-            figures=[Path(snakemake.output.pdf), Path(snakemake.output.png)],
-            runs=snakemake.params.runs,
-            style=snakemake.params.style,
-            banner=snakemake.params.banner,
-        )
-        log.finish(counts)
+    run_job(plot_tracer_training, snakemake)

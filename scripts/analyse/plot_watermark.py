@@ -25,7 +25,7 @@ CELL_HEIGHT_IN = 2.2
 def plot_watermark(
     overlays: Path,
     watermarks: Sequence[Path],
-    figures: Sequence[Path],
+    faces: Sequence[Path],
     *,
     style: Mapping[str, Any],
     banner: str,
@@ -35,7 +35,7 @@ def plot_watermark(
     Args:
         overlays: table of ``OVERLAYS``.
         watermarks: tables of ``WATERMARKS``.
-        figures: files to write (.pdf, .png).
+        faces: files to write (.pdf, .png).
         style: ``found_colour``, ``sizes`` (how many), ``width_in``.
         banner: a line for the foot.
 
@@ -59,7 +59,7 @@ def plot_watermark(
         for axis in axes.flat[cells:]:
             axis.set_axis_off()
         figure.suptitle(f"{marked:,} of {scores.num_rows:,} image prompts have an overlay")
-        save_figure(figure, figures, banner)
+        save_figure(figure, faces, banner)
     counts = Counts(kept=scores.num_rows - marked)
     counts.reject("overlay", marked)
     return counts
@@ -104,5 +104,4 @@ def draw_scores(axis: Axes, scores: Any, rows: Sequence[Mapping], style: Mapping
 
 
 if __name__ == "__main__":
-    figures = [Path(snakemake.output.pdf), Path(snakemake.output.png)]
-    run_job(plot_watermark, snakemake, figures=figures)
+    run_job(plot_watermark, snakemake)

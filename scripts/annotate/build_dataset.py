@@ -5,7 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.annotate import DATASET, DATASET_REJECTS
 from scripts.common.schemas.items import OK
 from scripts.common.tables import ROW_GROUP, TableWriter, write_table
@@ -115,13 +116,5 @@ def _release(rows: pl.DataFrame, shard: str, subjects: pl.DataFrame) -> pl.DataF
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = build_dataset(
-            prompts=[Path(path) for path in snakemake.input.prompts],
-            indexes=[Path(path) for path in snakemake.input.indexes],
-            annotations={name: [Path(path) for path in snakemake.input[name]] for name in VALUES},
-            subjects=Path(snakemake.input.subjects),
-            dataset=Path(snakemake.output.dataset),
-            rejects=Path(snakemake.output.rejects),
-        )
-        log.finish(counts)
+    tables = {name: list(map(Path, snakemake.input[name])) for name in VALUES}
+    run_job(build_dataset, snakemake, annotations=tables)

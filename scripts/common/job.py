@@ -17,10 +17,11 @@ def run_job(function: Callable[..., Counts], job: Any, **others: Any) -> None:
     """Call a function with what its rule has, and close the log, which records the job.
 
     An argument gets the rule's output, input, parameter or wildcard of its name (the first there
-    is), as ``Path``, list of ``Path`` or ``int`` where its annotation says so. Four names are
-    known besides: ``device`` is ``auto`` where the rule asks for a GPU, else ``cpu``; ``devices``
+    is), as ``Path``, list of ``Path`` or ``int`` where its annotation says so. Some names
+    are known besides: ``device`` is ``auto`` where the rule asks for a GPU, else ``cpu``; ``devices``
     is how many it asks for, at least one; ``threads`` are the rule's; ``note`` takes lines for the
-    log. An argument with a default may be missing.
+    log; ``faces`` are the forms of a table or figure, whose provenance states parameters that the
+    function need not take. An argument with a default may be missing.
 
     Args:
         function: returns the counts that close the log.
@@ -38,11 +39,13 @@ def arguments_of(function: Callable, job: Any, **others: Any) -> dict[str, Any]:
     """Return the arguments that ``run_job`` passes to a function."""
     gpus = job.resources.get("gpu", 0)
     known = {"device": "auto" if gpus else "cpu", "devices": max(1, gpus), "threads": job.threads}
+    stated = dict(job.output.items()).get("provenance")
+    known["faces"] = [name for name in job.output if name != stated]
     for values in (job.wildcards, job.params, job.input, job.output):
         known |= dict(values.items())
     known |= others  # what a script says itself comes before its rule
     wanted = inspect.signature(function).parameters
-    idle = sorted(set(job.params.keys()) - set(wanted) - {"code"})
+    idle = [] if stated else sorted(set(job.params.keys()) - set(wanted) - {"code"})
     missing = sorted(
         name for name, one in wanted.items() if name not in known and one.default is one.empty
     )
@@ -59,5 +62,5 @@ def _as(kind: Any, value: Any) -> Any:
     if typing.get_origin(kind) in (list, Sequence) and Path in parts:
         return [Path(one) for one in ([value] if isinstance(value, str) else value)]
     if Path in parts:
-        return Path(value) if isinstance(value, str) else value or None
+        return Path(value) if isinstance(value, str) else next(map(Path, value), None)
     return int(value) if kind is int else value

@@ -10,7 +10,8 @@ from scripts.common.errors import UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.identity import derived_seed
 from scripts.common.progress import progress
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.video import encode_video
 from scripts.demo.channel import USERS, Channel, write_channel
 from scripts.demo.export_html import Message, render_export
@@ -150,10 +151,4 @@ def _write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = make_demo_channel(
-            exports_folder=Path(snakemake.output.truth).parent,
-            generations=snakemake.params.generations,
-            seed=snakemake.params.seed,
-        )
-        log.finish(counts)
+    run_job(make_demo_channel, snakemake, exports_folder=Path(snakemake.output.truth).parent)

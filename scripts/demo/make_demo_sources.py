@@ -7,10 +7,10 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from scripts.common.code import settings_of
 from scripts.common.identity import derived_seed, item_uuid
 from scripts.common.progress import progress
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.sources import OUTSIDE_PROMPTS
 from scripts.common.shards import ShardItem, write_shard
 from scripts.common.tables import write_table
@@ -136,9 +136,5 @@ def _picture(size: tuple[int, int], chance: random.Random) -> Image.Image:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = make_demo_sources(
-            sources_folder=Path(snakemake.output.real_videos[0]).parent,
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    folder = Path(snakemake.output.real_videos[0]).parent
+    run_job(make_demo_sources, snakemake, sources_folder=folder)

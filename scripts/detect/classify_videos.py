@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from scripts.common.backends import load_backend
-from scripts.common.code import settings_of
 from scripts.common.engine import Task, ledger_key, run
 from scripts.common.errors import Rejected
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, RowLedger
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import CLASS_SCORES, CLASSES
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.split import TEST
@@ -120,13 +120,6 @@ def _row(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        weights = [Path(path) for path in snakemake.input.weights]
-        counts = classify_videos(
-            {(path.parent.name, path.stem): path for path in weights},
-            SourceFiles(snakemake.input.split, snakemake.input.tars, snakemake.input.indexes),
-            Path(snakemake.output.scores),
-            **settings_of(snakemake.params),
-            threads=snakemake.threads,
-        )
-        log.finish(counts)
+    models = {(path.parent.name, path.stem): path for path in map(Path, snakemake.input.weights)}
+    files = SourceFiles(snakemake.input.split, snakemake.input.tars, snakemake.input.indexes)
+    run_job(classify_videos, snakemake, models=models, files=files)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from scripts.common.code import settings_of
 from scripts.common.identity import seeded_order
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import (
     ACCURACY,
     CLASS_SCORES,
@@ -126,11 +126,4 @@ def _rows(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = measure_detection(
-            [Path(path) for path in snakemake.input.frame_scores],
-            [Path(path) for path in snakemake.input.class_scores],
-            Path(snakemake.output.metrics),
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(measure_detection, snakemake)

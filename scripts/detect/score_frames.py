@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from scripts.common.backends import load_backend
-from scripts.common.code import settings_of
 from scripts.common.engine import Task, ledger_key, run
 from scripts.common.errors import Rejected
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.roles import Detector
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import FRAME_SCORES
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.split import TEST
@@ -106,11 +106,5 @@ def _row(source: str, detector: str, uuid: str, reason: str | None = None) -> di
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = score_frames(
-            SourceFiles(snakemake.input.split, snakemake.input.tars, snakemake.input.indexes),
-            Path(snakemake.output.scores),
-            **settings_of(snakemake.params),
-            threads=snakemake.threads,
-        )
-        log.finish(counts)
+    files = SourceFiles(snakemake.input.split, snakemake.input.tars, snakemake.input.indexes)
+    run_job(score_frames, snakemake, files=files)

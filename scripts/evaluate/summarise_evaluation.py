@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.common.code import settings_of
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY, SCORES
 from scripts.common.schemas.items import OK
 from scripts.common.tables import read_frame, write_table
@@ -56,10 +56,4 @@ def summarise_evaluation(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = summarise_evaluation(
-            list(map(Path, snakemake.input.scores)),
-            Path(snakemake.output.summary),
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(summarise_evaluation, snakemake)

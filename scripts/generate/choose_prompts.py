@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from scripts.common.code import settings_of
 from scripts.common.identity import seeded_order
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.generate import CHOSEN
 from scripts.common.schemas.split import TIP_EVAL
 from scripts.common.tables import read_frame, write_table
@@ -51,11 +51,4 @@ def choose_prompts(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = choose_prompts(
-            dataset=Path(snakemake.input.dataset),
-            tip_eval=Path(snakemake.input.tip_eval),
-            chosen=Path(snakemake.output.chosen),
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(choose_prompts, snakemake)

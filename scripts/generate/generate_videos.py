@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from scripts.common.backends import load_backend
-from scripts.common.code import settings_of
 from scripts.common.engine import Task, ledger_key, run
 from scripts.common.errors import Rejected
 from scripts.common.identity import derived_seed, shard_of
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, FileLedger
 from scripts.common.pictures import decode_picture
 from scripts.common.roles import Generator
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.generate import CHOSEN
 from scripts.common.shards import ShardItem, Shards, write_shard
 from scripts.common.tables import read_frame
@@ -38,7 +38,7 @@ class Animation:
 
 def generate_videos(
     chosen: Path,
-    image_tars: Sequence[Path | str],
+    images: Sequence[Path | str],
     image_indexes: Sequence[Path | str],
     tar: Path,
     index: Path,
@@ -60,7 +60,7 @@ def generate_videos(
 
     Args:
         chosen: the chosen prompts (``CHOSEN``).
-        image_tars: tars with the image prompts of this shard, and perhaps more...
+        images: tars with the image prompts of this shard, and perhaps more...
         image_indexes: ...and the indexes beside them.
         tar: output, ``<uuid>.mp4`` members, H.264.
         index: output (``ITEM_INDEX``).
@@ -77,15 +77,16 @@ def generate_videos(
         UserError: the generator cannot be loaded, fails many times in a row, or lacks memory.
     """
     prompts = _prompts_of_shard(chosen, int(shard), shards)
-    images = Shards(image_tars, image_indexes)
+    pictures = Shards(images, image_indexes)
     # The prompt follows from the UUID; its image does not, and may have changed.
     versions = {
-        uuid: images.rows[uuid]["sha256"] if uuid in images else None for uuid in sorted(prompts)
+        uuid: pictures.rows[uuid]["sha256"] if uuid in pictures else None
+        for uuid in sorted(prompts)
     }
 
     def read(uuid: str) -> Animation:
         own_seed = derived_seed(seed, generator, uuid)
-        return Animation(decode_picture(images.read(uuid)), prompts[uuid], own_seed)
+        return Animation(decode_picture(pictures.read(uuid)), prompts[uuid], own_seed)
 
     ledger = FileLedger(
         ledger_root / "generate" / ledger_key(SCRIPT, entry, seed=seed) / f"{generator}-{shard}"
@@ -93,7 +94,7 @@ def generate_videos(
     task = Task(
         name=f"generator '{generator}'",
         items=versions,
-        faults={uuid: Rejected("no_image") for uuid in prompts if uuid not in images},
+        faults={uuid: Rejected("no_image") for uuid in prompts if uuid not in pictures},
         ledger=ledger,
         load=partial(load_backend, entry, device="auto"),
         work=_animate,
@@ -146,16 +147,4 @@ def _checked(frames: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = generate_videos(
-            Path(snakemake.input.chosen),
-            snakemake.input.images,
-            snakemake.input.image_indexes,
-            Path(snakemake.output.tar),
-            Path(snakemake.output.index),
-            **snakemake.wildcards,
-            **settings_of(snakemake.params),
-            threads=snakemake.threads,
-            note=log.info,
-        )
-        log.finish(counts)
+    run_job(generate_videos, snakemake)

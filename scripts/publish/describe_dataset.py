@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import yaml
 
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.annotate import PACKED_DATASET
 from scripts.publish.pack_dataset import refuse_empty
 
@@ -118,13 +119,4 @@ def _body(rows: int, embeddings: Sequence[Path], annotators: Mapping[str, str], 
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = describe_dataset(
-            packed=[Path(path) for path in snakemake.input.packed],
-            embeddings=[Path(path) for path in snakemake.input.embeddings],
-            card=Path(snakemake.output.card),
-            annotators=snakemake.params.annotators,
-            licence=snakemake.params.licence,
-            banner=snakemake.params.banner,
-        )
-        log.finish(counts)
+    run_job(describe_dataset, snakemake)

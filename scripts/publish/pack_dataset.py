@@ -8,8 +8,9 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from scripts.common.errors import UserError
+from scripts.common.job import run_job
 from scripts.common.pictures import decode_picture
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.annotate import DATASET, PACKED_DATASET
 from scripts.common.shards import Shard
 from scripts.common.tables import TableWriter, read_table
@@ -91,13 +92,4 @@ def encode_preview(picture: np.ndarray, side: int, quality: int) -> bytes:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = pack_dataset(
-            dataset=Path(snakemake.input.dataset),
-            tar=Path(snakemake.input.tar),
-            index=Path(snakemake.input.index),
-            packed=Path(snakemake.output.packed),
-            preview_side=snakemake.params.preview_side,
-            preview_quality=snakemake.params.preview_quality,
-        )
-        log.finish(counts)
+    run_job(pack_dataset, snakemake)

@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from scripts.common.errors import UserError
+from scripts.common.job import run_job
 from scripts.common.progress import progress
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.annotate import packed_embeddings
 from scripts.common.tables import TableWriter, read_table
 from scripts.publish.pack_dataset import refuse_empty
@@ -74,11 +75,4 @@ def _dimension(vectors: Sequence[Path]) -> int:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = pack_embeddings(
-            dataset=Path(snakemake.input.dataset),
-            vectors=[Path(path) for path in snakemake.input.vectors],
-            packed=Path(snakemake.output.packed),
-            modality=snakemake.wildcards.modality,
-        )
-        log.finish(counts)
+    run_job(pack_embeddings, snakemake)
