@@ -11,7 +11,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
-from scripts.common.devices import pick_device, prepare_torch
 from scripts.common.errors import Rejected, UserError
 from scripts.common.schemas.detect import CLASSES
 from scripts.common.video import read_frames
@@ -26,6 +25,7 @@ from scripts.detect.clips import (
 from scripts.detect.tip_id import Video
 from scripts.detect.training import Progress, RunningSettings, TrainingSettings, fine_tune
 from scripts.detect.training_clips import FrameStore, Library, TrainingClips
+from scripts.models.devices import pick_device, prepare_torch
 
 _NEW = ("classifier.", "fc_norm.")
 """Layers of the classifier that a pre-trained model does not have."""

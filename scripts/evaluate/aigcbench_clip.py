@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from scripts.common.clip_model import ClipModel
 from scripts.common.roles import EvaluationItem
 from scripts.evaluate.frame_transforms import clip_pictures, squeeze_to
 from scripts.evaluate.similarity import mean_similarity, neighbour_similarity
 from scripts.evaluate.unscorable import require_frames
+from scripts.models.clip import ClipModel
 
 FIRST_FRAMES = 16
 """Frames from the start that temporal consistency and video-text alignment look at."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from scripts.common.efficientnet import EfficientNetLite0
 from scripts.common.roles import EvaluationItem
 from scripts.common.video import uniform_indices
 from scripts.evaluate.similarity import consistency, mean_similarity
 from scripts.evaluate.unscorable import require_frames
+from scripts.models.efficientnet import EfficientNetLite0
 
 
 class SubjectConsistencyEmbedded:

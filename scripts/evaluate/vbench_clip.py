@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from scripts.common.clip_model import ClipModel
 from scripts.common.roles import EvaluationItem
 from scripts.common.weight_files import weights_file
-from scripts.common.weights import load_into, read_weights
 from scripts.evaluate.frame_transforms import clip_tensors
 from scripts.evaluate.similarity import consistency
 from scripts.evaluate.unscorable import require_frames
+from scripts.models.clip import ClipModel
+from scripts.models.weights import load_exactly, read_tensors
 
 
 class BackgroundConsistency:
@@ -67,9 +67,9 @@ class AestheticQuality:
         clip = {"path": clip_path} if clip_path else weights
         self._model = ClipModel(clip, device, architecture=architecture, batch_size=batch_size)
         path = weights_file({key: weights[key] for key in ("path", "url") if key in weights})
-        tensors = read_weights(path)
+        tensors = read_tensors(path)
         self._predictor = torch.nn.Linear(_width(tensors), 1)
-        load_into(self._predictor, tensors, path)
+        load_exactly(self._predictor, tensors, path)
 
     def score(self, item: EvaluationItem) -> float:
         """Return the mean score of the frames, about 0..1 and not clipped."""

@@ -145,7 +145,7 @@ def _with_precision(entry: Mapping[str, Any], precision: str) -> dict[str, Any]:
 def _load(entry: Mapping[str, Any], device: str, threads: int) -> Tracer:
     tracer = load_backend(entry, device=device)
     if entry.get("weights"):  # a procedure needs no torch, and importing it takes seconds
-        from scripts.common.devices import prepare_torch
+        from scripts.models.devices import prepare_torch
 
         prepare_torch(threads)
     return tracer

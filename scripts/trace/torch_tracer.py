@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
+from scripts.models.devices import pick_device
 from scripts.trace.preprocessing import Preprocessing
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.code import code_checksum
-from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
 from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import LEDGER, JobLedger
 from scripts.common.rule_log import Counts, rule_log
+from scripts.models.devices import pick_device
 from scripts.trace.cosface import Recipe
 from scripts.trace.training_job import TrainingJob, run_training
 from scripts.trace.training_processes import train_together

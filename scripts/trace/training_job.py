@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from scripts.common.devices import prepare_torch
 from scripts.common.identity import derived_seed
 from scripts.common.schemas.trace import TRAINING_COLUMNS
+from scripts.models.devices import prepare_torch
 from scripts.trace.cosface import Recipe
 from scripts.trace.cosface_learner import process_of_group
 from scripts.trace.cosface_training import train

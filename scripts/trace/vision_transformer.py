@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
 from scripts.common.weight_files import weights_file
-from scripts.trace.checkpoints import load_exactly, read_state, rename_keys
+from scripts.models.devices import pick_device
+from scripts.models.weights import load_exactly, read_tensors, rename_keys
 from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.torch_tracer import TorchTracer
 
@@ -134,7 +134,7 @@ def build_vision_transformer(
     network = VisionTransformer(image_size=image_size, drop_path=drop_path, **ARCHITECTURES[model])
     if weights:
         path = weights_file(weights, "model.safetensors")
-        load_exactly(network, rename_keys(read_state(path), drop=[r"head\."]), path)
+        load_exactly(network, rename_keys(read_tensors(path), drop=[r"head\."]), path)
     return network
 
 

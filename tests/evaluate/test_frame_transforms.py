@@ -9,6 +9,8 @@ from torchvision import transforms as tv
 from scripts.evaluate import frame_transforms as transforms
 from tests.evaluate.moving_pictures import pan, texture
 
+# Of OpenAI's own preprocessing (github.com/openai/CLIP, clip.py).
+CLIP = [(0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)]
 SIZES = [(144, 256), (256, 144), (240, 240), (100, 141), (576, 1024)]
 
 
@@ -20,7 +22,7 @@ def test_vbenchs_clip_transform(height, width):
             tv.Resize(224, interpolation=tv.InterpolationMode.BICUBIC, antialias=False),
             tv.CenterCrop(224),
             tv.Lambda(lambda x: x.float().div(255.0)),
-            tv.Normalize(mean=transforms.CLIP_MEAN, std=transforms.CLIP_STD),
+            tv.Normalize(*CLIP),
         ]
     )(torch.from_numpy(frames).permute(0, 3, 1, 2).float())
     result = transforms.clip_tensors(frames, 224)
@@ -46,7 +48,7 @@ def test_openais_picture_transform(height, width):
             tv.Resize(224, interpolation=tv.InterpolationMode.BICUBIC),
             tv.CenterCrop(224),
             tv.ToTensor(),
-            tv.Normalize(transforms.CLIP_MEAN, transforms.CLIP_STD),
+            tv.Normalize(*CLIP),
         ]
     )(Image.fromarray(picture))
     result = transforms.clip_pictures([picture], 224)

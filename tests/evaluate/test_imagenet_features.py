@@ -5,12 +5,12 @@ import pytest
 import torch
 from skimage import data
 
-from scripts.common.efficientnet import EfficientNetLite0
 from scripts.common.errors import Rejected
 from scripts.evaluate.imagenet_features import (
     SubjectConsistencyEmbedded,
     VideoImageAlignmentEmbedded,
 )
+from scripts.models.efficientnet import EfficientNetLite0
 from tests.evaluate.moving_pictures import item_of
 
 

@@ -257,7 +257,7 @@ class _Hostile:
 
 def test_a_pickle_with_code_is_refused(tmp_path, capsys):
     torch.save({"state_dict": {"x": torch.zeros(1)}, "extra": _Hostile()}, tmp_path / "bad.pth")
-    with pytest.raises(UserError, match="cannot be read as weights alone"):
+    with pytest.raises(UserError, match="cannot be read as tensors alone"):
         tracer_of_timm(tmp_path / "bad.pth", state="state_dict")
     assert "was run" not in capsys.readouterr().out
 
