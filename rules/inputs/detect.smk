@@ -91,5 +91,6 @@ def get_test_files(wildcards):
 
 
 def get_training_threads(wildcards):
-    """Return one thread for the training, and one for each process that decodes."""
-    return 1 + VIDEOMAE["settings"]["running"]["workers"]
+    """Return a thread for each process of the training, and one for each that decodes for it."""
+    processes = max(1, config["detect"]["training_gpu"])
+    return processes * (1 + VIDEOMAE["settings"]["running"]["workers"])

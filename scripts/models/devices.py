@@ -13,6 +13,8 @@ PRECISIONS = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
+TRAINING_PRECISIONS = ("float32", "bfloat16")
+"""Those in which gradients do not vanish."""
 
 
 def pick_device(wanted: str = "auto") -> torch.device:

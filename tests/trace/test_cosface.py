@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from pytorch_metric_learning.losses import CosFaceLoss
 
 from scripts.common.errors import UserError
+from scripts.models.training import MovingAverage
 from scripts.trace.class_batches import ClassBatches
-from scripts.trace.cosface import CosFace, MovingAverage, Recipe, schedule_factor
+from scripts.trace.cosface import CosFace, Recipe, schedule_factor
 
 torch.set_num_threads(1)
 

@@ -8,12 +8,12 @@ import torch
 from safetensors.torch import load_file
 
 from scripts.common.errors import UserError
-from scripts.trace.cosface import MovingAverage
+from scripts.models.training import MovingAverage
+from scripts.models.training_state import TrainingState
 from scripts.trace.decode_frames import decode_frames
 from scripts.trace.metrics import micro_average_precision
 from scripts.trace.train_cosface import train_cosface
 from scripts.trace.training_pictures import find_training_pictures
-from scripts.trace.training_state import TrainingState
 from scripts.trace.vision_transformer import VisionTransformerTracer
 from tests.trace.made_up import MadeUpTrace, damage, picture, repaint
 
@@ -60,7 +60,7 @@ def files(trace, generators):
 
 def train(trace, folder, generators=("left", "right"), entry=ENTRY, **changes):
     weights, table = folder / "model.safetensors", folder / "model.csv"
-    settings = {"seed": 3, "device": "cpu", "ledger_root": folder / "ledger"} | changes
+    settings = {"seed": 3, "ledger_root": folder / "ledger"} | changes
     counts = train_cosface(
         **files(trace, generators), weights=weights, training=table, entry=entry, **settings
     )
@@ -142,7 +142,7 @@ def test_a_finished_run_is_recalled(trace, tmp_path, monkeypatch):
     kept = weights.read_bytes(), table.read_bytes()
     weights.unlink()
     table.unlink()
-    monkeypatch.setattr("scripts.trace.train_cosface.run_training", None)
+    monkeypatch.setattr("scripts.trace.train_cosface.train_on", None)
     train(trace, tmp_path)
     assert (weights.read_bytes(), table.read_bytes()) == kept
     with pytest.raises(TypeError):  # another recipe is another run
@@ -196,7 +196,7 @@ def test_bfloat16_is_close(trace, tmp_path):
 def test_a_gpu_learns_what_a_cpu_does(trace, tmp_path, devices):
     _, expected, _ = train(trace, tmp_path / "cpu")
     entry = with_training(precision="bfloat16")
-    _, table, _ = train(trace, tmp_path / "gpu", entry=entry, device="cuda", devices=devices)
+    _, table, _ = train(trace, tmp_path / "gpu", entry=entry, gpus=devices)
     assert losses(table) == pytest.approx(losses(expected), rel=0.03)
 
 
@@ -221,11 +221,14 @@ def test_a_tar_that_lost_its_end_is_found_before_the_training(trace, tmp_path):
 
 
 def test_a_damaged_state_is_named(trace, tmp_path, monkeypatch):
-    def dying(average):
+    save = TrainingState.save
+
+    def save_and_die(*args):
+        save(*args)
         raise KeyboardInterrupt
 
     entry = with_training(checkpoint_every=1)
-    monkeypatch.setattr(TrainingState, "remove", dying)
+    monkeypatch.setattr(TrainingState, "save", save_and_die)
     with pytest.raises(KeyboardInterrupt):
         train(trace, tmp_path, entry=entry)
     [state] = (tmp_path / "ledger").rglob("checkpoint")
@@ -236,7 +239,7 @@ def test_a_damaged_state_is_named(trace, tmp_path, monkeypatch):
 
 def test_what_changes_no_result_trains_nothing_again(trace, tmp_path, monkeypatch):
     train(trace, tmp_path, entry=with_training(epochs=1, iterations=1, warmup_epochs=0))
-    monkeypatch.setattr("scripts.trace.train_cosface.run_training", None)
+    monkeypatch.setattr("scripts.trace.train_cosface.train_on", None)
     how = {"epochs": 1, "iterations": 1, "warmup_epochs": 0, "cache_mb": 0, "workers": 3}
     train(trace, tmp_path, entry=with_training(**how, checkpoint_every=1))
 
