@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from scripts.common.errors import UserError
 from scripts.common.identity import derived_seed
 from scripts.common.progress import progress
-from scripts.models.devices import PRECISIONS
+from scripts.models.devices import PRECISIONS, TRAINING_PRECISIONS
 from scripts.models.training_processes import process_of_group
 from scripts.models.training_state import Run, TrainingState
 
@@ -77,6 +77,13 @@ class Course:
     micro_batch: int = 0
     log_every: int = 1
     checkpoint_every: int = 500
+
+    def __post_init__(self):
+        if self.precision not in TRAINING_PRECISIONS:
+            raise UserError(
+                f"{self.sheet}: 'training.precision' is {self.precision!r}; it may be one of: "
+                f"{', '.join(TRAINING_PRECISIONS)}"
+            )
 
 
 def train(

@@ -16,7 +16,6 @@ from torch import nn
 from torch.nn import functional
 
 from scripts.common.errors import UserError
-from scripts.models.devices import TRAINING_PRECISIONS
 
 
 @dataclass(frozen=True)
@@ -93,11 +92,6 @@ class Recipe:
                 f"config/tracers.yaml: 'training.warmup_epochs' and 'training.hold_epochs' are "
                 f"{recipe.warmup_epochs} and {recipe.hold_epochs}, more than the {recipe.epochs} "
                 "of 'training.epochs'"
-            )
-        if recipe.precision not in TRAINING_PRECISIONS:
-            raise UserError(
-                f"config/tracers.yaml: 'training.precision' is {recipe.precision!r}; it may be "
-                f"one of: {', '.join(TRAINING_PRECISIONS)}"
             )
         if recipe.batch_size % recipe.instances:
             raise UserError(

@@ -8,10 +8,8 @@ import torch
 from torch.nn import functional
 
 from scripts.common.errors import UserError
-from scripts.models.devices import pick_device
+from scripts.models.devices import mixed_precision, pick_device
 from scripts.trace.preprocessing import Preprocessing
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class TorchTracer:
@@ -40,19 +38,15 @@ class TorchTracer:
                 the unit vectors counts.
             device: ``cpu``, ``cuda`` or ``auto``.
             batch_size: pictures per forward pass.
-            precision: ``float32`` or ``bfloat16`` (autocast).
+            precision: on a GPU; see ``mixed_precision``.
         """
-        if precision not in PRECISIONS:
-            raise UserError(
-                f"tracer {name}: 'precision' is {precision!r}; it may be one of: "
-                f"{', '.join(PRECISIONS)}"
-            )
         self.dimension = dimension
         self._network, self._preprocessing, self._name = network, preprocessing, name
         self._scales = [replace(preprocessing, image_size=size) for size in sizes]
         self._scales = self._scales or [preprocessing]
         self._device, self._batch_size = pick_device(device), batch_size
-        self._precision = PRECISIONS[precision]
+        self._precision = precision
+        mixed_precision(self._device, precision)  # an unknown one is found before any picture is
 
     def prepare(self, image: np.ndarray) -> list[np.ndarray]:
         """Return a picture (uint8 RGB) as the network's squares, one for each size.
@@ -85,12 +79,7 @@ class TorchTracer:
         """Return unit vectors of squares, uint8 of shape (pictures, side, side, 3)."""
         pixels = torch.from_numpy(squares).to(self._device, non_blocking=True)
         pixels = scale.normalise(pixels.permute(0, 3, 1, 2))
-        with (
-            torch.inference_mode(),
-            torch.autocast(
-                self._device.type, self._precision, enabled=self._precision != torch.float32
-            ),
-        ):
+        with torch.inference_mode(), mixed_precision(self._device, self._precision):
             features = self._network(pixels).float()
         if features.shape != (len(squares), self.dimension):
             raise UserError(

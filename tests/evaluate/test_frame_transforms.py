@@ -72,6 +72,9 @@ def test_squeezing_is_opencvs_bilinear():
     # cv2.resize of [0, 100] to four pixels, half-pixel centres: 0, 25, 75, 100.
     row = np.array([0, 100], np.uint8).reshape(1, 2, 1).repeat(3, axis=2)
     assert transforms.squeeze_to(row, 1, 4)[0, :, 0].tolist() == [0, 25, 75, 100]
+    # Rounded, not cut: 12.75 and 38.25 are 13 and 38.
+    row = np.array([0, 51], np.uint8).reshape(1, 2, 1).repeat(3, axis=2)
+    assert transforms.squeeze_to(row, 1, 4)[0, :, 0].tolist() == [0, 13, 38, 51]
     # Without antialiasing, halving keeps means of neighbours and not wider ones.
     row = np.array([0, 100, 20, 40], np.uint8).reshape(1, 4, 1).repeat(3, axis=2)
     assert transforms.squeeze_to(row, 1, 2)[0, :, 0].tolist() == [50, 30]

@@ -10,6 +10,8 @@ from safetensors.torch import load_file
 from scripts.common.errors import UserError
 from scripts.models.training import MovingAverage
 from scripts.models.training_state import TrainingState
+from scripts.trace.cosface import Recipe
+from scripts.trace.cosface_training import course_of
 from scripts.trace.decode_frames import decode_frames
 from scripts.trace.metrics import micro_average_precision
 from scripts.trace.train_cosface import train_cosface
@@ -174,6 +176,27 @@ def test_faults_are_named(trace, tmp_path):
     with pytest.raises(UserError, match="vit_huge"):
         settings = ENTRY["settings"] | {"model": "vit_huge"}
         train(trace, tmp_path, entry=ENTRY | {"settings": settings})
+
+
+@pytest.mark.parametrize("without", [{"drop_path": 0.0}, {"margin": 0.0}, {"average": 0.0}])
+def test_each_part_of_the_recipe_reaches_the_weights(trace, tmp_path, without):
+    how = {"epochs": 1, "iterations": 3, "warmup_epochs": 0}
+    whole, _, _ = train(trace, tmp_path / "whole", entry=with_training(**how))
+    other, _, _ = train(trace, tmp_path / "other", entry=with_training(**how, **without))
+    assert whole.read_bytes() != other.read_bytes()
+
+
+def test_an_update_is_adams_without_decay():
+    """As the published trainers have it; the loop itself is held in tests/models."""
+    course = course_of(Recipe(), 90_000, 0, torch.device("cpu"))
+    optimiser = course.optimiser([torch.nn.Parameter(torch.zeros(1))])
+    assert type(optimiser) is torch.optim.Adam
+    assert optimiser.defaults["betas"] == (0.9, 0.999)
+    assert (optimiser.defaults["lr"], optimiser.defaults["weight_decay"]) == (3.5e-4, 0)
+    assert (course.steps, course.batch_size, course.average) == (50_000, 512, 0.9999)
+    assert course.gradient_clip is None
+    rates = [course.rate(step) / 3.5e-4 for step in (0, 1_999, 2_000, 10_000, 19_999, 22_000)]
+    assert rates == pytest.approx([0.01, 0.01, 0.208, 1, 1, 0.9891], abs=5e-5)
 
 
 def test_a_batch_may_be_taken_in_parts(trace, tmp_path):
