@@ -35,7 +35,7 @@ class BackgroundConsistency:
             Rejected: too_few_frames.
         """
         require_frames(len(item.frames), 2)
-        return consistency(_embed_frames(self._model, item.frames))
+        return consistency(_embed_frames(self._model, item))
 
 
 class AestheticQuality:
@@ -73,13 +73,16 @@ class AestheticQuality:
 
     def score(self, item: EvaluationItem) -> float:
         """Return the mean score of the frames, about 0..1 and not clipped."""
-        features = torch.from_numpy(_embed_frames(self._model, item.frames))
+        features = torch.from_numpy(_embed_frames(self._model, item))
         with torch.inference_mode():
             return float(self._predictor(features).mean() / 10)
 
 
-def _embed_frames(model: ClipModel, frames: np.ndarray) -> np.ndarray:
-    return model.embed_pixels(clip_tensors(frames, model.image_size))
+def _embed_frames(model: ClipModel, item: EvaluationItem) -> np.ndarray:
+    """Return the features of all frames; dimensions share what both take, pixels or features."""
+    size = model.image_size
+    pixels = item.shared(("vbench", size), lambda: clip_tensors(item.frames, size))
+    return item.shared(("vbench", model.identity), lambda: model.embed_pixels(pixels))
 
 
 def _width(tensors: Mapping[str, torch.Tensor]) -> int:

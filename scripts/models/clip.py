@@ -70,6 +70,8 @@ class ClipModel:
         self._context_length = self.network.context_length
         self._tokenizer = open_clip.SimpleTokenizer(context_length=self._context_length)
         self.dimension = self.network.visual.output_dim
+        self.identity = (self.network, precision)
+        """The same for models that give the same features; ``load_clip`` loads a network once."""
         size = self.network.visual.image_size
         self.image_size = size[0] if isinstance(size, tuple) else size
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import torch
 
 from scripts.common.errors import UserError
-from scripts.common.fingerprints import sha256_of
 from scripts.common.weight_files import weights_file
 from scripts.models.devices import pick_device
 from scripts.trace.preprocessing import Preprocessing
@@ -53,11 +52,6 @@ class TorchScriptTracer(TorchTracer):
             UserError: the file is missing, is no TorchScript, or is not the one that was expected.
         """
         path = weights_file(weights, "model.safetensors")
-        if weights.get("sha256") and sha256_of(path) != weights["sha256"]:
-            raise UserError(
-                f"{path} has other bytes than its entry's 'weights.sha256' says; it is a program, "
-                "so it is not run: fetch it again from its authors"
-            )
         try:
             network = torch.jit.load(path, map_location=pick_device(device))
         except RuntimeError as error:
