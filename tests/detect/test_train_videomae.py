@@ -140,6 +140,15 @@ def test_two_processes_end_where_one_does(sources, trained, tmp_path):
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("gpus", range(1, 1 + min(2, torch.cuda.device_count())))
+def test_a_gpu_learns_what_a_cpu_does(sources, trained, tmp_path, gpus):
+    train(sources, tmp_path, tmp_path / "ledger", tiny_entry(precision="bfloat16"), gpus=gpus)
+    curves = [(folder / "curve.csv").read_text().splitlines()[1:] for folder in (tmp_path, trained)]
+    losses = [[float(row.split(",")[1]) for row in curve] for curve in curves]
+    assert losses[0] == pytest.approx(losses[1], rel=0.1, abs=0.02)
+
+
 def test_gpus_that_are_not_there_are_a_sentence(sources, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(
