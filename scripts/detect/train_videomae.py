@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scripts.common.code import settings_of
 from scripts.common.engine import ledger_key
 from scripts.common.errors import UserError
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, JobLedger
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.detect.videomae_training import TrainingJob, run_training
 from scripts.models.devices import pick_device
 from scripts.models.training import what_place_decides
@@ -96,13 +96,5 @@ def train_videomae(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = train_videomae(
-            weights=Path(snakemake.output.weights),
-            curve=Path(snakemake.output.curve),
-            name=f"{snakemake.wildcards.setting}-{snakemake.wildcards.generator}",
-            gpus=snakemake.resources.gpu,
-            threads=snakemake.threads,
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    trained = f"{snakemake.wildcards.setting}-{snakemake.wildcards.generator}"
+    run_job(train_videomae, snakemake, name=trained)

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scripts.common.code import settings_of
 from scripts.common.engine import ledger_key
 from scripts.common.errors import UserError
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, JobLedger
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.models.devices import pick_device
 from scripts.models.training import what_place_decides
 from scripts.models.training_processes import train_on
@@ -102,16 +102,4 @@ def train_cosface(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = train_cosface(
-            frames=[Path(path) for path in snakemake.input.frames],
-            frame_indexes=[Path(path) for path in snakemake.input.frame_indexes],
-            images=[Path(path) for path in snakemake.input.images],
-            image_indexes=[Path(path) for path in snakemake.input.image_indexes],
-            weights=Path(snakemake.output.weights),
-            training=Path(snakemake.output.training),
-            gpus=snakemake.resources.gpu,
-            threads=snakemake.threads,
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(train_cosface, snakemake)

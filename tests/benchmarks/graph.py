@@ -42,7 +42,9 @@ def run() -> dict:
             if re.search(r"^if __name__.*\n(.*\n)*.*snakemake", script.read_text(), re.M):
                 script.write_text(STAND_IN)
         start = root / "Snakefile"
-        start.write_text(re.sub(r"(?m)^    refuse_missing_weights.*", "    pass", start.read_text()))
+        start.write_text(
+            re.sub(r"(?m)^    refuse_missing_weights.*", "    pass", start.read_text())
+        )
         more = _shards_for(JOBS, jobs)
         wide = root / "wide.yaml"
         wide.write_text(yaml.safe_dump(more))
