@@ -42,6 +42,7 @@ rule all:
     """Make every table, every figure, the data set and the account of where items went."""
     default_target: True
     input:
-        annotate_targets(),
+        annotate.targets,
+        publish.dataset,
         split_targets(),
         analyse_targets(),

@@ -134,16 +134,8 @@ rule account_detect:
     """Follow every test video of TIP-ID through every detector, and into the measures."""
     input:
         splits=expand("results/splits/tip_id/{source}.parquet", source=TIP_ID_SOURCES),
-        frame_scores=expand(
-            "results/detect/scores/{detector}/{source}.parquet",
-            detector=DETECTORS,
-            source=GENERATORS + REAL_SOURCES,
-        ),
-        class_scores=expand(
-            "results/detect/scores/videomae/{setting}/{generator}.parquet",
-            setting=SETTINGS,
-            generator=GENERATORS,
-        ),
+        frame_scores=detect.frame_scores,
+        class_scores=detect.class_scores,
         metrics="results/detect/metrics.parquet",
     output:
         account="results/analysis/account/detect.parquet",

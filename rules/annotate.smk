@@ -1,19 +1,23 @@
 """Annotate: embeddings, safety scores, subjects and directions of every prompt with an image.
 
-Needs results/prompts and results/images; makes results/annotations/{annotation}/{shard}.parquet
-(Section 3, Supplement 10). What makes an annotation is an entry of config/annotators.yaml, chosen
-in annotate.annotators.
+Needs results/prompts and results/images; makes results/annotations/{annotation}/{shard}.parquet and
+results/embeddings/{annotation}/{shard}.parquet (Section 3, Supplement 10), and of them
+results/subjects.parquet and results/dataset.parquet in the released columns. What makes an
+annotation is an entry of config/annotators.yaml, chosen in annotate.annotators.
 """
 
+from scripts.annotate.graph import AnnotateGraph
 
-include: "inputs/annotate.smk"
+annotate = AnnotateGraph(study)
+ANNOTATORS = annotate.annotators
+annotations = annotate.tables
 
 
 rule estimate_costs:
     """Estimate what the annotations behind an endpoint will cost, before anything is sent."""
     input:
-        prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
-        indexes=image_indexes(),
+        prompts=expand("results/prompts/{shard}.parquet", shard=study.shards),
+        indexes=study.image_indexes,
     output:
         costs="results/annotations/costs.parquet",
     log:
@@ -24,191 +28,154 @@ rule estimate_costs:
         mem_mb=2000,
         runtime=60,
     params:
-        annotators=get_remote_annotators,
-        code=code_of("scripts/annotate/estimate_costs.py", *asked_backends()),
+        annotators=annotate.bills,
+        code=annotate.code("estimate_costs", annotate.asked),
     script:
         "../scripts/annotate/estimate_costs.py"
 
 
-rule embed_texts:
-    """Embed the text prompts (Section 3)."""
+rule ask_endpoint:
+    """Ask a model behind an endpoint for a prompt's subject or verbs (Section 3, Supplement 10)."""
     input:
         prompts="results/prompts/{shard}.parquet",
         index="results/images/{shard}.parquet",
-        costs=costs_of("text_embedding"),
+        # Only that it is there counts: a new estimate makes no annotation anew.
+        costs=ancient("results/annotations/costs.parquet"),
     output:
-        annotations="results/annotations/text_embedding/{shard}.parquet",
+        annotations="results/annotations/{annotation}/{shard}.parquet",
     log:
-        "logs/embed_texts/{shard}.log",
+        "logs/ask_endpoint/{annotation}/{shard}.log",
     benchmark:
-        "benchmarks/embed_texts/{shard}.jsonl"
+        "benchmarks/ask_endpoint/{annotation}/{shard}.jsonl"
     wildcard_constraints:
-        shard=shards_to_annotate("text_embedding"),
+        annotation="|".join(name for name in annotate.asked if name != "text_embedding") or "none",
     conda:
         "../envs/models.yaml"
     resources:
-        gpu=annotator_gpus(ANNOTATORS["text_embedding"]),
         mem_mb=4000,
-        runtime=annotator_runtime(ANNOTATORS["text_embedding"]),
+        runtime=annotate.runtime_of,
     params:
-        batch_size=lookup("annotate/batch_size", within=config),
-        budget_usd=get_text_embedding_budget,
-        code=annotator_code("scripts/annotate/embed_texts.py", "text_embedding"),
-        device=ANNOTATE_DEVICE,
-        entry=annotator_entry(ANNOTATORS["text_embedding"]),
-        service=get_text_embedding_service,
+        budget_usd=annotate.budget_of,
+        code=annotate.code("ask_endpoint", annotate.asked),
+        entry=annotate.entry_of,
+        service=annotate.service_of,
     script:
-        "../scripts/annotate/embed_texts.py"
+        "../scripts/annotate/ask_endpoint.py"
 
 
-rule embed_images:
-    """Embed the image prompts (Section 3)."""
-    input:
-        tar="results/images/{shard}.tar",
-        index="results/images/{shard}.parquet",
+use rule ask_endpoint as ask_embeddings with:
     output:
-        annotations="results/annotations/image_embedding/{shard}.parquet",
-    log:
-        "logs/embed_images/{shard}.log",
-    benchmark:
-        "benchmarks/embed_images/{shard}.jsonl"
+        annotations="results/annotations/{annotation}/{shard}.parquet",
+        vectors="results/embeddings/{annotation}/{shard}.parquet",
     wildcard_constraints:
-        shard=shards_to_annotate("image_embedding"),
-    conda:
-        "../envs/models.yaml"
-    threads: ANNOTATE_DECODERS
-    resources:
-        gpu=annotator_gpus(ANNOTATORS["image_embedding"]),
-        mem_mb=4000,
-        runtime=240,
-    params:
-        batch_size=lookup("annotate/batch_size", within=config),
-        code=annotator_code("scripts/annotate/embed_images.py", "image_embedding"),
-        device=ANNOTATE_DEVICE,
-        entry=annotator_entry(ANNOTATORS["image_embedding"]),
-        workers=get_workers,
-    script:
-        "../scripts/annotate/embed_images.py"
+        annotation="text_embedding" if "text_embedding" in annotate.asked else "none",
 
 
-rule score_texts:
-    """Score how unsafe the text prompts are (Section 3)."""
+if annotate.texts:
+
+    rule annotate_texts:
+        """Annotate the text prompts of a shard by models on this machine (Section 3)."""
+        input:
+            prompts="results/prompts/{shard}.parquet",
+            index="results/images/{shard}.parquet",
+        output:
+            **annotate.outputs(annotate.texts),
+        log:
+            "logs/annotate_texts/{shard}.log",
+        benchmark:
+            "benchmarks/annotate_texts/{shard}.jsonl"
+        conda:
+            "../envs/models.yaml"
+        resources:
+            gpu=annotate.gpus(annotate.texts),
+            # A language model passes through it on its way to the GPU.
+            mem_mb=32000 if annotate.language_models else 4000,
+            runtime=240 + 720 * annotate.language_models,
+        params:
+            batch_size=lookup("annotate/batch_size", within=config),
+            code=annotate.code("annotate_texts", annotate.texts),
+            device=annotate.device,
+            entries=annotate.entries(annotate.texts),
+        script:
+            "../scripts/annotate/annotate_texts.py"
+
+
+if annotate.pictures:
+
+    rule annotate_pictures:
+        """Annotate the image prompts of a shard, each decoded once for all (Section 3)."""
+        input:
+            tar="results/images/{shard}.tar",
+            index="results/images/{shard}.parquet",
+        output:
+            **annotate.outputs(annotate.pictures),
+        log:
+            "logs/annotate_pictures/{shard}.log",
+        benchmark:
+            "benchmarks/annotate_pictures/{shard}.jsonl"
+        conda:
+            "../envs/models.yaml"
+        threads: config["annotate"]["decoders"]
+        resources:
+            gpu=annotate.gpus(annotate.pictures),
+            mem_mb=6000,
+            runtime=480,
+        params:
+            batch_size=lookup("annotate/batch_size", within=config),
+            code=annotate.code("annotate_pictures", annotate.pictures),
+            device=annotate.device,
+            entries=annotate.entries(annotate.pictures),
+        script:
+            "../scripts/annotate/annotate_pictures.py"
+
+
+rule merge_subjects:
+    """Merge the variants of each subject (Supplement 10)."""
     input:
-        prompts="results/prompts/{shard}.parquet",
-        index="results/images/{shard}.parquet",
+        annotations=annotate.tables("subject"),
     output:
-        annotations="results/annotations/text_nsfw/{shard}.parquet",
+        subjects="results/subjects.parquet",
     log:
-        "logs/score_texts/{shard}.log",
+        "logs/merge_subjects.log",
     benchmark:
-        "benchmarks/score_texts/{shard}.jsonl"
-    wildcard_constraints:
-        shard=shards_to_annotate("text_nsfw"),
-    conda:
-        "../envs/models.yaml"
-    resources:
-        gpu=annotator_gpus(ANNOTATORS["text_nsfw"]),
-        mem_mb=4000,
-        runtime=120,
-    params:
-        batch_size=lookup("annotate/batch_size", within=config),
-        code=annotator_code("scripts/annotate/score_texts.py", "text_nsfw"),
-        device=ANNOTATE_DEVICE,
-        entry=annotator_entry(ANNOTATORS["text_nsfw"]),
-    script:
-        "../scripts/annotate/score_texts.py"
-
-
-rule score_images:
-    """Score how unsafe the image prompts are (Section 3)."""
-    input:
-        tar="results/images/{shard}.tar",
-        index="results/images/{shard}.parquet",
-    output:
-        annotations="results/annotations/image_nsfw/{shard}.parquet",
-    log:
-        "logs/score_images/{shard}.log",
-    benchmark:
-        "benchmarks/score_images/{shard}.jsonl"
-    wildcard_constraints:
-        shard=shards_to_annotate("image_nsfw"),
-    conda:
-        "../envs/models.yaml"
-    threads: ANNOTATE_DECODERS
-    resources:
-        gpu=annotator_gpus(ANNOTATORS["image_nsfw"]),
-        mem_mb=4000,
-        runtime=240,
-    params:
-        batch_size=lookup("annotate/batch_size", within=config),
-        code=annotator_code("scripts/annotate/score_images.py", "image_nsfw"),
-        device=ANNOTATE_DEVICE,
-        entry=annotator_entry(ANNOTATORS["image_nsfw"]),
-        workers=get_workers,
-    script:
-        "../scripts/annotate/score_images.py"
-
-
-rule tag_subjects:
-    """Name what each prompt wants to see animated (Section 3)."""
-    input:
-        prompts="results/prompts/{shard}.parquet",
-        index="results/images/{shard}.parquet",
-        costs=costs_of("subject"),
-    output:
-        annotations="results/annotations/subject/{shard}.parquet",
-    log:
-        "logs/tag_subjects/{shard}.log",
-    benchmark:
-        "benchmarks/tag_subjects/{shard}.jsonl"
-    wildcard_constraints:
-        shard=shards_to_annotate("subject"),
+        "benchmarks/merge_subjects.jsonl"
     conda:
         "../envs/models.yaml"
     resources:
-        gpu=annotator_gpus(ANNOTATORS["subject"]),
-        mem_mb=annotator_memory(ANNOTATORS["subject"]),
-        runtime=annotator_runtime(ANNOTATORS["subject"]),
+        gpu=annotate.gpus(["subjects"]),
+        mem_mb=8000,
+        runtime=480,
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        budget_usd=get_subject_budget,
-        code=annotator_code("scripts/annotate/tag_subjects.py", "subject"),
-        device=ANNOTATE_DEVICE,
-        entry=annotator_entry(ANNOTATORS["subject"]),
-        service=get_subject_service,
+        budget_usd=annotate.budget_of,
+        code=annotate.code("merge_subjects", ["subjects"]),
+        device=annotate.device,
+        entry=annotate.entry_of,
+        epsilon=lookup("annotate/subjects/epsilon", within=config),
+        min_cluster_size=lookup("annotate/subjects/min_cluster_size", within=config),
+        service=annotate.service_of,
     script:
-        "../scripts/annotate/tag_subjects.py"
+        "../scripts/annotate/merge_subjects.py"
 
 
-rule tag_directions:
-    """Extract the verbs of each prompt: what it wants to happen (Supplement 10)."""
+rule build_dataset:
+    """Join prompts, images and annotations into the released columns (Figure 2)."""
     input:
-        prompts="results/prompts/{shard}.parquet",
-        index="results/images/{shard}.parquet",
-        costs=costs_of("direction"),
+        **{name: annotate.tables(name) for name in annotate.annotators},
+        prompts=expand("results/prompts/{shard}.parquet", shard=study.shards),
+        indexes=study.image_indexes,
+        subjects="results/subjects.parquet",
     output:
-        annotations="results/annotations/direction/{shard}.parquet",
+        dataset="results/dataset.parquet",
+        rejects="results/rejects/dataset.parquet",
     log:
-        "logs/tag_directions/{shard}.log",
-    benchmark:
-        "benchmarks/tag_directions/{shard}.jsonl"
-    wildcard_constraints:
-        shard=shards_to_annotate("direction"),
+        "logs/build_dataset.log",
     conda:
-        "../envs/models.yaml"
+        "../envs/tabular.yaml"
     resources:
-        gpu=annotator_gpus(ANNOTATORS["direction"]),
-        mem_mb=annotator_memory(ANNOTATORS["direction"]),
-        runtime=annotator_runtime(ANNOTATORS["direction"]),
+        mem_mb=8000,
+        runtime=60,
     params:
-        batch_size=lookup("annotate/batch_size", within=config),
-        budget_usd=get_direction_budget,
-        code=annotator_code("scripts/annotate/tag_directions.py", "direction"),
-        device=ANNOTATE_DEVICE,
-        entry=annotator_entry(ANNOTATORS["direction"]),
-        service=get_direction_service,
+        code=code_of("scripts/annotate/build_dataset.py"),
     script:
-        "../scripts/annotate/tag_directions.py"
-
-
-include: "annotate_dataset.smk"
+        "../scripts/annotate/build_dataset.py"

@@ -1,10 +1,20 @@
 """Stage targets: snakemake dataset, then snakemake tables; unchanged files stop a rerun between."""
 
+from scripts.annotate.graph import EMBEDDINGS
+
+
+rule annotations:
+    """Every annotation: other embeddings of the same prompts stop here, but for their packing."""
+    input:
+        [annotate.tables(name) for name in annotate.annotators],
+        [annotate.vectors(name) for name in EMBEDDINGS.values()],
+
 
 rule dataset:
     """The annotated data set (Section 3)."""
     input:
-        annotate_targets(),
+        annotate.targets,
+        publish.dataset,
 
 
 rule splits:

@@ -133,8 +133,9 @@ def refuse_missing_weights(jobs):
     entries = {}
     for job in jobs:
         for value in job.params:
-            if isinstance(value, dict) and "backend" in value:
-                entries |= entries_of(value)
+            for one in [value, *value.values()] if isinstance(value, dict) else []:
+                if isinstance(one, dict) and "backend" in one:
+                    entries |= entries_of(one)
     faults = [fault for name, entry in entries.items() for fault in check_entry(name, entry)]
     if faults:
         raise WorkflowError("Nothing was run, for this is missing:\n" + "\n".join(faults))

@@ -4,35 +4,35 @@ Needs the splits of TIP-ID and the videos behind them; makes results/detect/metr
 which Tables 3 and 4 are set, the scores of every detector, and the trained classifiers.
 """
 
+from scripts.detect.graph import DetectGraph
 
-include: "inputs/detect.smk"
+detect = DetectGraph(study)
 
 
 rule score_frames:
-    """Score the middle frame of a source's test videos with a detector of single pictures."""
+    """Score the middle frame of a source's test videos with every detector of single pictures."""
     input:
-        split=get_scored_split,
-        tars=get_scored_tars,
-        indexes=get_scored_indexes,
+        unpack(detect.source_files),
     output:
-        scores="results/detect/scores/{detector}/{source}.parquet",
+        scores="results/detect/scores/{source}.parquet",
     log:
-        "logs/score_frames/{detector}/{source}.log",
+        "logs/score_frames/{source}.log",
     benchmark:
-        "benchmarks/score_frames/{detector}/{source}.jsonl"
+        "benchmarks/score_frames/{source}.jsonl"
     wildcard_constraints:
-        source="|".join(GENERATORS + REAL_SOURCES),
+        source="|".join(detect.scored_sources),
     conda:
         "../envs/models.yaml"
+    threads: 2
     resources:
         gpu=config["detect"]["gpu"],
         mem_mb=8000,
-        runtime=240,
+        runtime=480,
     params:
         batch_size=lookup("detect/batch_size", within=config),
-        code=get_detector_code,
-        device=DETECT_DEVICE,
-        entry=get_detector_entry,
+        code=detect.detectors_code,
+        device=detect.device,
+        entries=detect.entries,
     script:
         "../scripts/detect/score_frames.py"
 
@@ -40,7 +40,7 @@ rule score_frames:
 rule train_videomae:
     """Fine-tune VideoMAE to tell real, text-generated and image-generated videos apart."""
     input:
-        files=get_training_files,
+        files=detect.training_files,
     output:
         weights="results/detect/checkpoints/{setting}/{generator}.safetensors",
         curve="results/detect/training/{setting}/{generator}.csv",
@@ -50,43 +50,45 @@ rule train_videomae:
         "benchmarks/train_videomae/{setting}/{generator}.jsonl"
     conda:
         "../envs/models.yaml"
-    threads: get_training_threads
+    threads: detect.training_threads
     resources:
         gpu=config["detect"]["training_gpu"],
         mem_mb=32000 * max(1, config["detect"]["training_gpu"]),
         runtime=1440,
     params:
-        code=code_of("scripts/detect/train_videomae.py", VIDEOMAE["backend"]),
-        entry=get_videomae_entry,
+        code=code_of("scripts/detect/train_videomae.py", detect.videomae_backend),
+        entry=detect.videomae_entry,
         seed=config["seed"],
-        sources=get_training_sources,
+        sources=detect.training_sources,
     script:
         "../scripts/detect/train_videomae.py"
 
 
 rule classify_videos:
-    """Classify the test videos of a generator, and of the other two classes."""
+    """Classify a source's test videos with every classifier that is tested on them."""
     input:
-        weights="results/detect/checkpoints/{setting}/{generator}.safetensors",
-        files=get_test_files,
+        unpack(detect.source_files),
+        weights=detect.tested_on,
     output:
-        scores="results/detect/scores/videomae/{setting}/{generator}.parquet",
+        scores="results/detect/classes/{source}.parquet",
     log:
-        "logs/classify_videos/{setting}/{generator}.log",
+        "logs/classify_videos/{source}.log",
     benchmark:
-        "benchmarks/classify_videos/{setting}/{generator}.jsonl"
+        "benchmarks/classify_videos/{source}.jsonl"
+    wildcard_constraints:
+        source="|".join(detect.sources),
     conda:
         "../envs/models.yaml"
+    threads: 2
     resources:
         gpu=config["detect"]["gpu"],
         mem_mb=16000,
-        runtime=480,
+        runtime=1440,
     params:
         batch_size=lookup("detect/batch_size", within=config),
-        code=code_of("scripts/detect/classify_videos.py", VIDEOMAE["backend"]),
-        device=DETECT_DEVICE,
-        entry=get_videomae_entry,
-        sources=get_test_sources,
+        code=code_of("scripts/detect/classify_videos.py", detect.videomae_backend),
+        device=detect.device,
+        entry=detect.videomae_entry,
     script:
         "../scripts/detect/classify_videos.py"
 
@@ -94,16 +96,8 @@ rule classify_videos:
 rule measure_detection:
     """Measure accuracy and mAP of every detector and training, on balanced test sets."""
     input:
-        frame_scores=expand(
-            "results/detect/scores/{detector}/{source}.parquet",
-            detector=DETECTORS,
-            source=GENERATORS + REAL_SOURCES,
-        ),
-        class_scores=expand(
-            "results/detect/scores/videomae/{setting}/{generator}.parquet",
-            setting=SETTINGS,
-            generator=GENERATORS,
-        ),
+        frame_scores=detect.frame_scores,
+        class_scores=detect.class_scores,
     output:
         metrics="results/detect/metrics.parquet",
     log:
@@ -117,9 +111,11 @@ rule measure_detection:
         runtime=30,
     params:
         code=code_of("scripts/detect/measure_detection.py"),
-        generators=GENERATORS,
+        detectors=detect.detectors,
+        generators=study.generators,
         max_per_class=lookup("detect/max_per_class", within=config),
-        real_sources=REAL_SOURCES,
+        real_sources=study.real_sources,
         seed=config["seed"],
+        settings=detect.settings,
     script:
         "../scripts/detect/measure_detection.py"

@@ -5,8 +5,9 @@ results/chosen_prompts.parquet and results/videos/<generator> of the generators 
 scraped. A generator is one entry of config/generators.yaml and its name in generate.generators.
 """
 
+from scripts.generate.graph import GenerateGraph
 
-include: "inputs/generate.smk"
+generate = GenerateGraph(study)
 
 
 rule choose_prompts:
@@ -35,9 +36,8 @@ rule choose_prompts:
 rule generate_videos:
     """Animate the chosen prompts' images with one image-to-video generator."""
     input:
+        unpack(generate.images),
         chosen="results/chosen_prompts.parquet",
-        images=get_images_of_shard,
-        image_indexes=get_image_indexes_of_shard,
     output:
         tar="results/videos/{generator}/{shard}.tar",
         index="results/videos/{generator}/{shard}.parquet",
@@ -46,16 +46,17 @@ rule generate_videos:
     benchmark:
         "benchmarks/generate_videos/{generator}/{shard}.jsonl"
     wildcard_constraints:
-        generator="|".join(GENERATED) or "none",
+        generator="|".join(study.generated) or "none",
     conda:
-        get_generator_environment
+        generate.environment
+    threads: 2
     resources:
         gpu=config["generate"]["gpu"],
         mem_mb=4000 if not config["generate"]["gpu"] else 32000,
         runtime=240 if not config["generate"]["gpu"] else 2880,
     params:
-        code=get_generator_code,
-        entry=get_generator_entry,
+        code=generate.code,
+        entry=generate.entry,
         seed=lookup("seed", within=config),
         shards=lookup("generate/shards", within=config),
     script:

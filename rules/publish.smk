@@ -1,17 +1,85 @@
-"""Publish: all that the report shows.
+"""Publish: the data set as Hugging Face datasets loads it, and all that the report shows.
+
+Needs results/dataset.parquet, results/images and results/embeddings; makes results/dataset with
+small pictures, the embeddings and a card.
 
 The report itself is no rule, since it describes the jobs of a finished run: ``make demo`` makes it
 with scripts/publish/report.py, by hand it is ``snakemake --report results/report.zip``.
 """
 
+from scripts.publish.graph import MODALITIES, PACKED_EMBEDDINGS, PublishGraph
 
-def publish_targets():
-    """Return every table and figure, in every form in which the report offers it."""
-    return [
-        *expand(
-            "results/tables/table{number}.{form}", number=TABLES, form=["csv", "html", "md", "tex"]
-        ),
-        "results/tables/paper_comparison.csv",
-        "results/tables/funnel.csv",
-        *[png.removesuffix("png") + form for png in figure_targets() for form in ("pdf", "png")],
-    ]
+publish = PublishGraph(study, annotate)
+
+
+wildcard_constraints:
+    modality="|".join(MODALITIES),
+
+
+include: "inputs/publish.smk"
+
+
+rule pack_dataset:
+    """Pack a shard of the data set with small pictures, as Hugging Face datasets reads it."""
+    input:
+        dataset="results/dataset.parquet",
+        tar="results/images/{shard}.tar",
+        index="results/images/{shard}.parquet",
+    output:
+        packed=publish.packed_shard,
+    log:
+        "logs/pack_dataset/{shard}.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        code=code_of("scripts/publish/pack_dataset.py"),
+        preview_quality=lookup("annotate/preview_quality", within=config),
+        preview_side=lookup("annotate/preview_side", within=config),
+    script:
+        "../scripts/publish/pack_dataset.py"
+
+
+rule pack_embeddings:
+    """Pack the embeddings of the data set's rows into one file for each modality."""
+    input:
+        dataset="results/dataset.parquet",
+        vectors=publish.vectors,
+    output:
+        packed=PACKED_EMBEDDINGS,
+    log:
+        "logs/pack_embeddings/{modality}.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        code=code_of("scripts/publish/pack_embeddings.py"),
+    script:
+        "../scripts/publish/pack_embeddings.py"
+
+
+rule describe_dataset:
+    """Write the data set's card, with which Hugging Face datasets finds its files."""
+    input:
+        packed=publish.packed_shards,
+        embeddings=publish.packed_embeddings,
+    output:
+        card="results/dataset/README.md",
+    log:
+        "logs/describe_dataset.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        annotators=publish.annotators,
+        banner=config["banner"],
+        code=code_of("scripts/publish/describe_dataset.py"),
+        licence="cc-by-nc-4.0",
+    script:
+        "../scripts/publish/describe_dataset.py"

@@ -195,6 +195,7 @@ if RELEASED_EMBEDDINGS:
             indexes=image_indexes(),
         output:
             annotations=expand("results/annotations/{{embedding}}/{shard}.parquet", shard=SHARDS),
+            vectors=expand("results/embeddings/{{embedding}}/{shard}.parquet", shard=SHARDS),
         log:
             "logs/read_embeddings/{embedding}.log",
         benchmark:

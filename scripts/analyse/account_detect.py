@@ -1,7 +1,7 @@
 """The account of detect: test videos that were scored, classified and measured (Section 5.3)."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -22,8 +22,8 @@ STAGE = "detect"
 
 def account_detect(
     splits: Mapping[str, Path],
-    frame_scores: Mapping[tuple[str, str], Path],
-    class_scores: Mapping[tuple[str, str], Path],
+    frame_scores: Sequence[Path],
+    class_scores: Sequence[Path],
     metrics: Path,
     account: Path,
 ) -> Counts:
@@ -31,8 +31,8 @@ def account_detect(
 
     Args:
         splits: source -> its part of TIP-ID (``TIP_ID``).
-        frame_scores: (detector, source) -> ``FRAME_SCORES``.
-        class_scores: (setting, generator) -> ``CLASS_SCORES``.
+        frame_scores: ``FRAME_SCORES`` of every source of Table 3.
+        class_scores: ``CLASS_SCORES`` of every source.
         metrics: table of ``METRICS``.
         account: table of ``ACCOUNT``.
 
@@ -47,21 +47,29 @@ def account_detect(
     )
     videos = videos[videos["split"] == TEST]
     videos["key"] = videos["source"] + "/" + videos["uuid"]
-    columns = ["uuid", "status", "reason"]
+    columns = ["uuid", "source", "status", "reason"]
     scored = {
-        (detector, source): reasons_of(read_frame(path, FRAME_SCORES, columns))
-        for (detector, source), path in frame_scores.items()
+        (detector, source): reasons_of(table)
+        for path in frame_scores
+        for (detector, source), table in read_frame(
+            path, FRAME_SCORES, ["detector", *columns]
+        ).groupby(["detector", "source"])
     }
     steps = []
     for (detector, source), outcomes in scored.items():
         wanted = videos.loc[videos["source"] == source, "uuid"]
         part = f"{detector} {source}"
         steps.append(follow(STAGE, "score_frames", "videos", wanted, outcomes, part))
-    classified = {}
-    for (setting, generator), path in class_scores.items():
-        table = read_frame(path, CLASS_SCORES, ["source", *columns])
-        table["key"] = table["source"] + "/" + table["uuid"]
-        outcomes = classified[setting, generator] = reasons_of(table, key="key")
+    tables = [
+        read_frame(path, CLASS_SCORES, ["setting", "generator", *columns]) for path in class_scores
+    ]
+    classes = pd.concat(tables)
+    classes["key"] = classes["source"] + "/" + classes["uuid"]
+    classified = {
+        trained: reasons_of(table, key="key")
+        for trained, table in classes.groupby(["setting", "generator"])
+    }
+    for (setting, generator), outcomes in classified.items():
         others = (videos["label"] == IMAGE_GENERATED) & (videos["source"] != generator)
         wanted = videos.loc[~others, "key"]
         part = f"{setting} {generator}"
@@ -101,16 +109,12 @@ def account_of_measure(part: str, outcomes: pd.Series, items: int, rejected: int
     return check_sum(Step(STAGE, "measure_detection", "videos", read, items, reasons, part))
 
 
-def _by_folder_and_name(paths: list[str]) -> dict[tuple[str, str], Path]:
-    return {(path.parent.name, path.stem): path for path in map(Path, paths)}
-
-
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
         counts = account_detect(
             splits={Path(path).stem: path for path in snakemake.input.splits},
-            frame_scores=_by_folder_and_name(snakemake.input.frame_scores),
-            class_scores=_by_folder_and_name(snakemake.input.class_scores),
+            frame_scores=snakemake.input.frame_scores,
+            class_scores=snakemake.input.class_scores,
             metrics=Path(snakemake.input.metrics),
             account=Path(snakemake.output.account),
         )

@@ -18,7 +18,7 @@ VALUES = {
     "subject": [pl.col("subject").alias("variant")],
     "direction": [pl.col("verbs").list.join(", ").alias("Direction")],
 }
-"""What the data set takes from each annotation; embeddings get files of their own."""
+"""What the data set takes from each annotation: of embeddings, whether they are there."""
 
 
 def build_dataset(

@@ -11,9 +11,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from scripts.annotate.prompt_answers import (
     DIRECTION_INSTRUCTION,
-    SUBJECT_INSTRUCTION,
     parse_subject,
     parse_verbs,
+    subject_question,
 )
 from scripts.common.errors import Rejected, UserError
 from scripts.models.devices import PRECISIONS, pick_device
@@ -21,7 +21,11 @@ from scripts.models.weights import load_pretrained
 
 
 class ChatModel:
-    """A chat model of transformers that answers one question about each text, greedily."""
+    """A chat model of transformers that answers one question about each text, greedily.
+
+    Attributes:
+        instruction: the question.
+    """
 
     instruction: str
     parse: Callable[[str], Any]
@@ -125,8 +129,12 @@ class ChatModel:
 class ChatSubject(ChatModel):
     """Names what a prompt wants to see animated; a SubjectTagger whose items may be rejections."""
 
-    instruction = SUBJECT_INSTRUCTION
     parse = staticmethod(parse_subject)
+
+    def __init__(self, *model: Any, question: str | None = None, **settings: Any):
+        """Load the model to ask it a question; the rest as ``ChatModel``."""
+        self.instruction = subject_question(question)
+        super().__init__(*model, **settings)
 
 
 class ChatDirection(ChatModel):

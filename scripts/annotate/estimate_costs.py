@@ -1,9 +1,11 @@
 """Estimate what the annotations behind an endpoint will cost, before anything is sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from scripts.annotate.shard_annotation import Annotator, AnnotatorAtWork, read_texts
+from scripts.annotate.annotator import Annotator
+from scripts.annotate.text_annotations import TextShard
 from scripts.common.errors import UserError
 from scripts.common.ledger import finished_items
 from scripts.common.rule_log import Counts, rule_log
@@ -15,7 +17,7 @@ def estimate_costs(
     prompts: Sequence[Path],
     indexes: Sequence[Path],
     costs: Path,
-    annotators: Mapping[str, Annotator],
+    annotators: Sequence[Annotator],
 ) -> Counts:
     """Write what each annotation will cost over all shards; refuse more than its budget.
 
@@ -26,7 +28,7 @@ def estimate_costs(
         prompts: tables of ``PROMPTS``, one for each shard.
         indexes: indexes of the images (``ITEM_INDEX``), in the same order.
         costs: table of ``COSTS``.
-        annotators: those that lie behind an endpoint, by the annotation that they make.
+        annotators: those that lie behind an endpoint, whatever part they are of.
 
     Returns:
         Counts of texts to be sent, with one sentence for each annotation.
@@ -35,15 +37,15 @@ def estimate_costs(
         UserError: an annotation would cost more than its budget.
     """
     counts, rows = Counts(), []
-    for annotation, annotator in annotators.items():
+    for annotator in annotators:
+        annotation, model = annotator.annotation, annotator.backend
         texts, usd = 0, 0.0
-        for table, index in zip(prompts, indexes, strict=True):
-            work = AnnotatorAtWork(annotator, annotation, index.stem)
-            done = finished_items(work.folder, "uuid")
-            left = {u: text for u, text in read_texts(table, index).items() if u not in done}
+        for shard in map(TextShard, prompts, indexes):
+            done = finished_items(replace(annotator, part=shard.name).folder, "uuid")
+            left = {uuid: text for uuid, text in shard.texts().items() if uuid not in done}
             texts += len(left)
-            usd += sum(work.backend.estimate(left).values())
-        spent = work.backend.account.spent_usd
+            usd += sum(model.estimate(left).values())
+        spent = model.account.spent_usd
         counts.keep(texts)
         counts.notes.append(
             f"{annotation}: {texts:,} texts to {annotator.entry['name']} will cost about "
@@ -70,10 +72,10 @@ def estimate_costs(
 
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
-        annotators = {
-            name: Annotator(batch_size=1, **settings)
+        annotators = [
+            Annotator(annotation=name, part="costs", **settings)
             for name, settings in snakemake.params.annotators.items()
-        }
+        ]
         counts = estimate_costs(
             [Path(path) for path in snakemake.input.prompts],
             [Path(path) for path in snakemake.input.indexes],

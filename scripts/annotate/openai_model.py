@@ -16,6 +16,8 @@ from scripts.common.prefetch import work_ahead
 
 _HOPELESS = 20
 """Requests that fail one after the other, retries included, before a job gives up."""
+_MESSAGE_TOKENS = 6
+"""Tokens that the format of a message adds, at most: 3 and its role, and 3 before the answer."""
 
 
 class OpenAIModel:
@@ -62,14 +64,19 @@ class OpenAIModel:
         """Return the values of ``number`` texts in an answer; whatever it raises is malformed."""
         raise NotImplementedError
 
-    def tokens(self, text: str, count: Callable[[str], int]) -> tuple[int, int]:
+    def tokens(self, text: str) -> tuple[int, int]:
         """Return how many tokens are sent for a text, and how many may come back."""
-        raise NotImplementedError
+        count, _ = self._counter
+        body = self.request([text])
+        messages = body.get("messages", [])
+        sent = sum(count(message["content"]) + _MESSAGE_TOKENS for message in messages)
+        sent += sum(map(count, body.get("input", [])))
+        # An answer names words of its text, and a comma after each; vectors cost nothing.
+        return sent, min(count(text) + 8, body.get("max_tokens", 0))
 
     def estimate(self, texts: Mapping[str, str]) -> dict[str, float]:
         """Return what each text will cost in US dollars; 0 where no price is known."""
-        count, _ = self._counter
-        return {item: self._bill.estimate(*self.tokens(texts[item], count)) for item in texts}
+        return {item: self._bill.estimate(*self.tokens(text)) for item, text in texts.items()}
 
     def answer(
         self, texts: Mapping[str, str], keep: Callable[[], None] = lambda: None

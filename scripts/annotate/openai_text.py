@@ -1,11 +1,12 @@
 """What the paper asks of OpenAI's models: embeddings, subjects, directions (Section 3).
 
 This module and ``prompt_answers`` decide an answer: what is asked, and how an answer is read. How
-it is sent and paid for decides none: a change there must not cost money (``openai_model``).
+it is estimated, sent and paid for decides none: a change there must not cost money
+(``openai_model``).
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,11 @@ import numpy as np
 from scripts.annotate.openai_model import OpenAIModel
 from scripts.annotate.prompt_answers import (
     DIRECTION_INSTRUCTION,
-    SUBJECT_INSTRUCTION,
     parse_subject,
     parse_verbs,
+    subject_question,
 )
 from scripts.common.errors import Rejected
-
-_MESSAGE_TOKENS = 12
-"""Tokens that the format of a system and a user message adds, at most."""
 
 
 class OpenAIEmbedding(OpenAIModel):
@@ -53,9 +51,6 @@ class OpenAIEmbedding(OpenAIModel):
         # As numbers in text, the vectors of a batch would take twice the space.
         return {"model": self.endpoint.model, "input": texts, "encoding_format": "base64"}
 
-    def tokens(self, text: str, count: Callable[[str], int]) -> tuple[int, int]:
-        return count(text), 0
-
     def read_values(self, answer: dict, number: int) -> list[np.ndarray | Rejected]:
         # An endpoint may leave out items or mix their order; each says which it is.
         vectors = {item["index"]: _vector(item["embedding"]) for item in answer["data"]}
@@ -86,12 +81,6 @@ class _OpenAITagger(OpenAIModel):
             "max_tokens": self.max_tokens,
         }
 
-    def tokens(self, text: str, count: Callable[[str], int]) -> tuple[int, int]:
-        # An answer names words of its text, and a comma after each.
-        words = count(text)
-        sent = count(self.instruction) + words + _MESSAGE_TOKENS
-        return sent, min(words + 8, self.max_tokens)
-
     def read_values(self, answer: dict, number: int) -> list[Any]:
         choice = answer["choices"][0]
         message = choice["message"]
@@ -103,9 +92,13 @@ class _OpenAITagger(OpenAIModel):
 class OpenAISubject(_OpenAITagger):
     """Names what a prompt wants to see animated; a SubjectTagger."""
 
-    instruction = SUBJECT_INSTRUCTION
     max_tokens = 32
     _parse = staticmethod(parse_subject)
+
+    def __init__(self, *model: Any, question: str | None = None, **settings: Any):
+        """Prepare the endpoint to ask it a question; the rest as ``OpenAIModel``."""
+        self.instruction = subject_question(question)
+        super().__init__(*model, **settings)
 
     def tag(self, texts: Sequence[str]) -> list[str | Rejected]:
         """Return one subject for each text; empty where the model finds none."""

@@ -1,8 +1,11 @@
-"""The questions that a language model is asked about a prompt, and what counts as an answer."""
+"""The questions that a language model is asked about a prompt, and what counts as an answer.
+
+The paper's prompt for subjects is not published: ours is ``annotate.subject_prompt``.
+"""
 
 import re
 
-from scripts.common.errors import Rejected
+from scripts.common.errors import Rejected, UserError
 
 DIRECTION_INSTRUCTION = (
     "Extract verbs in a given sentence, return their base form, separated by commas, and do not "
@@ -10,14 +13,21 @@ DIRECTION_INSTRUCTION = (
 )
 """The paper's prompt (Supplement 10), word for word."""
 
-SUBJECT_INSTRUCTION = (
-    "A user wants to turn an image into a video and gives the following text. Name the subject of "
-    "the video in at most three words, and do not return anything else. If there is no subject, "
-    "please return ' '."
-)
-"""Ours: the paper's prompt for subjects is not published."""
-
 _WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*(?: [^\W\d_]+(?:['’-][^\W\d_]+)*){0,2}")
+
+
+def subject_question(question: str | None) -> str:
+    """Return what a model is asked for a subject.
+
+    Raises:
+        UserError: the entry does not say where that stands.
+    """
+    if not question:
+        raise UserError(
+            "the entry has no question to ask for subjects; give it 'question: subject_prompt', "
+            "the key of the configuration with its text"
+        )
+    return question
 
 
 def parse_subject(answer: str) -> str | Rejected:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import tempfile
 import threading
 import time
@@ -57,11 +58,15 @@ def token_counter(model: str) -> tuple[Callable[[str], int], str]:
 def estimate_tokens(text: str) -> int:
     """Return more tokens than a text of words has.
 
-    One for three characters of ASCII (English has more than four in a token), and one for each
-    byte of all others, of which no tokenizer makes more.
+    Tokenizers divide a text into runs of letters, of digits and of all else before they look for
+    tokens, so that a token is of one run. A run of letters or digits has one for three characters
+    (English has more than four in a token, and digits come in threes); any other character but a
+    space, which goes with the word after it, is one; and outside of ASCII it is one for each byte,
+    of which no tokenizer makes more.
     """
-    ascii_characters = sum(character.isascii() for character in text)
-    return math.ceil(ascii_characters / 3) + len(text.encode(errors="replace")) - ascii_characters
+    runs = re.findall(r"[A-Za-z]+|[0-9]+", text)
+    others = re.sub(r"[A-Za-z0-9]+|(?<! ) (?=[A-Za-z])", "", text)
+    return sum(math.ceil(len(run) / 3) for run in runs) + len(others.encode(errors="replace"))
 
 
 @dataclass

@@ -15,15 +15,16 @@ ROOT = Path(__file__).resolve().parents[2]
 """The workflow's folder."""
 
 PLUMBING = (
+    "scripts/annotate/annotator.py",
     "scripts/annotate/openai_batches.py",
     "scripts/annotate/openai_endpoint.py",
     "scripts/annotate/openai_model.py",
-    "scripts/annotate/shard_annotation.py",
     "scripts/annotate/token_costs.py",
     "scripts/common/backends.py",
     "scripts/common/code.py",
     "scripts/common/engine.py",
     "scripts/common/errors.py",
+    "scripts/common/failed_items.py",
     "scripts/common/faults.py",
     "scripts/common/fingerprints.py",
     "scripts/common/index_rows.py",
@@ -44,21 +45,22 @@ An edit of one runs the rules again that import it; ledgers keep their rows.
 """
 
 
-def modules_of(script: str | Path, *backends: str) -> list[str]:
+def modules_of(script: str | Path, *backends: str, plumbing: bool = True) -> list[str]:
     """Return the files that decide what a script does: itself and what it imports of the project.
 
     Args:
         script: path of the script, from the workflow's folder.
         backends: classes that the script finds by name, as ``package.module:Class``.
+        plumbing: whether ``PLUMBING`` counts, and what only plumbing imports.
 
     Returns:
         Paths from the workflow's folder, sorted.
     """
-    found = set(_closure(ROOT / script))
+    found = set(_closure(ROOT / script, plumbing))
     for backend in backends:
         path = _file_of(backend.partition(":")[0])
         if path is not None:
-            found.update(_closure(path))
+            found.update(_closure(path, plumbing))
     return sorted(path.relative_to(ROOT).as_posix() for path in found)
 
 
@@ -70,8 +72,7 @@ def code_checksum(script: str | Path, *backends: str, plumbing: bool = True) -> 
         backends: classes that the script finds by name, as ``package.module:Class``.
         plumbing: whether ``PLUMBING`` counts: for a rule it does, for a finished row it does not.
     """
-    modules = modules_of(script, *backends)
-    return hash_code(name for name in modules if plumbing or not name.startswith(PLUMBING))
+    return hash_code(modules_of(script, *backends, plumbing=plumbing))
 
 
 def hash_code(modules: Iterable[str | Path]) -> str:
@@ -97,11 +98,11 @@ def settings_of(params: Any) -> dict[str, Any]:
 
 
 @cache
-def _closure(path: Path) -> frozenset[Path]:
+def _closure(path: Path, plumbing: bool) -> frozenset[Path]:
     found, left = set(), [path]
     while left:
         module = left.pop()
-        if module not in found:
+        if module not in found and (plumbing or not _is_plumbing(module)):
             found.add(module)
             left.extend(_imports(module))
     return frozenset(found)
@@ -121,17 +122,43 @@ def _imports(path: Path) -> tuple[Path, ...]:
 
 @cache
 def _hash_module(path: Path) -> bytes:
-    tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8"), str(path)))
-    return hashlib.sha256(ast.dump(tree).encode()).digest()
+    """Return a checksum in which modules of the project stand by what they hold, not by name."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    imports = [
+        [_content(_file_of(node.module)), *sorted(f"{one.name} {one.asname}" for one in node.names)]
+        for node in ast.walk(tree)
+        if _is_import(node)
+    ]
+    return hashlib.sha256(f"{ast.dump(_bare(tree))}{sorted(imports)}".encode()).digest()
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    """Return a module without strings that stand alone: docstrings, and those below attributes."""
+@cache
+def _content(path: Path) -> str:
+    """Return a checksum of what a module itself holds; plumbing is plumbing, whatever it holds."""
+    if _is_plumbing(path):
+        return "plumbing"
+    tree = _bare(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _bare(tree: ast.Module) -> ast.Module:
+    """Return a module without imports of the project's modules, and without strings that stand
+    alone: docstrings, and those below attributes."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            node.body = [one for one in body if not _is_string(one)] or [ast.Pass()]
+            left = [one for one in body if not _is_string(one) and not _is_import(one)]
+            node.body = left or [ast.Pass()]
     return tree
+
+
+def _is_import(node: ast.AST) -> bool:
+    """Return whether a statement imports from one of the project's modules."""
+    return isinstance(node, ast.ImportFrom) and _file_of(node.module or "") is not None
+
+
+def _is_plumbing(path: Path) -> bool:
+    return path.relative_to(ROOT).as_posix().startswith(PLUMBING)
 
 
 def _is_string(node: ast.AST) -> bool:

@@ -12,10 +12,12 @@ failures and nothing else.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from scripts.common.code import code_checksum
 from scripts.common.errors import Rejected, UserError
+from scripts.common.failed_items import failed_before, note_failed
 from scripts.common.faults import first_line, free_memory, is_of_the_machine, is_out_of_memory
 from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import FinishedRows, RowLedger
@@ -51,7 +53,13 @@ def ledger_key(script: str, entry: Mapping[str, Any] | None = None, **settings: 
 
 
 class Ledger(Protocol):
-    """Where finished items outlive the job."""
+    """Where finished items outlive the job.
+
+    Attributes:
+        folder: in which they lie.
+    """
+
+    folder: Path
 
     def left(self, items: Iterable[str], versions: Mapping[str, str | None]) -> list[str]:
         """Return the items that are not finished, or were made from another version."""
@@ -72,12 +80,11 @@ class Task:
         load: makes the backend; called once, if there is anything left.
         work: takes the backend and a batch of prepared items, and returns for each, in order, its
             value, or ``Rejected`` if it has none.
-        finish: makes what the ledger keeps from key and value, such as a row; it may return
-            ``Rejected``.
+        finish: makes what the ledger keeps from key and value, such as a row, or ``Rejected``.
         prepare: takes the backend and an item as it was read; runs in the reading threads.
         batch_size: items in a call of ``work``; it changes no value.
         failure: reason of an item on which the backend raises an error of its own.
-        faults: key -> why an item was not finished.
+        faults: key -> why an item was not finished; one that is known beforehand is not tried.
         notes: what a reader of the log should know.
         done: items that were finished in this run.
     """
@@ -98,11 +105,15 @@ class Task:
     _backend: Any = None
     _batch: list[tuple[str, Any]] = field(default_factory=list)
     _in_a_row: list[Exception] = field(default_factory=list)
+    _failures: list[str] = field(default_factory=list)
+    _known: set[str] = field(default_factory=set)
 
     def start(self) -> set[str]:
         """Load the backend if anything is left, and return what is."""
-        left = self.ledger.left(self.items, self.items)
-        self._is_new = len(left) == len(self.items)
+        tried = [key for key in self.items if key not in self.faults]
+        left = self.ledger.left(tried, self.items)
+        self._is_new = len(left) == len(tried)
+        self._known = failed_before(self.ledger.folder, {key: self.items[key] for key in left})
         if left:
             self._backend = self.load()
         return set(left)
@@ -142,7 +153,10 @@ class Task:
             Exception: a value that is an error for which the machine is to blame.
         """
         if not isinstance(value, Exception):
-            value = self.finish(key, value)
+            try:
+                value = self.finish(key, value)
+            except Exception as error:
+                value = error
         if isinstance(value, Rejected):
             self.faults[key] = value
             return
@@ -158,11 +172,12 @@ class Task:
 
         Raises:
             UserError: nothing was ever finished, and all that was tried failed: the fault is then not
-            in the items.
+                in the items.
         """
         self.flush()
         if self._is_new and not self.done and len(self._in_a_row) > 1:
             self._give_up()
+        note_failed(self.ledger.folder, {key: self.items[key] for key in self._failures})
 
     def rows(self, reject: Callable[[str, str], dict]) -> FinishedRows:
         """Return the rows of all wanted items, in their order; of a ``RowLedger`` only.
@@ -181,11 +196,6 @@ class Task:
             if isinstance(error, UserError) or is_of_the_machine(error):
                 raise
             if len(items) == 1:
-                if is_out_of_memory(error):
-                    raise UserError(
-                        f"{self.name}: the memory does not suffice for one item "
-                        f"({first_line(error)}); ask for a larger device: finished items are kept"
-                    ) from error
                 yield error
                 return
             size = len(items) // 2 if is_out_of_memory(error) else 1
@@ -206,7 +216,14 @@ class Task:
     def _failed(self, key: str, error: Exception) -> None:
         if isinstance(error, UserError) or is_of_the_machine(error):
             raise error
-        self._in_a_row.append(error)
+        if is_out_of_memory(error):
+            raise UserError(
+                f"{self.name}: the memory does not suffice for one item ({first_line(error)}); ask "
+                "for a larger device: finished items are kept"
+            ) from error
+        if key not in self._known:
+            self._in_a_row.append(error)
+        self._failures.append(key)
         self.faults[key] = Rejected(self.failure)
         if len(self.notes) < _NOTED:
             self.notes.append(f"{key}: {self.failure}: {first_line(error)}")
@@ -234,23 +251,23 @@ def run(
     Args:
         tasks: of which each takes the items that it wants and has not finished.
         read: returns an item by its key; raises ``Rejected`` if it cannot be read. It runs in
-            threads.
+            threads, and any other error counts as the backends' own would.
         what: name of the progress bar.
         workers: reading threads.
-        order: of all items, such as that in which they lie in a file; by default the tasks'.
+        order: of items, such as that in which they lie in a file; by default the tasks'.
 
     Raises:
         UserError: a backend's, or there is a fault that is not the items'.
     """
     left = {task.name: task.start() for task in tasks}
-    wanted = dict.fromkeys(key for task in tasks for key in task.items)
-    keys = [key for key in order or wanted if any(key in some for some in left.values())]
+    wanted = dict.fromkeys([*(order or ()), *(key for task in tasks for key in task.items)])
+    keys = [key for key in wanted if any(key in some for some in left.values())]
 
     def load(key: str) -> tuple[str, list[tuple[Task, Any]]]:
         takers = [task for task in tasks if key in left[task.name]]
         try:
             item = read(key)
-        except Rejected as fault:
+        except Exception as fault:  # sorted out where the results are: in the main thread
             return key, [(task, fault) for task in takers]
         return key, [(task, task.prepared(item)) for task in takers]
 

@@ -57,14 +57,14 @@ class RowLedger:
             flush_rows: write a part after so many rows...
             flush_seconds: ...or after so many seconds, whichever comes first.
         """
-        self._folder, self._key, self.schema = Path(folder), key, schema
+        self.folder, self._key, self.schema = Path(folder), key, schema
         self._part_schema = schema.append(_VERSION)
         self._flush_rows, self._flush_seconds = flush_rows, flush_seconds
         self._pending: dict[str, dict] = {}
         self._flushed_at = time.monotonic()
         self._versions: dict[str, str | None] = {}
         self._places: dict[str, tuple[Path, int]] = {}
-        for part in sorted(self._folder.glob("part-*.parquet")):
+        for part in sorted(self.folder.glob("part-*.parquet")):
             try:
                 found = read_table(part, self._part_schema).select([key, _VERSION.name])
             except UserError:  # a part of another schema or a broken disk: its items are redone
@@ -109,10 +109,10 @@ class RowLedger:
     def flush(self) -> None:
         """Write the rows that were added since the last part."""
         if self._pending:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            target = self._folder / f"part-{time.time_ns()}-{os.getpid()}.parquet"
+            self.folder.mkdir(parents=True, exist_ok=True)
+            target = self.folder / f"part-{time.time_ns()}-{os.getpid()}.parquet"
             names = sorted(self._pending)
-            with tempfile.TemporaryDirectory(dir=self._folder, prefix="tmp-") as folder:
+            with tempfile.TemporaryDirectory(dir=self.folder, prefix="tmp-") as folder:
                 part = Path(folder) / "part.parquet"
                 rows = [self._pending[name] for name in names]
                 write_table(rows, part, self._part_schema, sort_by=[self._key])
@@ -258,9 +258,9 @@ class FileLedger:
 
     def __init__(self, folder: Path):
         """Open the ledger in ``LEDGER / stage / fingerprint / shard``."""
-        self._folder = Path(folder)
-        self._tar, self._index = self._folder / "finished.tar", self._folder / "finished.parquet"
-        self._versions_file = self._folder / "finished.versions"
+        self.folder = Path(folder)
+        self._tar, self._index = self.folder / "finished.tar", self.folder / "finished.parquet"
+        self._versions_file = self.folder / "finished.versions"
         self._versions: dict[str, str | None] = {}
         self._finished: Shard | None = None
         if self._versions_file.exists():
@@ -272,13 +272,13 @@ class FileLedger:
 
     def get(self, uuid: str, version: str | None = None) -> ShardItem | None:
         """Return a finished item that was made from ``version``, or None."""
-        record = self._folder / f"{uuid}.json"
+        record = self.folder / f"{uuid}.json"
         if record.exists():
             fields = json.loads(record.read_text())
             if fields["version"] != version:
                 return None
             self._versions[uuid] = version
-            data = (self._folder / f"{uuid}.data").read_bytes()
+            data = (self.folder / f"{uuid}.data").read_bytes()
             properties = VideoProperties(**fields["properties"])
             return ShardItem(uuid, data, properties, group=fields["group"])
         finished = self._finished is not None and uuid in self._finished
@@ -295,15 +295,15 @@ class FileLedger:
 
     def holds(self, uuid: str, version: str | None = None) -> bool:
         """Return whether ``get`` would find an item, without reading its bytes."""
-        record = self._folder / f"{uuid}.json"
+        record = self.folder / f"{uuid}.json"
         if record.exists():
             return json.loads(record.read_text())["version"] == version
         finished = self._finished is not None and uuid in self._finished
         return finished and self._versions.get(uuid) == version
 
     def left(self, items: Iterable[str], versions: Mapping[str, str | None]) -> list[str]:
-        """Return the items that are not finished, or were made from another version."""
-        return [item for item in items if not self.holds(item, versions.get(item))]
+        """Return the items that are not finished, were made from another version, or are broken."""
+        return [item for item in items if self.get(item, versions.get(item)) is None]
 
     def keep(self, item: str, finished: ShardItem, version: str | None = None) -> None:
         """Keep a finished item."""
@@ -313,11 +313,11 @@ class FileLedger:
         """Keep a finished item; a rejected one is not kept, so that the next run tries again."""
         if item.data is None:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        _write_atomically(self._folder / f"{item.uuid}.data", item.data)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _write_atomically(self.folder / f"{item.uuid}.data", item.data)
         self._versions[item.uuid] = version
         record = {"properties": asdict(item.properties), "group": item.group, "version": version}
-        _write_atomically(self._folder / f"{item.uuid}.json", json.dumps(record).encode())
+        _write_atomically(self.folder / f"{item.uuid}.json", json.dumps(record).encode())
 
     def complete(
         self,
@@ -346,12 +346,12 @@ class FileLedger:
 
     def finish(self, tar: Path, index: Path) -> None:
         """Link the finished tar and index into the ledger, and drop the single files."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._versions_file.unlink(missing_ok=True)
         for source, target in ((tar, self._tar), (index, self._index)):
             _link(source, target)
         _write_atomically(self._versions_file, json.dumps(self._versions).encode())
-        for leftover in [*self._folder.glob("*.data"), *self._folder.glob("*.json")]:
+        for leftover in [*self.folder.glob("*.data"), *self.folder.glob("*.json")]:
             leftover.unlink()
 
 

@@ -13,7 +13,7 @@ from scripts.common.errors import UserError
 from scripts.common.identity import shard_of
 from scripts.common.progress import progress
 from scripts.common.rule_log import Counts, rule_log
-from scripts.common.schemas.annotate import image_embeddings
+from scripts.common.schemas.annotate import EMBEDDED, embeddings
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.release import RELEASED
 from scripts.common.tables import embedding, write_table
@@ -23,7 +23,10 @@ BATCH_ROWS = 8_192  # 100 MB of 3,072 numbers
 
 
 def read_embeddings(
-    tables: Sequence[Path], indexes: Sequence[Path], annotations: Sequence[Path]
+    tables: Sequence[Path],
+    indexes: Sequence[Path],
+    annotations: Sequence[Path],
+    vectors: Sequence[Path],
 ) -> Counts:
     """Write the released vectors of each bucket's prompts that have an image.
 
@@ -35,8 +38,8 @@ def read_embeddings(
     Args:
         tables: released tables of one embedding, the largest first; a prompt's first row counts.
         indexes: indexes of the images (``ITEM_INDEX``), in the order of the buckets.
-        annotations: table of ``text_embeddings`` or ``image_embeddings`` (which have the same
-            columns) for each bucket: vectors of length 1.
+        annotations: table of ``EMBEDDED`` for each bucket.
+        vectors: table of ``embeddings`` for each bucket: vectors of length 1.
 
     Returns:
         Counts of prompts.
@@ -52,20 +55,28 @@ def read_embeddings(
                 f"{reader.table} has vectors of {reader.dimension} numbers, and {tables[0]} of "
                 f"{dimension}; they are of different versions, download both again"
             )
-    schema = image_embeddings(dimension)
+    schema = embeddings(dimension)
     annotations[0].parent.mkdir(parents=True, exist_ok=True)
     counts = Counts(declared=0)
     with tempfile.TemporaryDirectory(dir=annotations[0].parent, prefix="tmp-") as folder:
         parts = [_Part(Path(folder, f"{n}.part"), dimension) for n in range(len(annotations))]
         _deal_out(readers, parts)
-        for part, index, path in zip(parts, indexes, annotations, strict=True):
+        places = zip(parts, indexes, annotations, vectors, strict=True)
+        for part, index, statuses, path in places:
             images = pl.read_parquet(index, columns=["uuid", "status"])
             wanted = images.filter(pl.col("status") == OK)["uuid"].sort()
-            table, there = part.take(wanted)
+            table = part.take(wanted)
             write_table(table, path, schema)
+            missing = pc.invert(pc.is_in(wanted.to_arrow(), value_set=table["uuid"]))
+            columns = {
+                "uuid": wanted.to_arrow(),
+                "status": pc.if_else(missing, REJECTED, OK),
+                "reason": pc.if_else(missing, "not_released", pa.scalar(None, pa.string())),
+            }
+            write_table(pa.table(columns), statuses, EMBEDDED)
             counts.declared += len(wanted)
-            counts.keep(there)
-            counts.reject("not_released", len(wanted) - there)
+            counts.keep(table.num_rows)
+            counts.reject("not_released", len(wanted) - table.num_rows)
     return counts
 
 
@@ -143,8 +154,8 @@ class _Part:
         with open(self._lines, "a") as file:
             file.writelines(f"{uuid}\t{rank}\n" for uuid in uuids)
 
-    def take(self, wanted: pl.Series) -> tuple[pa.Table, int]:
-        """Return a row of the annotation for each wanted prompt, and how many have a vector."""
+    def take(self, wanted: pl.Series) -> pa.Table:
+        """Return the vectors of the wanted prompts that have one."""
         lines = [line.split("\t") for line in self._lines.read_text().splitlines()]
         rows = {"uuid": [line[0] for line in lines], "rank": [int(line[1]) for line in lines]}
         places = (
@@ -153,22 +164,17 @@ class _Part:
             .sort("rank", "place")
             .unique("uuid", keep="first", maintain_order=True)
         )
-        found = wanted.rename("uuid").to_frame().join(places, on="uuid", how="left").sort("uuid")
-        there = found["place"].is_not_null()
-        vectors = np.zeros((found.height, self._dimension), np.float16)
+        found = wanted.rename("uuid").to_frame().join(places, on="uuid").sort("uuid")
         numbers = np.fromfile(self._numbers, np.float16).reshape(-1, self._dimension)
-        vectors[there.to_numpy()] = numbers[found["place"].drop_nulls().to_numpy()]
-        missing = pa.array(~there.to_numpy())
+        vectors = numbers[found["place"].to_numpy()]
         columns = {
             "uuid": found["uuid"].to_arrow(),
             "embedding": pa.FixedSizeListArray.from_arrays(
-                pa.array(vectors.ravel()), type=embedding(self._dimension), mask=missing
+                pa.array(vectors.ravel()), type=embedding(self._dimension)
             ),
-            "status": pc.if_else(missing, REJECTED, OK),
-            "reason": pc.if_else(missing, "not_released", pa.scalar(None, pa.string())),
             "backend": pa.array([RELEASED] * found.height, pa.string()),
         }
-        return pa.table(columns), int(there.sum())
+        return pa.table(columns)
 
 
 def _deal_out(readers: Sequence[_Reader], parts: Sequence[_Part]) -> None:
@@ -197,5 +203,6 @@ if __name__ == "__main__":
             tables=[Path(path) for path in snakemake.input.tables],
             indexes=[Path(path) for path in snakemake.input.indexes],
             annotations=[Path(path) for path in snakemake.output.annotations],
+            vectors=[Path(path) for path in snakemake.output.vectors],
         )
         log.finish(counts)

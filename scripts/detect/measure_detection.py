@@ -1,11 +1,14 @@
 """Measure detectors and classifiers on balanced test sets (Section 5.3, Tables 3 and 4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from scripts.common.code import settings_of
 from scripts.common.identity import seeded_order
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.detect import (
@@ -19,15 +22,17 @@ from scripts.common.schemas.detect import (
     TABLE_4,
 )
 from scripts.common.schemas.items import OK
-from scripts.common.tables import read_frame, write_table
+from scripts.common.tables import read_table, write_table
 from scripts.detect.metrics import Measures, binary_measures, class_measures
 
 
 def measure_detection(
-    frame_scores: Mapping[tuple[str, str], Path],
-    class_scores: Mapping[tuple[str, str], Path],
+    frame_scores: Sequence[Path],
+    class_scores: Sequence[Path],
     metrics: Path,
     *,
+    detectors: Sequence[str],
+    settings: Sequence[str],
     generators: Sequence[str],
     real_sources: Sequence[str],
     max_per_class: int,
@@ -39,9 +44,11 @@ def measure_detection(
     videos of each class: the larger classes are sampled down, at random but always the same.
 
     Args:
-        frame_scores: (detector, source) -> ``FRAME_SCORES``; sources are generators and real ones.
-        class_scores: (setting, generator) -> ``CLASS_SCORES``.
+        frame_scores: ``FRAME_SCORES`` of every generator and every real source.
+        class_scores: ``CLASS_SCORES`` of every source.
         metrics: ``METRICS``, one row for each table, setting, generator and metric.
+        detectors: of single frames, in the tables' order.
+        settings: of trainings, in the tables' order.
         generators: in the tables' order.
         real_sources: whose videos are taken together.
         max_per_class: test videos of a class at most.
@@ -52,21 +59,20 @@ def measure_detection(
     """
     counts = Counts()
     rows = []
-    for detector in dict.fromkeys(detector for detector, _ in frame_scores):
-        real = pd.concat(
-            [_read(frame_scores[detector, name], FRAME_SCORES, counts) for name in real_sources],
-            keys=real_sources,
-            names=["source"],
-        ).reset_index("source")
+    frames = _read(frame_scores, FRAME_SCORES, counts)
+    for detector in detectors:
+        scored = frames[frames["detector"] == detector]
+        real = scored[scored["source"].isin(real_sources)]
         for generator in generators:
-            fake = _read(frame_scores[detector, generator], FRAME_SCORES, counts)
-            fake = fake.assign(source=generator)
+            fake = scored[scored["source"] == generator]
             chosen = balanced([real, fake], max_per_class, seed)
             measures = binary_measures(*(table["score"].to_numpy() for table in chosen))
             rejected = _rejected(real) + _rejected(fake)
             rows += _rows(TABLE_3, detector, generator, measures, rejected)
-    for (setting, generator), path in class_scores.items():
-        table = _read(path, CLASS_SCORES, counts)
+    classified = _read(class_scores, CLASS_SCORES, counts)
+    for setting, generator in product(settings, generators):
+        tested = (classified["setting"] == setting) & (classified["generator"] == generator)
+        table = classified[tested]
         chosen = balanced([table[table["label"] == name] for name in CLASSES], max_per_class, seed)
         truth = np.repeat(np.arange(len(CLASSES)), [len(part) for part in chosen])
         outputs = pd.concat(chosen)[[f"p_{name}" for name in CLASSES]].to_numpy()
@@ -95,8 +101,9 @@ def balanced(classes: Sequence[pd.DataFrame], most: int, seed: int) -> list[pd.D
     ]
 
 
-def _read(path: Path, schema: object, counts: Counts) -> pd.DataFrame:
-    table = read_frame(path, schema)
+def _read(paths: Sequence[Path], schema: pa.Schema, counts: Counts) -> pd.DataFrame:
+    tables = [read_table(path, schema) for path in paths]
+    table = pa.concat_tables([schema.empty_table(), *tables]).to_pandas()
     counts.keep(int((table["status"] == OK).sum()))
     for reason, number in table["reason"].dropna().value_counts().items():
         counts.reject(reason, int(number))
@@ -118,19 +125,12 @@ def _rows(
     ]
 
 
-def _by_folder_and_name(paths: Sequence[str]) -> dict[tuple[str, str], Path]:
-    return {(path.parent.name, path.stem): path for path in map(Path, paths)}
-
-
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
         counts = measure_detection(
-            _by_folder_and_name(snakemake.input.frame_scores),
-            _by_folder_and_name(snakemake.input.class_scores),
+            [Path(path) for path in snakemake.input.frame_scores],
+            [Path(path) for path in snakemake.input.class_scores],
             Path(snakemake.output.metrics),
-            generators=snakemake.params.generators,
-            real_sources=snakemake.params.real_sources,
-            max_per_class=snakemake.params.max_per_class,
-            seed=snakemake.params.seed,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

@@ -1,79 +1,108 @@
-"""Score the middle frame of one source's test videos with one detector (Section 5.3, Table 3)."""
+"""Score the middle frame of one source's test videos with every detector (Section 5.3, Table 3)."""
 
+import math
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scripts.common.backends import load_backend
-from scripts.common.code import code_checksum
+from scripts.common.code import settings_of
+from scripts.common.engine import Task, ledger_key, run
 from scripts.common.errors import Rejected
-from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import LEDGER, RowLedger
+from scripts.common.roles import Detector
 from scripts.common.rule_log import Counts, rule_log
-from scripts.common.schemas.detect import FRAME_SCORES, SCORED_VIDEOS
+from scripts.common.schemas.detect import FRAME_SCORES
+from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.split import TEST
 from scripts.common.tables import write_table
 from scripts.common.video import read_frames
-from scripts.detect.tip_id import Source, SourceFiles, Video, complete_by_content
+from scripts.detect.tip_id import Source, SourceFiles
+
+SCRIPT = "scripts/detect/score_frames.py"
 
 
 def score_frames(
     files: SourceFiles,
     scores: Path,
     *,
-    entry: Mapping[str, Any],
+    entries: Mapping[str, Mapping[str, Any]],
     batch_size: int,
     device: str = "auto",
-    what: str = "frames",
+    threads: int = 1,
     ledger_root: Path = LEDGER,
 ) -> Counts:
-    """Write a detector's scores of the middle frames of a source's test videos.
+    """Write the detectors' scores of the middle frames of a source's test videos.
 
     The paper gives detectors of single pictures the middle frame of each video; of n frames that
-    is number n // 2, counted from 0.
+    is number n // 2, counted from 0. It is decoded once for all detectors.
 
     Args:
         files: the source's table of TIP-ID (``TIP_ID``), tars and indexes.
-        scores: ``FRAME_SCORES``, one row for each test video.
-        entry: the detector's entry in config/detectors.yaml.
-        batch_size: frames per call of the detector.
+        scores: ``FRAME_SCORES``, one row for each detector and test video.
+        entries: detector -> its backend, weights and settings.
+        batch_size: frames per call of a detector.
         device: cpu, cuda or auto.
-        what: name of the progress bar.
+        threads: that decode.
         ledger_root: where finished scores are kept.
+
+    Raises:
+        UserError: weights or an input are missing, or nothing could be scored.
     """
     source = Source(files, TEST)
-    detector = cache(lambda: load_backend(entry, device=device))
 
-    def score(videos: Sequence[Video]) -> list[dict[str, float] | Rejected]:
-        frames = [_middle_frame(source, video) for video in videos]
-        readable = [frame for frame in frames if not isinstance(frame, Rejected)]
-        found = iter(detector().score(readable) if readable else ())
-        return [
-            frame if isinstance(frame, Rejected) else {"score": float(next(found))}
-            for frame in frames
-        ]
+    def read(uuid: str) -> np.ndarray:
+        video = source[uuid]
+        return read_frames(source.read(video), [video.frames // 2])[0]
 
-    name = fingerprint(
-        entry=entry,
-        code=code_checksum("scripts/detect/score_frames.py", entry["backend"], plumbing=False),
-    )
-    folder = ledger_root / "detect" / name / Path(files.split).stem
-    with RowLedger(folder, SCORED_VIDEOS, key="sha256") as ledger:
-        rows = complete_by_content(ledger, source.videos, score, batch_size=batch_size, what=what)
-    write_table(rows, scores, FRAME_SCORES)
-    counts = Counts.of_statuses({row["uuid"]: row["reason"] for row in rows})
-    counts.declared = len(source.videos)
+    def task(name: str, entry: Mapping[str, Any]) -> Task:
+        folder = ledger_root / "detect" / ledger_key(SCRIPT, entry, name=name) / source.name
+        return Task(
+            name=name,
+            items=source.versions,
+            faults=source.missing(),
+            ledger=RowLedger(folder, FRAME_SCORES),
+            load=partial(load_backend, entry, device=device),
+            work=_score,
+            finish=partial(_finish, source.name, name),
+            batch_size=batch_size,
+            failure="scoring_failed",
+        )
+
+    tasks = [task(name, entry) for name, entry in entries.items()]
+    run(tasks, read, what=f"score {source.name}", workers=threads)
+    rows = [
+        row for each in tasks for row in each.rows(partial(_row, source.name, each.name)).to_list()
+    ]
+    write_table(rows, scores, FRAME_SCORES, sort_by=["detector", "uuid"])
+    counts = Counts.of_statuses({(row["detector"], row["uuid"]): row["reason"] for row in rows})
+    counts.declared = len(source.videos) * len(tasks)
+    counts.notes = [f"{each.name}: {note}" for each in tasks for note in each.notes]
     return counts
 
 
-def _middle_frame(source: Source, video: Video) -> np.ndarray | Rejected:
-    try:
-        return read_frames(source.read(video), [video.frames // 2])[0]
-    except Rejected as error:
-        return error
+def _score(detector: Detector, frames: Sequence[np.ndarray]) -> np.ndarray:
+    return detector.score(frames)
+
+
+def _finish(source: str, detector: str, uuid: str, score: float) -> dict | Rejected:
+    if not math.isfinite(score):
+        return Rejected("not_a_number")
+    return _row(source, detector, uuid) | {"score": float(score)}
+
+
+def _row(source: str, detector: str, uuid: str, reason: str | None = None) -> dict:
+    return {
+        "uuid": uuid,
+        "source": source,
+        "detector": detector,
+        "score": None,
+        "status": OK if reason is None else REJECTED,
+        "reason": reason,
+    }
 
 
 if __name__ == "__main__":
@@ -81,9 +110,7 @@ if __name__ == "__main__":
         counts = score_frames(
             SourceFiles(snakemake.input.split, snakemake.input.tars, snakemake.input.indexes),
             Path(snakemake.output.scores),
-            entry=snakemake.params.entry,
-            batch_size=snakemake.params.batch_size,
-            device=snakemake.params.device,
-            what=f"{snakemake.wildcards.detector} {snakemake.wildcards.source}",
+            **settings_of(snakemake.params),
+            threads=snakemake.threads,
         )
         log.finish(counts)

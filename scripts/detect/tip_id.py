@@ -1,12 +1,10 @@
 """Videos of TIP-ID: which ones a source gives to a part, and their bytes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.common.errors import Rejected
-from scripts.common.ledger import RowLedger
-from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.split import TIP_ID
 from scripts.common.shards import Shards
 from scripts.common.tables import read_table
@@ -56,7 +54,12 @@ _PROPERTIES = ("sha256", "width", "height", "frames", "fps")
 
 
 class Source:
-    """The videos of one source."""
+    """The videos of one source.
+
+    Attributes:
+        name: of the source.
+        videos: those of one part of TIP-ID.
+    """
 
     def __init__(self, files: SourceFiles, part: str):
         """Read which videos belong to a part (train or test) of TIP-ID.
@@ -64,6 +67,7 @@ class Source:
         Raises:
             UserError: a table cannot be read.
         """
+        self.name = Path(files.split).stem
         self._shards = Shards(files.tars, files.indexes)
         index = self._shards.rows
         self.videos: list[Video] = []
@@ -75,6 +79,19 @@ class Source:
                 properties = index[row["uuid"]]
                 known = {name: properties[name] for name in _PROPERTIES}
             self.videos.append(Video(row["uuid"], row["source"], row["label"], **known))
+        self._by_uuid = {video.uuid: video for video in self.videos}
+
+    def __getitem__(self, uuid: str) -> Video:
+        return self._by_uuid[uuid]
+
+    @property
+    def versions(self) -> Mapping[str, str | None]:
+        """The videos' checksums by uuid: one id may come to have another video."""
+        return {video.uuid: video.sha256 for video in self.videos}
+
+    def missing(self) -> dict[str, Rejected]:
+        """Return why videos cannot even be tried, by uuid."""
+        return {uuid: Rejected("no_video") for uuid, sha256 in self.versions.items() if not sha256}
 
     def read(self, video: Video) -> bytes:
         """Return a video's bytes.
@@ -85,44 +102,3 @@ class Source:
         if video.sha256 is None:
             raise Rejected("no_video", video.uuid)
         return self._shards.read(video.uuid)
-
-
-def complete_by_content(
-    ledger: RowLedger,
-    videos: Sequence[Video],
-    work: Callable[[Sequence[Video]], Iterable[Mapping | Rejected]],
-    *,
-    batch_size: int,
-    what: str,
-) -> list[dict]:
-    """Return a row for each video: recalled where one of the same bytes is done, else worked out.
-
-    Args:
-        ledger: open, with the key ``sha256``.
-        videos: the wanted ones; those without bytes are rejected as ``no_video``.
-        work: gives for each video of a batch its values, or the reason why there are none.
-        batch_size: videos per call of ``work``.
-        what: name of the progress bar.
-
-    Returns:
-        rows in the order of ``videos``: uuid, status, reason, and the values.
-    """
-    by_content = {video.sha256: video for video in videos if video.sha256 is not None}
-
-    def rows_of(batch: Sequence[str]) -> list[dict]:
-        results = work([by_content[sha256] for sha256 in batch])
-        return [
-            {"sha256": sha256} | _row_of(result)
-            for sha256, result in zip(batch, results, strict=True)
-        ]
-
-    done = ledger.complete(sorted(by_content), rows_of, batch_size=batch_size, what=what)
-    found = {row.pop("sha256"): row for row in map(dict, done)}
-    missing = {"status": REJECTED, "reason": "no_video"}
-    return [{"uuid": video.uuid} | found.get(video.sha256, missing) for video in videos]
-
-
-def _row_of(result: Mapping | Rejected) -> dict:
-    if isinstance(result, Rejected):
-        return {"status": REJECTED, "reason": result.reason}
-    return {"status": OK, "reason": None} | dict(result)

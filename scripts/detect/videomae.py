@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
-from scripts.common.errors import Rejected, UserError
+from scripts.common.errors import UserError
 from scripts.common.schemas.detect import CLASSES
 from scripts.common.video import read_frames
 from scripts.detect.clips import (
@@ -29,7 +29,7 @@ from scripts.detect.videomae_training import (
     course_of,
     load,
 )
-from scripts.models.devices import pick_device, prepare_torch
+from scripts.models.devices import mixed_precision, pick_device, prepare_torch
 from scripts.models.pixels import IMAGENET
 from scripts.models.training import train
 from scripts.models.training_processes import process_of_group
@@ -158,45 +158,52 @@ class VideoMae:
                 )
         return model.float()
 
+    def test_clips(self, video: Video, library: Library) -> torch.Tensor:
+        """Return a test video's clips, decoded once and ready for any trained model.
+
+        Args:
+            video: whose whole windows are seen, one after the other.
+            library: where its bytes are.
+
+        Returns:
+            float32 of shape (clips, frames, 3, size, size).
+
+        Raises:
+            Rejected: the video cannot be had or decoded.
+        """
+        data = library.read(video)
+        clips = consecutive_clips(video.frames, video.fps, self._clip)
+        wanted = sorted({index for clip in clips for index in clip})
+        size = self._clip.decoded_size(video.width, video.height)
+        frames = dict(zip(wanted, read_frames(data, wanted, size), strict=True))
+        return torch.stack(
+            [
+                evaluation_input(np.stack([frames[index] for index in clip]), self._clip)
+                for clip in clips
+            ]
+        )
+
     @torch.inference_mode()
     def classify(
-        self,
-        model: torch.nn.Module,
-        videos: Sequence[Video],
-        library: Library,
-        *,
-        batch_size: int,
-    ) -> list[dict[str, float] | Rejected]:
-        """Return for each video p_<class>: the mean of the softmax outputs of its clips.
+        self, model: torch.nn.Module, videos: Sequence[torch.Tensor], *, batch_size: int
+    ) -> np.ndarray:
+        """Return the mean of the softmax outputs of each video's clips.
 
         Args:
             model: from ``read_model``.
-            videos: to classify; one that cannot be used gives the reason instead.
-            library: where their bytes are.
+            videos: of each its clips, from ``test_clips``.
             batch_size: clips per call of the model.
+
+        Returns:
+            float64 of shape (videos, classes), in the order of ``CLASSES``.
         """
-        inputs, owners, faults = [], [], {}
-        for number, video in enumerate(videos):
-            try:
-                clips = self._clips(video, library)
-            except Rejected as error:
-                faults[number] = error
-                continue
-            inputs.extend(clips)
-            owners.extend([number] * len(clips))
-        outputs = np.zeros((len(videos), len(CLASSES)))
-        for start in range(0, len(inputs), batch_size):
-            pixels = torch.stack(inputs[start : start + batch_size]).to(self._device)
-            logits = model(pixel_values=pixels).logits.double()
-            shares = torch.softmax(logits, dim=1).cpu().numpy()
-            np.add.at(outputs, owners[start : start + batch_size], shares)
-        outputs /= np.maximum(np.bincount(owners, minlength=len(videos)), 1)[:, None]
-        return [
-            faults[number]
-            if number in faults
-            else {f"p_{name}": float(p) for name, p in zip(CLASSES, outputs[number], strict=True)}
-            for number in range(len(videos))
-        ]
+        outputs = []
+        for clips in torch.cat(list(videos)).split(batch_size):
+            with mixed_precision(self._device, self._training.precision):
+                logits = model(pixel_values=clips.to(self._device)).logits
+            outputs.append(torch.softmax(logits.double(), dim=1).cpu())
+        parts = torch.cat(outputs).split([len(clips) for clips in videos])
+        return np.stack([part.mean(dim=0).numpy() for part in parts])
 
     def read_model(self, weights: Path) -> torch.nn.Module:
         """Return a trained model, ready to classify.
@@ -206,17 +213,6 @@ class VideoMae:
         """
         torch.set_num_threads(self._threads)
         return read_model(weights).to(self._device)
-
-    def _clips(self, video: Video, library: Library) -> list[torch.Tensor]:
-        data = library.read(video)
-        clips = consecutive_clips(video.frames, video.fps, self._clip)
-        wanted = sorted({index for clip in clips for index in clip})
-        size = self._clip.decoded_size(video.width, video.height)
-        frames = dict(zip(wanted, read_frames(data, wanted, size), strict=True))
-        return [
-            evaluation_input(np.stack([frames[index] for index in clip]), self._clip)
-            for clip in clips
-        ]
 
 
 def write_model(model: VideoMAEForVideoClassification, path: Path) -> None:

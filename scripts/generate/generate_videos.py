@@ -1,15 +1,17 @@
 """Animate the chosen prompts' images with one image-to-video generator (Section 3)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scripts.common.backends import load_backend
-from scripts.common.code import code_checksum, settings_of
-from scripts.common.errors import Rejected, UserError
-from scripts.common.fingerprints import fingerprint
+from scripts.common.code import settings_of
+from scripts.common.engine import Task, ledger_key, run
+from scripts.common.errors import Rejected
 from scripts.common.identity import derived_seed, shard_of
 from scripts.common.ledger import LEDGER, FileLedger
 from scripts.common.pictures import decode_picture
@@ -22,8 +24,16 @@ from scripts.common.video import encode_video, probe_video
 
 CRF = 18
 """Rate factor of every generator's videos, hardly visible: the encoder must not tell them apart."""
-FAILURES_IN_A_ROW = 10
-"""So many failures one after the other are the machine's fault, not the items'."""
+SCRIPT = "scripts/generate/generate_videos.py"
+
+
+@dataclass(frozen=True)
+class Animation:
+    """What a generator is asked for: to animate an image as a prompt says, with a seed."""
+
+    image: np.ndarray
+    prompt: str
+    seed: int
 
 
 def generate_videos(
@@ -38,6 +48,7 @@ def generate_videos(
     shard: str,
     shards: int,
     seed: int,
+    threads: int = 1,
     ledger_root: Path = LEDGER,
     note: Callable[[str], None] = lambda message: None,
 ) -> Counts:
@@ -58,82 +69,61 @@ def generate_videos(
         shard: this shard's name.
         shards: number of shards of generated videos.
         seed: of the run.
+        threads: that decode images while the generator works.
         ledger_root: where finished videos outlive a killed job.
         note: takes what a reader of the log would want to know.
 
     Raises:
-        UserError: the generator cannot be loaded, or fails many times in a row.
+        UserError: the generator cannot be loaded, fails many times in a row, or lacks memory.
     """
     prompts = _prompts_of_shard(chosen, int(shard), shards)
     images = Shards(image_tars, image_indexes)
-    work = fingerprint(
-        backend=entry["backend"],
-        weights=entry.get("weights"),
-        settings=entry.get("settings"),
-        seed=seed,
-        code=code_checksum("scripts/generate/generate_videos.py", entry["backend"], plumbing=False),
-    )
-    ledger = FileLedger(ledger_root / "generate" / work / f"{generator}-{shard}")
-    maker = _VideoMaker(generator, entry, seed, prompts, images, note)
     # The prompt follows from the UUID; its image does not, and may have changed.
-    checksums = {uuid: images.rows[uuid]["sha256"] for uuid in prompts if uuid in images}
-    what = f"{generator} {shard}"
-    items = ledger.complete(sorted(prompts), maker.make, what=what, versions=checksums)
+    versions = {
+        uuid: images.rows[uuid]["sha256"] if uuid in images else None for uuid in sorted(prompts)
+    }
+
+    def read(uuid: str) -> Animation:
+        own_seed = derived_seed(seed, generator, uuid)
+        return Animation(decode_picture(images.read(uuid)), prompts[uuid], own_seed)
+
+    ledger = FileLedger(
+        ledger_root / "generate" / ledger_key(SCRIPT, entry, seed=seed) / f"{generator}-{shard}"
+    )
+    task = Task(
+        name=f"generator '{generator}'",
+        items=versions,
+        faults={uuid: Rejected("no_image") for uuid in prompts if uuid not in images},
+        ledger=ledger,
+        load=partial(load_backend, entry, device="auto"),
+        work=_animate,
+        finish=_shard_item,
+        failure="generation_failed",
+    )
+    run([task], read, what=f"{generator} {shard}", workers=threads)
+    items = (
+        ShardItem(uuid, reason=task.faults[uuid].reason)
+        if uuid in task.faults
+        else ledger.get(uuid, version)
+        for uuid, version in versions.items()
+    )
     counts = write_shard(tar, index, items, "mp4")
-    counts.declared = len(prompts)
+    counts.declared, counts.notes = len(prompts), task.notes
     ledger.finish(tar, index)
-    note(f"{generator} {shard}: made {maker.made:,} videos, recalled {counts.kept - maker.made:,}")
+    note(f"{generator} {shard}: made {task.done:,} videos, recalled {counts.kept - task.done:,}")
     return counts
 
 
-class _VideoMaker:
-    """Makes the video of one prompt after the other; loads the generator when it is first needed."""
+def _animate(backend: Generator, wanted: Sequence[Animation]) -> list[bytes]:
+    videos = []
+    for each in wanted:
+        frames, fps = backend.generate(each.image, each.prompt, seed=each.seed)
+        videos.append(encode_video(_checked(frames), fps, crf=CRF))
+    return videos
 
-    def __init__(
-        self,
-        name: str,
-        entry: Mapping[str, Any],
-        seed: int,
-        prompts: Mapping[str, str],
-        images: Shards,
-        note: Callable[[str], None],
-    ):
-        self._name, self._entry, self._seed = name, entry, seed
-        self._prompts, self._images, self._note = prompts, images, note
-        self._backend: Generator | None = None
-        self._failures: list[str] = []
-        self.made = 0
 
-    def make(self, uuid: str) -> ShardItem:
-        """Return the video of a prompt, or why there is none."""
-        if uuid not in self._images:
-            return ShardItem(uuid, reason="no_image")
-        try:
-            image = decode_picture(self._images.read(uuid))
-        except Rejected as fault:
-            return ShardItem(uuid, reason=fault.reason)
-        if self._backend is None:
-            self._backend = load_backend(self._entry, device="auto")
-        try:
-            seed = derived_seed(self._seed, self._name, uuid)
-            frames, fps = self._backend.generate(image, self._prompts[uuid], seed=seed)
-            data = encode_video(_checked(frames), fps, crf=CRF)
-            properties = probe_video(data)
-        except Exception as error:  # whatever a model raises on one item, the others are done
-            self._failed(uuid, error)
-            return ShardItem(uuid, reason="generation_failed")
-        self._failures.clear()
-        self.made += 1
-        return ShardItem(uuid, data, properties)
-
-    def _failed(self, uuid: str, error: Exception) -> None:
-        self._failures.append(f"{type(error).__name__}: {error}".splitlines()[0])
-        self._note(f"{uuid}: generation_failed: {self._failures[-1]}")
-        if len(self._failures) >= FAILURES_IN_A_ROW:
-            raise UserError(
-                f"generator '{self._name}' failed {len(self._failures)} times in a row, first "
-                f"with '{self._failures[0]}'; mend that and run again: finished videos are kept"
-            ) from error
+def _shard_item(uuid: str, data: bytes) -> ShardItem:
+    return ShardItem(uuid, data, probe_video(data))
 
 
 def _prompts_of_shard(chosen: Path, shard: int, shards: int) -> dict[str, str]:
@@ -165,6 +155,7 @@ if __name__ == "__main__":
             Path(snakemake.output.index),
             **snakemake.wildcards,
             **settings_of(snakemake.params),
+            threads=snakemake.threads,
             note=log.info,
         )
         log.finish(counts)

@@ -257,22 +257,20 @@ def detection(tmp_path):
         "morph": part("morph", "image_generated", "a"),
         "real": part("real", "real", "s1", "s2", "s3"),
     }
-    frame_scores = {
-        ("fft", name): write(
-            tmp_path / f"fft-{name}.parquet", detect.FRAME_SCORES, statuses(**fates)
-        )
-        for name, fates in (
-            ("sway", {"a": None, "b": "undecodable"}),
-            ("real", {"s1": None, "s2": None, "s3": None}),
-        )
+    fates = {
+        "sway": {"a": None, "b": "undecodable"},
+        "real": {"s1": None, "s2": None, "s3": None},
     }
-    rows = [
-        *(row | {"source": "sway"} for row in statuses(a=None, b="undecodable")),
-        *(row | {"source": "real"} for row in statuses(s1=None, s2=None, s3=None)),
-    ]
-    class_scores = {
-        ("same_domain", "sway"): write(tmp_path / "classes.parquet", detect.CLASS_SCORES, rows)
-    }
+    frame_scores = [
+        write(tmp_path / f"fft-{name}.parquet", detect.FRAME_SCORES, statuses(**of),
+              detector="fft", source=name)
+        for name, of in fates.items()
+    ]  # fmt: skip
+    class_scores = [
+        write(tmp_path / f"classes-{name}.parquet", detect.CLASS_SCORES, statuses(**of),
+              setting="same_domain", generator="sway", source=name)
+        for name, of in fates.items()
+    ]  # fmt: skip
     metrics = [
         {"table": table, "setting": setting, "generator": "sway", "metric": metric}
         for table, setting in (("table3", "fft"), ("table4", "same_domain"))

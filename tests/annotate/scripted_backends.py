@@ -9,7 +9,11 @@ from scripts.common.errors import Rejected
 
 
 class Scripted:
-    """Fits every role of the stage; a text with 'refuse' is rejected, one with 'crash' raises."""
+    """Fits every role of the stage.
+
+    A text with 'refuse' is rejected, and one with 'break' raises; one with 'large' leaves room for
+    no other, and one with 'huge' has none itself.
+    """
 
     released = "rude"
     threshold = 0.5
@@ -19,6 +23,9 @@ class Scripted:
         self._note("loaded")
 
     def tag(self, texts):
+        if len(texts) > 1 and any("large" in text for text in texts):
+            self._note(f"no room for {len(texts)}")
+            raise RuntimeError("CUDA out of memory")
         return [self._answer(text, text.split()[-1]) for text in texts]
 
     def embed(self, items):
@@ -38,8 +45,10 @@ class Scripted:
     def _answer(self, item, answer):
         text = item if isinstance(item, str) else "picture"
         self._note(text)
-        if "crash" in text:
-            raise RuntimeError("out of memory")
+        if "huge" in text:
+            raise MemoryError
+        if "break" in text:
+            raise ValueError("an odd one")
         return Rejected("refused") if "refuse" in text else answer
 
     def _note(self, line):

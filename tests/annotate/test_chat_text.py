@@ -3,12 +3,13 @@
 import pytest
 import torch
 
-from scripts.annotate.prompt_answers import DIRECTION_INSTRUCTION, SUBJECT_INSTRUCTION
+from scripts.annotate.prompt_answers import DIRECTION_INSTRUCTION
 from scripts.common.errors import Rejected, UserError
 
 torch.set_num_threads(1)
 pytest.importorskip("transformers")
 
+QUESTION = "Name the subject of the video in at most three words."
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}"
     "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -107,7 +108,7 @@ def test_a_batch_answers_as_the_librarys_pipeline_does_one_by_one(folder):
     from scripts.annotate.chat_text import ChatModel
 
     class Plain(ChatModel):
-        instruction = SUBJECT_INSTRUCTION  # never learned: whatever comes, comes
+        instruction = QUESTION  # never learned: whatever comes, comes
         parse = staticmethod(str)
 
     texts = ["a cat", "an astronaut waves at the camera, slow motion, 4k", "猫", "zoom in", ""]
@@ -115,7 +116,7 @@ def test_a_batch_answers_as_the_librarys_pipeline_does_one_by_one(folder):
     generate = pipeline("text-generation", model=str(folder), device="cpu")
     for text, answer in zip(texts, found, strict=True):
         messages = [
-            {"role": "system", "content": SUBJECT_INSTRUCTION},
+            {"role": "system", "content": QUESTION},
             {"role": "user", "content": text},
         ]
         (expected,) = generate(messages, max_new_tokens=20, do_sample=False)
@@ -144,6 +145,17 @@ def test_a_model_without_a_chat_template_is_a_sentence(folder, tmp_path):
     tokenizer.chat_template = None
     tokenizer.save_pretrained(tmp_path)
     with pytest.raises(UserError, match="no chat template; name a model that was trained"):
-        ChatSubject({"path": str(tmp_path)})
+        ChatSubject({"path": str(tmp_path)}, question=QUESTION)
     with pytest.raises(UserError, match=r"'settings\.precision' is 'int3'"):
-        ChatSubject({"path": str(folder)}, precision="int3")
+        ChatSubject({"path": str(folder)}, precision="int3", question=QUESTION)
+    with pytest.raises(UserError, match="no question to ask for subjects; give it 'question: subj"):
+        ChatSubject({"path": str(folder)})
+
+
+def test_the_question_is_the_configurations(folder):
+    from scripts.annotate.chat_text import ChatSubject
+
+    settings = {"question": QUESTION, "max_new_tokens": 4}
+    tagger = ChatSubject({"path": str(folder)}, **settings)
+    asked = tagger._tokenizer.decode(tagger._prompt("a cat"))
+    assert f"system\n{QUESTION}<|im_end|>" in asked and "user\na cat<|im_end|>" in asked

@@ -11,13 +11,20 @@ import numpy as np
 import pytest
 
 from scripts.annotate.openai_text import OpenAIDirection, OpenAIEmbedding
-from scripts.annotate.tag_directions import tag_directions
 from scripts.common.code import ROOT
 from scripts.common.errors import Rejected, UserError
 from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.annotate import DIRECTION
 from scripts.common.tables import read_table
-from tests.annotate.openai_jobs import TEXTS, VERBS, annotator_of, make_shard, service_of
+from tests.annotate.openai_jobs import (
+    TEXTS,
+    VERBS,
+    annotator_of,
+    ask,
+    make_shard,
+    output_of,
+    service_of,
+)
 
 AT_ONCE = {"retry-after-ms": "1"}
 DOWN = (500, {"error": {"message": "down"}}, AT_ONCE)
@@ -201,12 +208,11 @@ def test_a_batch_that_the_server_lost_is_sent_again(server, tmp_path):
 PROGRAM = """
 import sys
 from pathlib import Path
-from tests.annotate.openai_jobs import TEXTS, annotator_of, make_shard
+from tests.annotate.openai_jobs import TEXTS, annotator_of, ask, make_shard
 from tests.annotate.test_openai_batches import FLIGHT
-from scripts.annotate.tag_directions import tag_directions
 class Server: base_url = sys.argv[2]
 folder = Path(sys.argv[1])
-tag_directions(make_shard(folder, TEXTS), annotator_of(Server, folder, 1.0, **FLIGHT))
+ask(make_shard(folder, TEXTS), annotator_of(Server, folder, 1.0, **FLIGHT))
 """
 FLIGHT = {
     "price": {"input_usd": 1.0, "as_of": "2026-11-21"},
@@ -231,10 +237,10 @@ def test_a_job_killed_while_batches_are_in_flight_sends_and_pays_nothing_twice(s
     server.polls = 0
     # The same settings as the process had, but for the waiting.
     shard, annotator = make_shard(tmp_path, TEXTS), annotator_of(server, tmp_path, 1.0, **FLIGHT)
-    assert tag_directions(shard, annotator).sentence() == "read 50 = kept 50 + rejected 0"
+    assert ask(shard, annotator).sentence() == "read 50 = kept 50 + rejected 0"
     assert len(server.batches) == 3
     assert sorted(server.asked) == sorted(TEXTS)
-    rows = read_table(tmp_path / "direction" / "00000.parquet", DIRECTION).to_pylist()
+    rows = read_table(output_of(shard), DIRECTION).to_pylist()
     assert [row["uuid"] for row in rows] == sorted(map(prompt_uuid, TEXTS))
     (spent,) = (tmp_path / "ledger/annotate/spending/direction").glob("*.json")
     assert json.loads(spent.read_text()) == {
@@ -242,5 +248,5 @@ def test_a_job_killed_while_batches_are_in_flight_sends_and_pays_nothing_twice(s
         "reserved_usd": 0.0,
     }
     calls = len(server.calls)
-    tag_directions(shard, annotator)
+    ask(shard, annotator)
     assert len(server.calls) == calls

@@ -5,13 +5,11 @@ import pytest
 
 from scripts.annotate.openai_text import OpenAIDirection, OpenAIEmbedding, OpenAISubject
 from scripts.annotate.prompt_answers import DIRECTION_INSTRUCTION, parse_subject, parse_verbs
-from scripts.annotate.shard_annotation import Annotator, TextShard
-from scripts.annotate.tag_directions import tag_directions
 from scripts.common.errors import Rejected, UserError
 from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.annotate import DIRECTION
 from scripts.common.tables import read_table
-from tests.annotate.made_up import write_images, write_prompts
+from tests.annotate.openai_jobs import annotator_of, ask, make_shard, output_of
 from tests.annotate.openai_server import OpenAIServer, completion
 
 AT_ONCE = {"retry-after-ms": "1"}
@@ -36,7 +34,8 @@ def embedding(server, **settings):
 
 def tagger(kind, server, **service):
     service = {"base_url": server.base_url, "max_retries": 2, "workers": 1} | service
-    return kind({"api": "gpt-4o-2024-08-06"}, service=service)
+    question = {"question": "What moves?"} if kind is OpenAISubject else {}
+    return kind({"api": "gpt-4o-2024-08-06"}, service=service, **question)
 
 
 def test_embeddings_come_in_the_order_of_the_texts_and_of_length_1(server):
@@ -96,6 +95,14 @@ def test_the_directions_prompt_is_the_papers(server):
     )
 
 
+def test_the_subjects_prompt_is_the_configurations(server):
+    server.answer = lambda text: "Cat"
+    assert tagger(OpenAISubject, server).tag(["a cat walks"]) == ["Cat"]
+    assert server.requests[0][1]["messages"][0] == {"role": "system", "content": "What moves?"}
+    with pytest.raises(UserError, match="no question to ask for subjects; give it 'question: subj"):
+        OpenAISubject({"api": "gpt-4o"})
+
+
 def test_answers_keep_the_order_of_the_texts(server):
     server.answer = lambda text: text.split()[-1]
     texts = [f"a prompt about {name}" for name in ("cats", "dogs", "fish", "birds", "snow")]
@@ -128,7 +135,7 @@ def test_a_server_that_is_down_ends_the_job_with_one_sentence(server):
         tagger(OpenAIDirection, server).tag(["a", "b"])
     gone = {"base_url": "http://127.0.0.1:9/v1", "max_retries": 0}
     with pytest.raises(UserError, match="failed on 1 requests"):
-        OpenAISubject({"api": "gpt-4o"}, service=gone).tag(["a"])
+        OpenAISubject({"api": "gpt-4o"}, service=gone, question="What?").tag(["a"])
 
 
 @pytest.mark.parametrize(
@@ -154,27 +161,20 @@ def test_a_missing_key_is_found_before_anything_is_sent(server, monkeypatch):
 
 def test_a_killed_run_sends_nothing_twice(server, tmp_path):
     texts = ["a cat walks", "a dog runs", "a fish swims"]
-    write_prompts(tmp_path / "prompts.parquet", texts)
-    _, index = write_images(tmp_path, "00000", texts)
-    entry = {
-        "name": "gpt_4o_direction",
-        "backend": "scripts.annotate.openai_text:OpenAIDirection",
-        "weights": {"api": "gpt-4o-2024-08-06"},
-    }
-    shard = TextShard(tmp_path / "prompts.parquet", index, tmp_path / "direction" / "00000.parquet")
-    service = {"base_url": server.base_url, "max_retries": 0, "workers": 1}
-    annotator = Annotator(entry, 1, service=service, ledger_root=tmp_path / "ledger")
+    shard = make_shard(tmp_path, texts)
+    service = {"mode": "synchronous", "max_retries": 0, "workers": 1}
+    annotator = annotator_of(server, tmp_path, **service)
     server.answer = lambda text: "walk"
     server.faults = [(200, completion("walk")), (401, {"error": {"message": "expired"}})]
     with pytest.raises(UserError, match="refuses to work"):
-        tag_directions(shard, annotator)
+        ask(shard, annotator)
     first = len(server.requests)
-    counts = tag_directions(shard, annotator)
+    counts = ask(shard, annotator)
     assert counts.kept == 3
     # What was answered before the fault is not asked again.
     answered = sorted(texts, key=prompt_uuid)[0]
     assert answered not in server.asked[first:]
-    rows = read_table(shard.output, DIRECTION).to_pylist()
+    rows = read_table(output_of(shard), DIRECTION).to_pylist()
     assert [row["verbs"] for row in rows] == [["walk"]] * 3
 
 

@@ -21,6 +21,7 @@ def test_an_entry_fits_its_class(name):
     bound = inspect.signature(backend).bind(**arguments)
     assert bound
     assert ("api" in entry["weights"]) == ("service" in entry)
+    assert ("question" in entry) == ("question" in inspect.signature(backend).parameters)
     service = Service(**entry.get("service", {}))
     assert "service" not in entry or service.prices.input_usd > 0
     assert METHODS & set(dir(backend))

@@ -57,8 +57,8 @@ def write_tables(folder: Path, rows: int, seed: int = 0) -> None:
         write_table(_index(uuids, has_image), index, ITEM_INDEX)
         columns = _annotations(uuids.filter(pl.Series(has_image)), variants, random)
         for name, (schema, table) in columns.items():
-            path = folder / "annotations" / name / f"{shard}.parquet"
-            write_table(table, path, schema)
+            path = folder / name / f"{shard}.parquet"
+            write_table(table.select(schema.names), path, schema)
     names = {
         "variant": variants, "subject": variants[np.arange(len(variants)) // 3 * 3],
         "count": np.ones(len(variants), np.int64), "cluster": np.full(len(variants), -1, np.int32),
@@ -173,25 +173,27 @@ def _annotations(
     failed = random.random(rows) < 0.001
     subject = variants[(random.random(rows) ** 3 * len(variants)).astype(int)]
     values = {
-        "text_embedding": (
-            annotate.text_embeddings(TEXT_NUMBERS),
+        "embeddings/text_embedding": (
+            annotate.embeddings(TEXT_NUMBERS),
             {"embedding": _vectors(rows, TEXT_NUMBERS, random)},
         ),
-        "image_embedding": (
-            annotate.image_embeddings(IMAGE_NUMBERS),
+        "embeddings/image_embedding": (
+            annotate.embeddings(IMAGE_NUMBERS),
             {"embedding": _vectors(rows, IMAGE_NUMBERS, random)},
         ),
-        "text_nsfw": (annotate.TEXT_NSFW, {"score": score, "scores": scores}),
-        "image_nsfw": (
+        "annotations/text_embedding": (annotate.EMBEDDED, {}),
+        "annotations/image_embedding": (annotate.EMBEDDED, {}),
+        "annotations/text_nsfw": (annotate.TEXT_NSFW, {"score": score, "scores": scores}),
+        "annotations/image_nsfw": (
             annotate.IMAGE_NSFW,
             {"score": score, "label": np.where(score > 0.99, "NSFW", "Safe").astype(object)},
         ),
-        "subject": (annotate.SUBJECT, {"subject": pa.array(subject, mask=failed)}),
-        "direction": (annotate.DIRECTION, {"verbs": direction}),
+        "annotations/subject": (annotate.SUBJECT, {"subject": pa.array(subject, mask=failed)}),
+        "annotations/direction": (annotate.DIRECTION, {"verbs": direction}),
     }
     tables = {}
     for name, (schema, columns) in values.items():
-        fails = failed if name == "subject" else np.zeros(rows, bool)
+        fails = failed if name == "annotations/subject" else np.zeros(rows, bool)
         status = np.where(fails, REJECTED, OK).astype(object)
         reason = np.where(fails, "refused", None)
         common = {"status": status, "reason": pa.array(reason, pa.string())}

@@ -17,13 +17,13 @@ from pathlib import Path
 import pandas as pd
 
 from scripts.annotate.build_dataset import VALUES, build_dataset
-from scripts.annotate.pack_embeddings import pack_embeddings
+from scripts.annotate.graph import EMBEDDINGS
 from scripts.common.identity import prompt_uuid
 from scripts.curate.collect_prompts import collect_prompts
+from scripts.publish.pack_embeddings import pack_embeddings
 
 CORES = 2
 KINDS = ["image_to_video", "unknown"]
-MODALITIES = ["Text", "Image"]
 
 
 def run_ours(folder: Path) -> Iterator[tuple[str, int]]:
@@ -44,13 +44,13 @@ def run_ours(folder: Path) -> Iterator[tuple[str, int]]:
     yield "build_dataset", counts.kept
 
     def pack(modality: str) -> int:
-        found = annotations[f"{modality.lower()}_embedding"]
+        found = files(folder, "embeddings", EMBEDDINGS[modality])
         return pack_embeddings(
             dataset, found, folder / f"{modality}.parquet", modality=modality
         ).kept
 
     with ThreadPoolExecutor(CORES) as pool:  # two jobs, which the workflow runs side by side
-        rows = list(pool.map(pack, MODALITIES))
+        rows = list(pool.map(pack, EMBEDDINGS))
     assert rows == [counts.kept] * 2
     yield "pack_embeddings", counts.kept
 
@@ -79,15 +79,18 @@ def run_pandas(folder: Path) -> Iterator[tuple[str, int]]:
         "text_embedding": "embedding", "image_embedding": "embedding",
     }  # fmt: skip
     for name, column in columns.items():
-        found = pd.concat([pd.read_parquet(path) for path in files(folder, "annotations", name)])
-        found = found.loc[found["status"] == "ok", ["uuid", column]]
+        kind = "embeddings" if column == "embedding" else "annotations"
+        found = pd.concat([pd.read_parquet(path) for path in files(folder, kind, name)])
+        if kind == "annotations":
+            found = found.loc[found["status"] == "ok"]
+        found = found[["uuid", column]]
         table = table.merge(found.rename(columns={column: name}), on="uuid")
     names = pd.read_parquet(folder / "subjects.parquet")[["variant", "subject"]]
     names = names.rename(columns={"variant": "subject", "subject": "Subject"})
     table = table.merge(names, on="subject", how="left").sort_values("uuid")
     table["direction"] = table["direction"].map(", ".join)
     yield "join", len(table)
-    for modality in MODALITIES:
+    for modality in EMBEDDINGS:
         name = f"{modality.lower()}_embedding"
         table[["uuid", name]].to_parquet(folder / f"{modality}.parquet")
     table.drop(columns=["text_embedding", "image_embedding"]).to_parquet(folder / "dataset.parquet")

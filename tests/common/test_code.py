@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.common import code
 from scripts.common.code import PLUMBING, ROOT, code_checksum, hash_code, modules_of
 from scripts.common.fingerprints import fingerprint
 
@@ -39,6 +40,26 @@ def test_comments_docstrings_and_names_of_files_decide_nothing(tmp_path):
     assert checksum("X = 2\ndef f(x):\n    return x + X\n") != before
 
 
+def test_a_module_is_what_it_holds_and_not_what_it_is_called(tmp_path, monkeypatch):
+    def checksum(**modules):
+        root = tmp_path / str(len(list(tmp_path.iterdir())))
+        monkeypatch.setattr(code, "ROOT", root)
+        (root / "scripts/x").mkdir(parents=True)
+        for name, text in modules.items():
+            (root / f"scripts/x/{name}.py").write_text(text)
+        return code.code_checksum("scripts/x/asks.py")
+
+    uses = "from scripts.x.{} import read\nread()\n"
+    before = checksum(asks=uses.format("one"), one="def read(): return 1\n")
+    assert checksum(asks=uses.format("two"), two="def read(): return 1\n") == before
+    assert checksum(asks=uses.format("one"), one="def read(): return 2\n") != before
+    # What is taken from which module decides, also where both are imported in any case.
+    both = "from scripts.x.{} import read\nfrom scripts.x.{} import other\n"
+    modules = {"one": "def read(): return 1\nother = 3\n", "two": "read = 4\nother = 5\n"}
+    first = checksum(asks=both.format("one", "two"), **modules)
+    assert checksum(asks=both.format("two", "one"), **modules) != first
+
+
 def test_plumbing_reruns_a_rule_and_keeps_its_rows():
     script = "scripts/evaluate/score_videos.py"
     modules = modules_of(script)
@@ -47,6 +68,10 @@ def test_plumbing_reruns_a_rule_and_keeps_its_rows():
     assert code_checksum(script) == hash_code(modules)
     rest = [name for name in modules if name not in plumbing]
     assert code_checksum(script, plumbing=False) == hash_code(rest) != code_checksum(script)
+    # The ledger imports what reads videos; that decides nothing of a text.
+    texts = "scripts/annotate/annotate_texts.py"
+    assert "scripts/common/video.py" in modules_of(texts)
+    assert "scripts/common/video.py" not in modules_of(texts, plumbing=False)
 
 
 @pytest.mark.parametrize("name", PLUMBING)

@@ -8,11 +8,12 @@ from scripts.common.errors import UserError
 from scripts.common.identity import shard_of
 from scripts.common.schemas.annotate import (
     DIRECTION,
+    EMBEDDED,
     IMAGE_NSFW,
     REASONS,
     SUBJECT,
     TEXT_NSFW,
-    text_embeddings,
+    embeddings,
 )
 from scripts.common.schemas.release import RELEASE_ROWS
 from scripts.common.tables import read_table, write_table
@@ -100,19 +101,24 @@ def test_spellings_of_safe_and_unsafe(tmp_path, released, label):
 
 def deal_out(tmp_path, tables, numbers=range(6), shards=2, missing=()):
     """Run the rule's function; return the counts and the rows by UUID."""
-    indexes, outputs = [], []
+    indexes, outputs, statuses = [], [], []
     for shard in range(shards):
         here = [number for number in numbers if shard_of(prompt_id(number), shards) == shard]
         indexes.append(tmp_path / f"images/{shard:05d}.parquet")
         outputs.append(tmp_path / f"text_embedding/{shard:05d}.parquet")
+        statuses.append(tmp_path / f"statuses/{shard:05d}.parquet")
         write_index(indexes[-1], here, missing)
-    counts = read_embeddings(tables, indexes, outputs)
-    assert not list(outputs[0].parent.glob("tmp-*"))
+    counts = read_embeddings(tables, indexes, statuses, outputs)
+    assert not list(tmp_path.glob("*/tmp-*"))
     rows = {}
-    for output in outputs:
-        table = read_table(output)
-        assert table["uuid"].to_pylist() == sorted(table["uuid"].to_pylist())
-        rows |= {row["uuid"]: row for row in table.to_pylist()}
+    for output, status in zip(outputs, statuses, strict=True):
+        table, found = read_table(output), read_table(status, EMBEDDED)
+        for each in (table, found):
+            assert each["uuid"].to_pylist() == sorted(each["uuid"].to_pylist())
+        rows |= {row["uuid"]: row for row in found.to_pylist()}
+        for row in table.to_pylist():
+            assert rows[row["uuid"]]["status"] == "ok"
+            rows[row["uuid"]] |= row
     return counts, rows, outputs
 
 
@@ -120,7 +126,7 @@ def test_vectors_are_dealt_out_at_length_one(tmp_path):
     write_embedding(tmp_path / "e.parquet", range(6), TEXT_DIMENSION)
     counts, rows, outputs = deal_out(tmp_path, [tmp_path / "e.parquet"], missing=[4])
     assert (counts.kept, counts.lost) == (5, 0) and prompt_id(4) not in rows
-    schema = text_embeddings(TEXT_DIMENSION)
+    schema = embeddings(TEXT_DIMENSION)
     assert read_table(outputs, schema).num_rows == 5
     for number, vector in zip(range(6), vectors(range(6), TEXT_DIMENSION), strict=True):
         if number != 4:

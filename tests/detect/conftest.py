@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from scripts.detect.tip_id import SourceFiles
-from tests.detect.made_up_sources import LABELS, make_source
+from tests.detect.made_up_sources import LABELS, make_source, train
 
 
 @pytest.fixture(autouse=True)
@@ -18,3 +18,13 @@ def sources(tmp_path_factory) -> dict[str, SourceFiles]:
     """All sources, with 9 training and 4 test videos each."""
     folder = tmp_path_factory.mktemp("sources")
     return {name: make_source(folder, name, train=9, test=4) for name in LABELS}
+
+
+@pytest.fixture(scope="session")
+def trained(sources, tmp_path_factory):
+    """A finished training: its outputs, beside its ledger."""
+    folder = tmp_path_factory.mktemp("trained")
+    torch.set_num_threads(1)
+    counts = train(sources, folder, folder / "ledger")
+    assert counts.sentence() == "read 36 = kept 36 + rejected 0"
+    return folder

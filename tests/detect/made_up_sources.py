@@ -1,15 +1,19 @@
 """Made-up sources of TIP-ID: tiny videos whose class can be seen in their colour."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from scripts.common.identity import item_uuid
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.split import IMAGE_GENERATED, REAL, TEXT_GENERATED, TIP_ID
 from scripts.common.shards import ShardItem, write_shard
 from scripts.common.tables import read_table, write_table
 from scripts.common.video import encode_video, probe_video
 from scripts.detect.tip_id import SourceFiles
+from scripts.detect.train_videomae import train_videomae
 
 LABELS = {
     "camera": REAL,
@@ -94,3 +98,25 @@ def tiny_entry(**training: object) -> dict:
             "running": {"frames_in_memory_mb": 50, "workers": 0, "checkpoint_every": 5},
         },
     }
+
+
+def train(
+    sources: Mapping[str, SourceFiles],
+    folder: Path,
+    ledger: Path,
+    entry: dict | None = None,
+    names: Sequence[str] = tuple(LABELS),
+    name: str = "cross_domain-pika",
+    **how: object,
+) -> Counts:
+    """Train on some sources; the outputs lie in ``folder``."""
+    return train_videomae(
+        {source: asdict(sources[source]) for source in names},
+        folder / "weights.safetensors",
+        folder / "curve.csv",
+        entry=entry or tiny_entry(),
+        name=name,
+        seed=7,
+        ledger_root=ledger,
+        **how,
+    )

@@ -11,11 +11,13 @@ from scripts.detect.measure_detection import balanced, measure_detection
 from scripts.detect.metrics import binary_measures, class_measures
 
 
-def frame_rows(source, scores):
+def frame_rows(source, scores, detector="a"):
     """Return rows of ``FRAME_SCORES``; a score of None is of a rejected video."""
     return [
         {
             "uuid": item_uuid(source, str(number)),
+            "source": source,
+            "detector": detector,
             "score": score,
             "status": "rejected" if score is None else "ok",
             "reason": "undecodable" if score is None else None,
@@ -24,24 +26,24 @@ def frame_rows(source, scores):
     ]
 
 
-def write_frames(folder, detector, **scores):
+def write_frames(folder, detectors, **scores):
     """Write score tables of several sources, and return where they are."""
-    paths = {}
+    paths = []
     for source, values in scores.items():
-        path = folder / detector / f"{source}.parquet"
-        write_table(frame_rows(source, values), path, FRAME_SCORES)
-        paths[detector, source] = path
+        rows = [row for name in detectors for row in frame_rows(source, values, name)]
+        paths.append(folder / f"{source}.parquet")
+        write_table(rows, paths[-1], FRAME_SCORES)
     return paths
 
 
-def write_classes(path, sizes, seed=0, rejected=0):
+def write_classes(path, sizes, seed=0, rejected=0, setting="same_domain", generator="pika"):
     """Write a table of random class scores with so many videos of each class."""
     rng = np.random.default_rng(seed)
     rows = []
     for name, size in zip(CLASSES, sizes, strict=True):
         for number in range(size + rejected):
             row = {"uuid": item_uuid(name, str(number)), "source": f"from_{name}", "label": name}
-            row |= {"status": "ok", "reason": None}
+            row |= {"setting": setting, "generator": generator, "status": "ok", "reason": None}
             row |= {f"p_{k}": p for k, p in zip(CLASSES, rng.dirichlet((1, 1, 1)), strict=True)}
             if number >= size:
                 row |= {f"p_{k}": None for k in CLASSES}
@@ -51,13 +53,15 @@ def write_classes(path, sizes, seed=0, rejected=0):
     return path
 
 
-def measure(tmp_path, frames, classes, generators=("pika",), real=("camera",), most=100):
+def measure(tmp_path, frames, classes, detectors=(), settings=(), real=("camera",), most=100):
     """Run the rule's function and return its table."""
     counts = measure_detection(
         frames,
         classes,
         tmp_path / "metrics.parquet",
-        generators=generators,
+        detectors=detectors,
+        settings=settings,
+        generators=["pika"],
         real_sources=real,
         max_per_class=most,
         seed=5,
@@ -74,8 +78,8 @@ def value(metrics, **keys):
 
 def test_all_scores_count_where_the_classes_are_of_one_size(tmp_path):
     real, fake = [0.1, 0.7, 0.4, 0.2], [0.9, 0.3, 0.6, 0.8]
-    frames = write_frames(tmp_path, "spectrum", camera=real, pika=fake)
-    table, counts = measure(tmp_path, frames, {})
+    frames = write_frames(tmp_path, ["spectrum"], camera=real, pika=fake)
+    table, counts = measure(tmp_path, frames, [], ["spectrum"])
     expected = binary_measures(real, fake)
     accuracy = value(table, setting="spectrum", generator="pika", metric="accuracy")
     assert accuracy["value"] == expected.accuracy == 0.75
@@ -87,24 +91,24 @@ def test_all_scores_count_where_the_classes_are_of_one_size(tmp_path):
 
 def test_the_larger_class_is_sampled_down_and_rejected_videos_are_told(tmp_path):
     real = [0.1] * 50 + [0.9] * 50
-    frames = write_frames(tmp_path, "a", camera=real, phone=real, pika=[0.8] * 6 + [None] * 2)
-    table, counts = measure(tmp_path, frames, {}, real=("camera", "phone"))
+    frames = write_frames(tmp_path, ["a"], camera=real, phone=real, pika=[0.8] * 6 + [None] * 2)
+    table, counts = measure(tmp_path, frames, [], ["a"], real=("camera", "phone"))
     accuracy = value(table, metric="accuracy")
     assert accuracy["items"] == 12 and accuracy["rejected"] == 2
     assert counts.rejected == {"undecodable": 2}
-    table, _ = measure(tmp_path, frames, {}, real=("camera", "phone"), most=3)
+    table, _ = measure(tmp_path, frames, [], ["a"], real=("camera", "phone"), most=3)
     assert set(table["items"]) == {6}
 
 
 def test_a_generator_without_scores_has_no_value(tmp_path):
-    frames = write_frames(tmp_path, "a", camera=[0.3], pika=[None])
-    table, _ = measure(tmp_path, frames, {})
+    frames = write_frames(tmp_path, ["a"], camera=[0.3], pika=[None])
+    table, _ = measure(tmp_path, frames, [], ["a"])
     assert table["value"].isna().all() and set(table["items"]) == {0}
 
 
 def test_classes_are_measured_as_the_metrics_say(tmp_path):
-    path = write_classes(tmp_path / "same_domain" / "pika.parquet", (5, 5, 5))
-    table, _ = measure(tmp_path, {}, {("same_domain", "pika"): path})
+    path = write_classes(tmp_path / "pika.parquet", (5, 5, 5))
+    table, _ = measure(tmp_path, [], [path], settings=["same_domain"])
     rows = read_frame(path, CLASS_SCORES)
     outputs = rows[[f"p_{name}" for name in CLASSES]].to_numpy()
     expected = class_measures(outputs, rows["label"].map(CLASSES.index).to_numpy())
@@ -116,15 +120,28 @@ def test_classes_are_measured_as_the_metrics_say(tmp_path):
 
 
 def test_classes_are_balanced_by_the_smallest(tmp_path):
-    path = write_classes(tmp_path / "pika.parquet", (9, 4, 12), rejected=1)
-    table, counts = measure(tmp_path, {}, {("cross_domain", "pika"): path})
+    path = write_classes(tmp_path / "pika.parquet", (9, 4, 12), rejected=1, setting="cross_domain")
+    table, counts = measure(tmp_path, [], [path], settings=["cross_domain"])
     assert set(table["items"]) == {12} and set(table["rejected"]) == {3}
     assert counts.read == 28
 
 
+def test_each_detector_and_training_is_measured_by_its_own_rows(tmp_path):
+    frames = write_frames(tmp_path, ["b", "a"], camera=[0.1, 0.2], pika=[0.9, 0.3])
+    same = write_classes(tmp_path / "same.parquet", (5, 5, 5))
+    cross = write_classes(tmp_path / "x.parquet", (5, 5, 5), seed=3, setting="cross_domain")
+    other = write_classes(tmp_path / "o.parquet", (9, 9, 9), seed=4, generator="svd")
+    settings = ["same_domain", "cross_domain"]
+    table, counts = measure(tmp_path, frames, [same, cross, other], ["b", "a"], settings)
+    assert list(table["setting"][::2]) == ["b", "a", *settings]
+    alone, _ = measure(tmp_path, [], [cross], settings=["cross_domain"])
+    assert list(table["value"][6:]) == list(alone["value"]) != list(table["value"][4:6])
+    assert set(table["items"][4:]) == {15} and counts.read == 8 + 15 + 15 + 27
+
+
 def test_the_choice_depends_on_the_item_alone():
-    rows = pd.DataFrame(frame_rows("camera", np.linspace(0, 1, 40))).assign(source="camera")
-    few = pd.DataFrame(frame_rows("pika", [0.5] * 6)).assign(source="pika")
+    rows = pd.DataFrame(frame_rows("camera", np.linspace(0, 1, 40)))
+    few = pd.DataFrame(frame_rows("pika", [0.5] * 6))
     shuffled = rows.sample(frac=1, random_state=1)
     one, other = (balanced([table, few], 100, seed=3)[0] for table in (rows, shuffled))
     assert list(one["uuid"]) == list(other["uuid"]) and len(one) == 6

@@ -1,13 +1,11 @@
 """Detectors of single pictures: preparation, and weights in the files' own layouts."""
 
-import json
-
 import numpy as np
 import open_clip
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file
 from scipy.fft import dctn
 from torch import nn
 from torchvision import transforms
@@ -19,6 +17,7 @@ from scripts.detect.picture_classifier import PictureClassifier, resize_and_crop
 from scripts.detect.spectrum import Spectrum
 from scripts.detect.univfd import UnivFD
 from scripts.models.pixels import OPENAI_CLIP
+from tests.detect.small_clip import small_univfd
 
 
 def picture(height=90, width=160, seed=0):
@@ -105,29 +104,13 @@ def test_fredect_reads_the_published_layout_and_sees_the_cosine_transform(tmp_pa
         FreDect({"path": str(tmp_path)}, device="cpu")
 
 
-def small_clip(folder):
-    """Make open_clip know a CLIP of a few thousand weights, and return its name."""
-    vision = {"image_size": 224, "layers": 1, "width": 32, "head_width": 16, "patch_size": 32}
-    text = {"context_length": 8, "vocab_size": 20, "width": 16, "heads": 2, "layers": 1}
-    config = {"embed_dim": 24, "quick_gelu": True, "vision_cfg": vision, "text_cfg": text}
-    (folder / "tests-small-clip.json").write_text(json.dumps(config))
-    open_clip.add_model_config(folder / "tests-small-clip.json")
-    return "tests-small-clip"
-
-
 def test_univfd_is_a_linear_layer_on_clips_unnormalised_embedding(tmp_path):
-    torch.manual_seed(2)
-    name = small_clip(tmp_path)
+    weights, name, checkpoint = small_univfd(tmp_path)
     clip = open_clip.create_model(name, pretrained=None).eval()
-    save_file(clip.state_dict(), tmp_path / "open_clip_model.safetensors")
+    clip.load_state_dict(load_file(checkpoint))
     layer = nn.Linear(clip.visual.output_dim, 1)
-    torch.save(layer.state_dict(), tmp_path / "fc_weights.pth")
-    detector = UnivFD(
-        {"path": str(tmp_path / "fc_weights.pth")},
-        architecture=name,
-        clip_checkpoint=str(tmp_path / "open_clip_model.safetensors"),
-        device="cpu",
-    )
+    layer.load_state_dict(torch.load(weights["path"], weights_only=True))
+    detector = UnivFD(weights, architecture=name, clip_checkpoint=checkpoint, device="cpu")
     image = picture()
     prepared = detector.prepare(image)
     mean, deviation = (torch.tensor(values)[:, None, None] for values in OPENAI_CLIP)

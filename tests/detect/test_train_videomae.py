@@ -4,7 +4,6 @@ import csv
 import multiprocessing
 import os
 import signal
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -19,45 +18,14 @@ from transformers import (
 )
 
 from scripts.common.errors import UserError
-from scripts.common.schemas.detect import CLASS_SCORES, CLASSES, REASONS
-from scripts.common.tables import read_table
-from scripts.common.video import read_frames
+from scripts.common.schemas.detect import CLASSES, REASONS
 from scripts.detect import videomae
-from scripts.detect.classify_videos import classify_videos
-from scripts.detect.clips import evaluation_input
 from scripts.detect.tip_id import Source
-from scripts.detect.train_videomae import train_videomae
 from scripts.detect.training_clips import FrameStore, TrainingClips
 from scripts.detect.videomae import VideoMae, read_model
 from scripts.detect.videomae_training import rate_factor
 from scripts.models.training_state import TrainingState
-from tests.detect.made_up_sources import LABELS, make_source, tiny_entry
-
-
-def train(
-    sources, folder, ledger, entry=None, names=tuple(LABELS), name="cross_domain-pika", **how
-):
-    """Train on some sources; the outputs lie in ``folder``."""
-    return train_videomae(
-        {source: asdict(sources[source]) for source in names},
-        folder / "weights.safetensors",
-        folder / "curve.csv",
-        entry=entry or tiny_entry(),
-        name=name,
-        seed=7,
-        ledger_root=ledger,
-        **how,
-    )
-
-
-@pytest.fixture(scope="module")
-def trained(sources, tmp_path_factory):
-    """A finished training: its outputs, beside its ledger."""
-    folder = tmp_path_factory.mktemp("trained")
-    torch.set_num_threads(1)
-    counts = train(sources, folder, folder / "ledger")
-    assert counts.sentence() == "read 36 = kept 36 + rejected 0"
-    return folder
+from tests.detect.made_up_sources import LABELS, make_source, tiny_entry, train
 
 
 def test_learning_rate_is_transformers():
@@ -81,44 +49,6 @@ def test_the_curve_has_every_iteration(trained):
     assert max(float(row["learning_rate"]) for row in rows) <= 5e-3
     losses = [float(row["loss"]) for row in rows]
     assert np.mean(losses[-4:]) < 0.5 * np.mean(losses[:4])
-
-
-def test_it_tells_unseen_videos_apart(sources, trained, tmp_path):
-    names = ("svd", "camera", "dreamer")
-    counts = classify_videos(
-        trained / "weights.safetensors",
-        {name: sources[name] for name in names},
-        tmp_path / "scores.parquet",
-        entry=tiny_entry(),
-        batch_size=5,
-        ledger_root=tmp_path,
-    )
-    assert counts.sentence() == "read 12 = kept 12 + rejected 0"
-    rows = read_table(tmp_path / "scores.parquet", CLASS_SCORES).to_pylist()
-    outputs = np.array([[row[f"p_{name}"] for name in CLASSES] for row in rows])
-    np.testing.assert_allclose(outputs.sum(axis=1), 1)
-    truth = [CLASSES.index(row["label"]) for row in rows]
-    assert np.mean(outputs.argmax(axis=1) == truth) > 0.9
-    order = [(row["source"], row["uuid"]) for row in rows]
-    assert order == sorted(order)
-
-
-def test_outputs_are_the_models_on_the_windows_of_a_video(sources, trained):
-    entry = tiny_entry()
-    entry["settings"]["clip"]["seconds"] = 0.5
-    classifier = VideoMae(None, **entry["settings"])
-    model = classifier.read_model(trained / "weights.safetensors")
-    source = Source(sources["pika"], "test")
-    video = source.videos[0]
-    row = classifier.classify(model, [video], source, batch_size=2)[0]
-    frames = read_frames(source.read(video))
-    # 12 frames at 8 per second are three windows of half a second, both ends included.
-    starts = [[0, 1, 2, 4], [4, 5, 6, 8], [8, 9, 10, 11]]
-    clips = [evaluation_input(frames[i], classifier._clip) for i in starts]
-    with torch.inference_mode():
-        expected = model(pixel_values=torch.stack(clips)).logits.softmax(1).mean(0)
-    found = [row[f"p_{name}"] for name in CLASSES]
-    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5)
 
 
 def test_the_same_training_gives_the_same_bytes(sources, trained, tmp_path):

@@ -120,35 +120,6 @@ def test_evaluation_resizes_without_keeping_proportions():
     assert (clip[:, 0, :, :15] < 0).all() and (clip[:, 0, :, 17:] > 0).all()
 
 
-class Largest:
-    """Draws the largest whole number, and no mirroring."""
-
-    def integers(self, low, high):
-        return high - 1
-
-    def random(self):
-        return 1.0
-
-
-def test_scales_reach_the_largest():
-    """pytorchvideo's RandomShortSideScale: whole numbers from 256 to 320, both included."""
-    ramp = np.arange(576, dtype=np.uint8)[None, None, :, None].repeat(576, 1).repeat(3, 3)
-    clip = training_input(ramp, BASE, Largest())
-    # Scaled to 320, the last 224 columns are those from 96 on; bilinear, at half-pixel centres.
-    columns = ((np.arange(96, 320) + 0.5) * 576 / 320 - 0.5)[:40]
-    red = clip[0, 0, 0, :40].numpy() * 255 * 0.229 + 255 * 0.485
-    np.testing.assert_allclose(red, columns, atol=0.01)
-
-
-def test_evaluation_resizes_without_antialiasing():
-    """Halving takes the mean of two neighbours; with antialiasing, wider ones would count."""
-    row = np.array([0, 100, 20, 40], np.uint8)
-    settings = ClipSettings(frames=1, seconds=1.0, size=2, short_side=(2, 2))
-    clip = evaluation_input(row[None, None, :, None].repeat(4, 1).repeat(3, 3), settings)
-    red = clip[0, 0, 0].numpy() * 255 * 0.229 + 255 * 0.485
-    np.testing.assert_allclose(red, [50, 30], atol=0.01)
-
-
 def test_unknown_and_missing_settings_are_named():
     with pytest.raises(UserError, match="no setting 'frame'"):
         settings_of(ClipSettings, {"frame": 16}, "clip")

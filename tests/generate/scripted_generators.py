@@ -18,7 +18,9 @@ class Scripted:
         self._note(f"{prompt} {seed}")
         time.sleep(self._seconds)
         if "fail" in prompt:
-            raise RuntimeError("out of memory\nin two lines")
+            raise RuntimeError("an odd shape\nin two lines")
+        if "too large" in prompt:
+            raise RuntimeError("CUDA out of memory")
         frame = np.resize(image, (16, 16, 3))
         if "odd" in prompt:
             return np.stack([frame[:15, :15]] * 3), 8.0

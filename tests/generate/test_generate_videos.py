@@ -54,7 +54,7 @@ def run(tmp_path):
 def test_every_wanted_prompt_has_a_row_and_the_others_are_done(tmp_path, run):
     texts = ["a cat", "a dog", "will fail", "odd size", "float frames", "broken", "nothing"]
     inputs = write_prompts(tmp_path, texts, without_image=["nothing"])
-    counts, shard, made, notes = run(inputs)
+    counts, shard, made, _ = run(inputs)
     reasons = {text: shard.rows[prompt_uuid(text)]["reason"] for text in texts}
     assert reasons == {
         "a cat": None,
@@ -68,7 +68,7 @@ def test_every_wanted_prompt_has_a_row_and_the_others_are_done(tmp_path, run):
     assert (counts.read, counts.kept, counts.lost) == (7, 2, 0)
     assert counts.rejected == {"generation_failed": 3, "undecodable": 1, "no_image": 1}
     assert set(made) == {"a cat", "a dog", "will fail", "odd size", "float frames"}
-    assert any("RuntimeError: out of memory" in note and "\n" not in note for note in notes)
+    assert any("RuntimeError: an odd shape" in note and "\n" not in note for note in counts.notes)
 
 
 def test_the_row_describes_the_video_and_the_seed_is_the_prompts_own(tmp_path, run):
@@ -133,10 +133,30 @@ def test_a_machine_that_only_fails_stops_the_job_and_keeps_what_is_done(tmp_path
     texts = [f"scene {place}" for place in range(3)]
     run(write_prompts(tmp_path, texts))
     inputs = write_prompts(tmp_path, texts + [f"fail {place}" for place in range(12)])
-    with pytest.raises(UserError, match=r"'scripted' failed 10 times in a row.*out of memory"):
+    with pytest.raises(UserError, match=r"'scripted' failed 10 times in a row.*an odd shape"):
         run(inputs)
     _, shard, made, _ = run(write_prompts(tmp_path, texts))
     assert len(shard.uuids) == 3 and not made
+
+
+def test_failures_that_others_part_stop_nothing(tmp_path, run):
+    texts = [f"{'fail' if place % 2 else 'scene'} {place}" for place in range(40)]
+    counts, _, made, _ = run(write_prompts(tmp_path, texts))
+    assert counts.kept == 20 and len(made) == 40
+
+
+def test_a_lack_of_memory_is_the_machines_fault_and_makes_no_row(tmp_path, run):
+    inputs = write_prompts(tmp_path, ["a cat", "too large", "a dog"])
+    with pytest.raises(UserError, match="memory does not suffice for one item"):
+        run(inputs)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_generator_is_loaded_only_where_something_is_left(tmp_path, run):
+    inputs = write_prompts(tmp_path, ["nothing"], without_image=["nothing"])
+    counts, _, _, _ = run(inputs)
+    assert counts.rejected == {"no_image": 1}
+    assert not (tmp_path / "record.txt").read_text()
 
 
 def test_a_killed_run_resumes_at_the_next_video(tmp_path, run):

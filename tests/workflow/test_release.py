@@ -17,8 +17,7 @@ from tests.curate.small_release import EVAL, SUBSET, make_release, prompt_id, vi
 GENERATORS = ["pika", "svd", "opensora", "i2vgenxl", "cogvideox"]
 MADE_ANEW = {
     "extract_messages", "collect_prompts", "fetch_videos", "extract_images", "generate_videos",
-    "choose_prompts", "split_tip_eval", "embed_texts", "embed_images", "score_texts",
-    "score_images", "tag_subjects", "account_curate",
+    "choose_prompts", "split_tip_eval", "annotate_pictures", "account_curate",
 }  # fmt: skip
 """Rules that a release replaces."""
 
@@ -82,25 +81,26 @@ def test_table_5_is_planned_from_the_authors_videos(folder):
 def test_the_data_set_is_planned_from_what_was_released(folder):
     jobs = planned(folder, "results/dataset.parquet", release={"full": True})
     assert not set(jobs) & MADE_ANEW
-    assert jobs["tag_directions"] == 1  # this version of the release has no directions
+    assert jobs["annotate_texts"] == 1  # this version of the release has no directions
     assert jobs["read_embeddings"] == 2 and jobs["read_annotations"] == 1
     assert jobs["list_members"] == 4 and jobs["unpack_pictures"] == 4
 
 
 def test_annotations_that_are_not_taken_are_made(folder):
     jobs = planned(folder, "results/dataset.parquet", release={"annotations": ["subject"]})
-    assert jobs["score_texts"] == jobs["embed_images"] == 1
-    assert "tag_subjects" not in jobs and "read_embeddings" not in jobs
+    assert jobs["annotate_texts"] == jobs["annotate_pictures"] == 1
+    assert jobs["read_annotations"] == 1 and "read_embeddings" not in jobs
 
 
 def test_nothing_is_paid_for_what_was_released(folder, tmp_path):
     """The paper's annotators are behind an endpoint; of them only directions are not released."""
     paid = {"annotate": {"annotators": {"direction": "gpt_4o_direction"}}}
     jobs = planned(folder, "results/dataset.parquet", **paid)
-    assert jobs["estimate_costs"] == jobs["tag_directions"] == 1
+    assert jobs["estimate_costs"] == jobs["ask_endpoint"] == 1
+    assert not set(jobs) & {"annotate_texts", "ask_embeddings"}
     make_release(tmp_path / "data/TIP-I2V", full=False, later=True)
     jobs = planned(tmp_path, "results/dataset.parquet", **paid)
-    assert not set(jobs) & {"estimate_costs", "tag_directions"}
+    assert not set(jobs) & {"estimate_costs", "ask_endpoint"}
 
 
 def test_everything_is_planned(folder):

@@ -1,4 +1,4 @@
-"""Tables of the stage annotate: one per annotator, the merged subjects, the data set."""
+"""Tables of the stage annotate: one per annotation, the merged subjects, the data set."""
 
 import json
 
@@ -15,6 +15,7 @@ REASONS = {
     "refused": "the model's endpoint does not take this item, or refuses to answer",
     "malformed_answer": "the model's answer is not of the form that was asked for",
     "service_failed": "the model's endpoint failed on this item, retries included",
+    "annotation_failed": "the annotator fails on this item, and not on others",
     "not_released": "the released data set has no value for the prompt",
 }
 """The closed list of reasons of an annotation."""
@@ -29,31 +30,41 @@ _TEXTS = pa.list_(pa.field("element", pa.string(), nullable=False))
 _SCORES = pa.map_(pa.string(), pa.field("value", pa.float32(), nullable=False))
 
 
+_UUID = column("uuid", pa.string(), "id of the prompt")
+_STATUS = [
+    column("status", pa.string(), "ok or rejected"),
+    column("reason", pa.string(), "why it was rejected", nullable=True),
+]
+_BACKEND = column("backend", pa.string(), "entry of config/annotators.yaml that made it")
+
+
 def _annotation(name: str, description: str, *values: pa.Field) -> pa.Schema:
     """Return a schema: one row per prompt that has an image, done or rejected."""
+    return table_schema(name, description, [_UUID, *values, *_STATUS, _BACKEND])
+
+
+def values_of(schema: pa.Schema) -> pa.Schema:
+    """Return the columns that an annotator's answer decides: those that a ledger keeps."""
+    others = {field.name for field in (*_STATUS, _BACKEND)}
+    fields = [field for field in schema if field.name not in others]
+    return pa.schema(fields, metadata=schema.metadata)
+
+
+EMBEDDED = table_schema(
+    "embedded",
+    "Which prompts have an embedding (Section 3). Vectors lie apart, so that others of the same "
+    "prompts change nothing here.",
+    [_UUID, *_STATUS],
+)
+
+
+def embeddings(dimension: int) -> pa.Schema:
+    """Return the schema of embeddings of texts or of pictures with so many numbers each."""
     return table_schema(
-        name,
-        description,
-        [
-            column("uuid", pa.string(), "id of the prompt"),
-            *values,
-            column("status", pa.string(), "ok or rejected"),
-            column("reason", pa.string(), "why it was rejected", nullable=True),
-            column("backend", pa.string(), "entry of config/annotators.yaml that made it"),
-        ],
+        "embeddings",
+        "Embeddings of text or image prompts (Section 3).",
+        [_UUID, column("embedding", embedding(dimension), "vector of length 1"), _BACKEND],
     )
-
-
-def text_embeddings(dimension: int) -> pa.Schema:
-    """Return the schema of text embeddings with so many numbers each."""
-    vector = column("embedding", embedding(dimension), "vector of length 1", nullable=True)
-    return _annotation("text_embeddings", "Embeddings of text prompts (Section 3).", vector)
-
-
-def image_embeddings(dimension: int) -> pa.Schema:
-    """Return the schema of image embeddings with so many numbers each."""
-    vector = column("embedding", embedding(dimension), "vector of length 1", nullable=True)
-    return _annotation("image_embeddings", "Embeddings of image prompts (Section 3).", vector)
 
 
 TEXT_NSFW = _annotation(

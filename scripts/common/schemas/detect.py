@@ -18,6 +18,9 @@ ACCURACY, MAP = "accuracy", "mAP"
 REASONS = {
     name: ITEM_REASONS[name]
     for name in ("no_video", "missing_file", "empty_file", "undecodable", "no_frames")
+} | {
+    "not_a_number": "the detector or classifier gave no finite number",
+    "scoring_failed": "the detector or classifier raised an error for the video",
 }
 """The closed list of reasons of this stage."""
 
@@ -33,9 +36,11 @@ _PROBABILITIES = [
 
 FRAME_SCORES = table_schema(
     "frame_scores",
-    "A detector's scores of the middle frames of one source's test videos (Table 3).",
+    "All detectors' scores of the middle frames of one source's test videos (Table 3).",
     [
         column("uuid", pa.string(), "id of the video"),
+        column("source", pa.string(), "generator, or entry of config/sources.yaml"),
+        column("detector", pa.string(), "entry of config/detectors.yaml"),
         column("score", pa.float64(), "how likely the frame is generated, 0 to 1", nullable=True),
         *_STATUS,
     ],
@@ -43,11 +48,13 @@ FRAME_SCORES = table_schema(
 
 CLASS_SCORES = table_schema(
     "class_scores",
-    "A trained classifier's outputs for the test videos of all three classes (Table 4).",
+    "The trained classifiers' outputs for one source's test videos (Table 4).",
     [
         column("uuid", pa.string(), "id of the video"),
         column("source", pa.string(), "generator, or entry of config/sources.yaml"),
         column("label", pa.string(), "real, text_generated or image_generated: the truth"),
+        column("setting", pa.string(), "same_domain or cross_domain: the classifier's training"),
+        column("generator", pa.string(), "whose videos the classifier is tested on"),
         *_PROBABILITIES,
         *_STATUS,
     ],
@@ -67,18 +74,4 @@ METRICS = table_schema(
         column("items", pa.int64(), "test videos, the same number of each class"),
         column("rejected", pa.int64(), "test videos of these sources that have no score"),
     ],
-)
-
-_VIDEO = column("sha256", pa.string(), "checksum of the video")
-
-SCORED_VIDEOS = table_schema(
-    "scored_videos",
-    "Ledger of frame scores; by content, since one id may come to have another video.",
-    [_VIDEO, column("score", pa.float64(), "as in frame_scores", nullable=True), *_STATUS],
-)
-
-CLASSIFIED_VIDEOS = table_schema(
-    "classified_videos",
-    "Ledger of class scores; by content, since one id may come to have another video.",
-    [_VIDEO, *_PROBABILITIES, *_STATUS],
 )

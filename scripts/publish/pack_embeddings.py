@@ -18,7 +18,7 @@ COLUMN = "embedding"
 
 
 def pack_embeddings(
-    dataset: Path, annotations: Sequence[Path], packed: Path, *, modality: str
+    dataset: Path, vectors: Sequence[Path], packed: Path, *, modality: str
 ) -> Counts:
     """Write the embedding of each row of the data set, one shard in memory at a time.
 
@@ -27,8 +27,7 @@ def pack_embeddings(
 
     Args:
         dataset: table of ``DATASET``.
-        annotations: tables of ``text_embeddings`` or ``image_embeddings``, one for each shard; the
-            file's stem is the shard.
+        vectors: tables of ``embeddings``, one for each shard; the file's stem is the shard.
         packed: table of ``packed_embeddings``.
         modality: Text or Image.
 
@@ -36,32 +35,36 @@ def pack_embeddings(
         Counts of the data set's rows.
 
     Raises:
-        UserError: the annotations have embeddings of several lengths.
+        UserError: the embeddings are of several lengths, or a row of the data set has none.
     """
     shard = pl.col("Image_Prompt").str.extract(r"^images/(\d+)\.tar#").cast(pl.Categorical)
     rows = pl.scan_parquet(dataset).select("UUID", shard=shard).collect()
-    dimension = _dimension(annotations)
+    dimension = _dimension(vectors)
     schema = packed_embeddings(modality, dimension)
     counts = Counts(declared=rows.height)
     with TableWriter(packed, schema) as writer:
-        for path in progress(annotations, f"{modality.lower()} embeddings"):
+        for path in progress(vectors, f"{modality.lower()} embeddings"):
             wanted = rows.filter(pl.col("shard") == path.stem)["UUID"].sort().to_arrow()
             found = read_table(path, columns=["uuid", COLUMN])
             places = pc.index_in(wanted, found["uuid"].cast(wanted.type))
-            vectors = found[COLUMN].take(places)
-            writer.write(pa.table([wanted, vectors], names=schema.names))
+            if places.null_count:
+                raise UserError(
+                    f"{path} lacks {places.null_count} embeddings of rows of {dataset}; delete it "
+                    "and run again"
+                )
+            writer.write(pa.table([wanted, found[COLUMN].take(places)], names=schema.names))
             counts.keep(len(wanted))
     return counts
 
 
-def _dimension(annotations: Sequence[Path]) -> int:
+def _dimension(vectors: Sequence[Path]) -> int:
     """Return how many numbers each embedding has."""
-    kinds = {path: pq.read_schema(path).field(COLUMN).type for path in annotations}
-    first = kinds[annotations[0]]
+    kinds = {path: pq.read_schema(path).field(COLUMN).type for path in vectors}
+    first = kinds[vectors[0]]
     for path, kind in kinds.items():
         if kind != first:
             raise UserError(
-                f"{path} has embeddings of type {kind}, {annotations[0]} of {first}; delete the "
+                f"{path} has embeddings of type {kind}, {vectors[0]} of {first}; delete the "
                 "older of them and run again"
             )
     return first.list_size
@@ -71,7 +74,7 @@ if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
         counts = pack_embeddings(
             dataset=Path(snakemake.input.dataset),
-            annotations=[Path(path) for path in snakemake.input.annotations],
+            vectors=[Path(path) for path in snakemake.input.vectors],
             packed=Path(snakemake.output.packed),
             modality=snakemake.wildcards.modality,
         )

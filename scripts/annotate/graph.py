@@ -1,0 +1,170 @@
+"""Annotate: where its rules find their inputs and settings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from scripts.common.code import code_checksum
+from scripts.common.study import Study
+
+TEXTS = ("text_embedding", "text_nsfw", "subject", "direction")
+PICTURES = ("image_embedding", "image_nsfw")
+"""What is said of text prompts and of image prompts: the columns of ``annotate.annotators``."""
+EMBEDDINGS = {"Text": "text_embedding", "Image": "image_embedding"}
+"""Modality, as the release calls it -> annotation."""
+
+
+@dataclass(frozen=True)
+class AnnotateGraph:
+    """What the rules of the stage ask."""
+
+    study: Study
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The stage's part of the configuration."""
+        return self.study.config["annotate"]
+
+    @property
+    def annotators(self) -> Mapping[str, str]:
+        """Annotation -> the entry of config/annotators.yaml that makes it."""
+        return self.settings["annotators"]
+
+    @property
+    def makers(self) -> Mapping[str, str]:
+        """What ``annotators`` has, and the entry by whose vectors ``subjects`` are merged."""
+        return {**self.annotators, "subjects": self.settings["subjects"]["embedder"]}
+
+    @property
+    def device(self) -> str:
+        """Where models on this machine work."""
+        return "auto" if self.settings["gpu"] else "cpu"
+
+    @property
+    def targets(self) -> list[str]:
+        """The last files of the stage."""
+        return ["results/dataset.parquet"]
+
+    def tables(self, annotation: str) -> list[str]:
+        """Return the tables of an annotation, one for each shard; of an embedding, its statuses."""
+        return [f"results/annotations/{annotation}/{shard}.parquet" for shard in self.study.shards]
+
+    def vectors(self, annotation: str) -> list[str]:
+        """Return the tables of the vectors of an embedding, one for each shard."""
+        return [f"results/embeddings/{annotation}/{shard}.parquet" for shard in self.study.shards]
+
+    @cached_property
+    def made(self) -> list[str]:
+        """The annotations that were not released.
+
+        No rule makes the others: it would step in, at a price, where a released file is missing.
+        """
+        return [name for name in self.annotators if name not in self.study.released_annotations]
+
+    @cached_property
+    def asked(self) -> list[str]:
+        """The annotations that are made behind an endpoint."""
+        return [name for name in self.made if self.is_remote(name)]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The annotations of texts that are made on this machine."""
+        return [name for name in TEXTS if name in self.made and name not in self.asked]
+
+    @cached_property
+    def pictures(self) -> list[str]:
+        """The annotations of pictures that are made; models of pictures work on this machine."""
+        return [name for name in PICTURES if name in self.made]
+
+    def outputs(self, annotations: Sequence[str]) -> dict[str, str]:
+        """Return what a rule makes of a shard: a table for each annotation, and the vectors."""
+        outputs = {name: f"results/annotations/{name}/{{shard}}.parquet" for name in annotations}
+        for name in EMBEDDINGS.values():
+            if name in annotations:
+                outputs["vectors"] = f"results/embeddings/{name}/{{shard}}.parquet"
+        return outputs
+
+    def is_remote(self, annotation: str) -> bool:
+        """Return whether an annotation's entry works behind an endpoint."""
+        return "api" in self._weights(annotation)
+
+    def entry(self, annotation: str) -> dict[str, Any]:
+        """Return what decides an annotation's rows: the question of its entry, say, but no label."""
+        name = self.makers[annotation]
+        question = self.study.fields("annotators", name).get("question")
+        asked = {"question": self.settings[question]} if question else {}
+        return {"name": name} | self.study.entry("annotators", name) | asked
+
+    def entries(self, annotations: Sequence[str]) -> Callable[[Any], dict[str, Any]]:
+        """Return what gives the entries of some annotations, as a rule's parameter."""
+
+        def get_entries(wildcards: Any) -> dict[str, Any]:
+            return {name: self.entry(name) for name in annotations}
+
+        return get_entries
+
+    def code(self, script: str, annotations: Sequence[str]) -> Callable[[Any], str]:
+        """Return what gives the checksum of what a script and its annotators do."""
+        names = [self._fields(name)["backend"] for name in annotations]
+
+        def get_code(wildcards: Any) -> str:
+            return code_checksum(f"scripts/annotate/{script}.py", *names)
+
+        return get_code
+
+    def entry_of(self, wildcards: Any) -> dict[str, Any]:
+        """Return the entry of an annotation behind an endpoint, or of the merging of subjects."""
+        return self.entry(_annotation(wildcards))
+
+    # A parameter whose function asks for the resources reruns no job when it changes: neither a
+    # budget nor a way of sending decides a row.
+
+    def service_of(self, wildcards: Any, resources: Any) -> Mapping[str, Any] | None:
+        """Return how an endpoint is reached and paid for; None for a model on this machine."""
+        return self._service(_annotation(wildcards))
+
+    def budget_of(self, wildcards: Any, resources: Any) -> float:
+        """Return what an annotation, or the merging of subjects, may cost in US dollars."""
+        return self.settings["budget_usd"][_annotation(wildcards)]
+
+    def bills(self, wildcards: Any, resources: Any) -> dict[str, dict[str, Any]]:
+        """Return entry, service and budget of each annotation behind an endpoint."""
+        budgets = self.settings["budget_usd"]
+        return {
+            name: {
+                "entry": self.entry(name),
+                "service": self._service(name),
+                "budget_usd": budgets[name],
+            }
+            for name in self.asked
+        }
+
+    def gpus(self, annotations: Sequence[str]) -> int:
+        """Return the GPUs that annotations ask for: none behind an endpoint, or of stand-ins."""
+        heavy = [n for n in annotations if not {"api", "package"} & set(self._weights(n))]
+        return self.settings["gpu"] if heavy else 0
+
+    @property
+    def language_models(self) -> int:
+        """Annotations that a language model on this machine makes."""
+        tagged = [name for name in ("subject", "direction") if name in self.texts]
+        return sum("package" not in self._weights(name) for name in tagged)
+
+    def runtime_of(self, wildcards: Any) -> int:
+        """Return the minutes that an annotation takes: a batch at an endpoint may take a day."""
+        service = self._service(wildcards.annotation) or {}
+        return 1500 if service.get("mode") == "batch" else 720
+
+    def _fields(self, annotation: str) -> Mapping[str, Any]:
+        return self.study.fields("annotators", self.makers[annotation])
+
+    def _weights(self, annotation: str) -> Mapping[str, Any]:
+        return self._fields(annotation).get("weights", {})
+
+    def _service(self, annotation: str) -> Mapping[str, Any] | None:
+        return self._fields(annotation).get("service", {}) if self.is_remote(annotation) else None
+
+
+def _annotation(wildcards: Any) -> str:
+    return getattr(wildcards, "annotation", "subjects")

@@ -1,0 +1,68 @@
+"""The annotations of text prompts: what is asked of their annotators, and who is wanted."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.annotate.annotator import Annotation
+from scripts.annotate.embedding import EMBEDDING
+from scripts.common.roles import TextSafety
+from scripts.common.schemas.annotate import DIRECTION, SUBJECT, TEXT_NSFW
+from scripts.common.schemas.prompts import PROMPTS
+from scripts.common.shards import Shard
+from scripts.common.tables import read_table
+
+
+@dataclass(frozen=True)
+class TextShard:
+    """The text prompts of one shard.
+
+    Attributes:
+        prompts: table of ``PROMPTS``; a prompt is wanted if it has an image.
+        index: index of the images (``ITEM_INDEX``); its stem is the shard.
+    """
+
+    prompts: Path
+    index: Path
+
+    @property
+    def name(self) -> str:
+        """The shard."""
+        return self.index.stem
+
+    def texts(self) -> dict[str, str]:
+        """Return the prompts that have an image, by UUID, sorted."""
+        table = read_table(self.prompts, PROMPTS, columns=["uuid", "prompt"]).sort_by("uuid")
+        wanted = Shard(self.index.with_suffix(".tar"), self.index)
+        rows = zip(table["uuid"].to_pylist(), table["prompt"].to_pylist(), strict=True)
+        return {uuid: prompt for uuid, prompt in rows if uuid in wanted}
+
+
+def _tag(tagger: Any, texts: Sequence[str]) -> Sequence[Any]:
+    return tagger.tag(texts)
+
+
+def _score(safety: TextSafety, texts: Sequence[str]) -> Iterator[dict]:
+    scores = safety.score(texts)
+    for number in range(len(texts)):
+        found = {key: float(values[number]) for key, values in scores.items()}
+        yield {"score": found[safety.released], "scores": sorted(found.items())}
+
+
+def _subject(subject: str) -> dict:
+    return {"subject": subject or None}
+
+
+def _verbs(verbs: list[str]) -> dict:
+    return {"verbs": verbs}
+
+
+TEXT_ANNOTATIONS = {
+    "text_embedding": EMBEDDING,
+    "text_nsfw": Annotation(_score, dict, TEXT_NSFW),
+    "subject": Annotation(_tag, _subject, SUBJECT),
+    "direction": Annotation(_tag, _verbs, DIRECTION),
+}
+"""Embeddings, all scores of the model and the released one (Section 3), the subject, null where the
+prompt names none (Section 3), and verbs in base form, of which there may be none (Supplement 10)."""

@@ -1,0 +1,111 @@
+"""What the stage's rules take from the configuration."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from scripts.annotate.graph import EMBEDDINGS, PICTURES, TEXTS, AnnotateGraph
+from scripts.common.check import read_configuration
+from scripts.common.code import ROOT
+from scripts.common.configuration import read_sheets
+from scripts.common.study import Study
+from scripts.publish.graph import PublishGraph
+
+DEMO = ROOT / "config/demo.yaml"
+SHARD = {"text_nsfw": "results/annotations/text_nsfw/{shard}.parquet"}
+
+
+def graph(*configurations, released=(), sheets=None, **annotators):
+    config = read_configuration(*configurations)
+    config["annotate"]["annotators"] |= annotators
+    return AnnotateGraph(Study(config, sheets or read_sheets(ROOT / "config"), released))
+
+
+def pictures(sheets):
+    return graph(sheets=sheets).entries(PICTURES)(None)
+
+
+def test_the_papers_annotators_are_asked_or_work_here():
+    paper = graph()
+    assert set(paper.asked) == {"text_embedding", "subject", "direction"}
+    assert (paper.texts, paper.pictures) == (["text_nsfw"], list(PICTURES))
+    assert paper.outputs(paper.texts) == SHARD
+    assert paper.gpus(["text_nsfw", "subject"]) == 1
+    assert paper.gpus(["subject", "subjects"]) == 0
+    assert paper.language_models == 0
+    local = graph(subject="qwen2_5_7b_subject", direction="qwen2_5_7b_direction")
+    assert (local.language_models, local.asked) == (2, ["text_embedding"])
+
+
+def test_the_demos_annotators_are_asked_nothing_and_make_vectors_apart():
+    demo = graph(DEMO)
+    assert (demo.asked, demo.texts) == ([], list(TEXTS))
+    assert demo.gpus([*demo.annotators, "subjects"]) == 0
+    vectors = demo.outputs(demo.pictures)["vectors"]
+    assert vectors == "results/embeddings/image_embedding/{shard}.parquet"
+    assert demo.outputs(demo.texts)["vectors"].startswith("results/embeddings/text_embedding/")
+    assert not set(demo.vectors("text_embedding")) & set(demo.tables("text_embedding"))
+
+
+@pytest.mark.parametrize("released", [["subject", "image_embedding"], [*TEXTS, *PICTURES]])
+def test_what_was_released_is_neither_made_nor_paid_for(released):
+    made = graph(released=released)
+    assert not set(released) & {*made.asked, *made.texts, *made.pictures}
+    assert {*made.asked, *made.texts, *made.pictures, *released} == {*TEXTS, *PICTURES}
+    publish = PublishGraph(made.study, made)
+    words = publish.annotators(None)
+    assert {name for name in words if "released" in words[name]} == set(released)
+
+
+def test_the_subject_prompt_decides_those_that_ask_it_and_no_others():
+    paper = graph()
+    prompt = paper.settings["subject_prompt"]
+    assert paper.entry_of(SimpleNamespace(annotation="subject"))["question"] == prompt
+    assert graph(subject="qwen2_5_7b_subject").entry("subject")["question"] == prompt
+    others = [name for name in paper.makers if name != "subject"]
+    assert not any("question" in paper.entry(name) for name in others)
+    assert "question" not in graph(subject="spacy_subject").entry("subject")
+
+
+def test_a_budget_is_that_of_its_annotation():
+    paper = graph()
+    wildcards = SimpleNamespace(annotation="direction")
+    budgets = paper.settings["budget_usd"]
+    assert paper.budget_of(wildcards, None) == budgets["direction"]
+    assert {name: bill["budget_usd"] for name, bill in paper.bills(None, None).items()} == {
+        name: budgets[name] for name in paper.asked
+    }
+    merging = SimpleNamespace()
+    assert paper.entry_of(merging)["name"] == "all_minilm_l6_v2"
+    assert paper.budget_of(merging, None) == budgets["subjects"]
+    assert paper.service_of(merging, None) is None
+    assert paper.service_of(wildcards, None)["mode"] == "batch"
+    assert paper.runtime_of(wildcards) == 1500
+
+
+def test_a_label_decides_nothing_and_a_revision_does():
+    sheets = read_sheets(ROOT / "config")
+    before = pictures(sheets)
+    clip = sheets["annotators"]["clip_vit_b_32"]
+    relabelled = sheets | {
+        "annotators": sheets["annotators"] | {"clip_vit_b_32": clip | {"label": "x"}}
+    }
+    assert pictures(relabelled) == before
+    weights = clip["weights"] | {"revision": "0" * 40}
+    revised = sheets | {
+        "annotators": sheets["annotators"] | {"clip_vit_b_32": clip | {"weights": weights}}
+    }
+    after = pictures(revised)
+    assert after["image_nsfw"] == before["image_nsfw"]
+    assert after["image_embedding"] != before["image_embedding"]
+
+
+def test_packed_embeddings_are_of_the_vectors_of_their_modality():
+    demo = graph(DEMO)
+    publish = PublishGraph(demo.study, demo)
+    for modality, annotation in EMBEDDINGS.items():
+        vectors = publish.vectors(SimpleNamespace(modality=modality))
+        assert vectors == [f"results/embeddings/{annotation}/0000{n}.parquet" for n in range(2)]
+    assert publish.packed_shards == [
+        f"results/dataset/data/Full-0000{n}-of-00002.parquet" for n in range(2)
+    ]

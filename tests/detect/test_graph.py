@@ -1,0 +1,105 @@
+"""What the rules of detect are given, in a study of two generators."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from scripts.common.code import ROOT
+from scripts.common.configuration import read_sheets
+from scripts.common.study import Study
+from scripts.detect.graph import DetectGraph
+
+SHEETS = read_sheets(ROOT / "config")
+
+
+def graph_of(*generators, detectors=("spectrum", "cnnspot"), gpu=0):
+    """Return the graph of a study with these generators."""
+    config = {
+        "source": "discord_exports",
+        "curate": {"shards": 2},
+        "generate": {"generators": list(generators), "shards": 1},
+        "split": {"tip_id": {"real": ["real_videos"], "text_generated": ["text_videos_zoom"]}},
+        "detect": {"gpu": gpu, "detectors": list(detectors), "videomae": "videomae_tiny"},
+    }
+    return DetectGraph(Study(config, SHEETS))
+
+
+@pytest.fixture
+def graph():
+    return graph_of("pika", "sway")
+
+
+def wildcards(**values):
+    return SimpleNamespace(**values)
+
+
+def checkpoints(*names):
+    return {f"results/detect/checkpoints/{name}.safetensors" for name in names}
+
+
+def test_a_generators_videos_test_the_classifiers_called_after_it(graph):
+    found = graph.tested_on(wildcards(source="sway"))
+    assert set(found) == checkpoints("same_domain/sway", "cross_domain/sway")
+
+
+@pytest.mark.parametrize("source", ["real_videos", "text_videos_zoom"])
+def test_videos_of_the_other_classes_test_all_classifiers(graph, source):
+    names = ("same_domain/pika", "cross_domain/pika", "same_domain/sway", "cross_domain/sway")
+    found = graph.tested_on(wildcards(source=source))
+    assert set(found) == checkpoints(*names) and len(found) == 4
+
+
+def test_same_domain_learns_from_the_generator_and_cross_domain_from_all_others():
+    graph = graph_of("pika", "sway", "morph")
+    outside = {"real_videos", "text_videos_zoom"}
+    same = graph.training_sources(wildcards(setting="same_domain", generator="sway"))
+    cross = graph.training_sources(wildcards(setting="cross_domain", generator="sway"))
+    assert set(same) == {"sway"} | outside
+    assert set(cross) == {"pika", "morph"} | outside
+    files = graph.training_files(wildcards(setting="cross_domain", generator="sway"))
+    assert (
+        "results/videos/morph/00000.tar" in files and "results/videos/pika/00001.parquet" in files
+    )
+    assert not any("sway" in path for path in files) and len(files) == len(set(files)) == 14
+
+
+def test_one_generator_alone_has_no_cross_domain():
+    graph = graph_of("sway")
+    assert graph.settings == ["same_domain"]
+    found = graph.tested_on(wildcards(source="real_videos"))
+    assert set(found) == checkpoints("same_domain/sway")
+
+
+def test_table_3_has_no_videos_that_texts_were_made_into(graph):
+    assert graph.frame_scores == [
+        f"results/detect/scores/{name}.parquet" for name in ("pika", "sway", "real_videos")
+    ]
+    assert "results/detect/classes/text_videos_zoom.parquet" in graph.class_scores
+    assert graph_of("pika", detectors=()).frame_scores == []
+
+
+def test_videos_lie_where_their_source_puts_them(graph):
+    pika = graph.source_files(wildcards(source="pika"))
+    assert pika["tars"] == ["results/videos/pika/00000.tar", "results/videos/pika/00001.tar"]
+    assert pika["indexes"] == [tar.replace(".tar", ".parquet") for tar in pika["tars"]]
+    real = graph.source_files(wildcards(source="real_videos"))
+    assert real == {
+        "split": "results/splits/tip_id/real_videos.parquet",
+        "tars": [SHEETS["sources"]["real_videos"]["tar"]],
+        "indexes": [SHEETS["sources"]["real_videos"]["index"]],
+    }
+
+
+def test_entries_are_what_decides_and_no_label(graph):
+    entries = graph.entries(wildcards(source="pika"))
+    assert list(entries) == ["spectrum", "cnnspot"]
+    assert entries["cnnspot"]["weights_content"] and "label" not in entries["cnnspot"]
+    assert graph.videomae_entry(wildcards())["backend"] == graph.videomae_backend
+    assert (graph.device, graph_of("pika", gpu=1).device) == ("cpu", "auto")
+
+
+def test_the_code_is_of_the_detectors_asked_for():
+    """An edit of a detector that is not asked for reruns nothing."""
+    both, one = graph_of("pika"), graph_of("pika", detectors=["spectrum"])
+    source = wildcards(source="pika")
+    assert both.detectors_code(source) != one.detectors_code(source)
