@@ -44,5 +44,5 @@ rule all:
     input:
         annotate.targets,
         publish.dataset,
-        split_targets(),
+        split.targets,
         analyse_targets(),

@@ -90,8 +90,8 @@ rule account_split:
         tip_id=expand("results/splits/tip_id/{source}.parquet", source=TIP_ID_SOURCES),
         trace_prompts="results/splits/tip_trace/prompts.parquet",
         trace_frames=expand("results/splits/tip_trace/{generator}.parquet", generator=GENERATORS),
-        trace_images=expand("results/splits/tip_trace/{role}.parquet", role=TRACE_IMAGE_LISTS),
-        indexes=[index for files in source_index_files().values() for index in files],
+        trace_images=split.image_lists(),
+        indexes=[index for files in split.all_indexes.values() for index in files],
         image_indexes=image_indexes(),
         outside=list(outside_pictures().values()),
     output:
@@ -105,7 +105,7 @@ rule account_split:
     params:
         code=code_of("scripts/analyse/account_split.py"),
         image_indexes=image_indexes(),
-        indexes=source_index_files(),
+        indexes=split.all_indexes,
         outside=outside_pictures(),
     script:
         "../scripts/analyse/account_split.py"
@@ -155,10 +155,10 @@ rule account_trace:
     """Follow every frame and picture of TIP-Trace through every tracer."""
     input:
         trace_frames=expand("results/splits/tip_trace/{generator}.parquet", generator=GENERATORS),
-        trace_images=expand("results/splits/tip_trace/{role}.parquet", role=PICTURE_SETS),
-        indexes=frame_indexes(GENERATORS),
-        features=tracing_features(),
-        matches=expand("results/trace/matches/{model}.parquet", model=TRACING_MODELS),
+        trace_images=split.image_lists(["references", "distractors"]),
+        indexes=trace.frame_indexes(GENERATORS),
+        features=trace.searched_features,
+        matches=trace.matches,
     output:
         account="results/analysis/account/trace.parquet",
     log:
@@ -169,7 +169,7 @@ rule account_trace:
         mem_mb=8000,
     params:
         code=code_of("scripts/analyse/account_trace.py"),
-        frame_indexes={name: frame_indexes([name]) for name in GENERATORS},
+        frame_indexes={name: trace.frame_indexes([name]) for name in GENERATORS},
     script:
         "../scripts/analyse/account_trace.py"
 

@@ -20,7 +20,7 @@ rule dataset:
 rule splits:
     """TIP-Eval, TIP-ID and TIP-Trace (Section 5.2, Supplements 13 and 15)."""
     input:
-        split_targets(),
+        split.targets,
 
 
 rule tables:

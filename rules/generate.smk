@@ -26,7 +26,6 @@ rule choose_prompts:
         runtime=30,
     params:
         code=code_of("scripts/generate/choose_prompts.py"),
-        image_shards=lookup("curate/shards", within=config),
         prompts=lookup("generate/prompts", within=config),
         seed=lookup("seed", within=config),
     script:

@@ -132,7 +132,6 @@ rule choose_released:
         runtime=30,
     params:
         code=code_of("scripts/curate/choose_released.py"),
-        image_shards=lookup("curate/shards", within=config),
         prompts=lookup("generate/prompts", within=config),
         seed=lookup("seed", within=config),
     script:

@@ -5,8 +5,9 @@ sources; makes results/splits/tip_eval, results/splits/tip_id and results/splits
 checks that nothing leaks between training and test.
 """
 
+from scripts.split.graph import SplitGraph
 
-include: "inputs/split.smk"
+split = SplitGraph(study)
 
 
 rule split_tip_eval:
@@ -14,7 +15,7 @@ rule split_tip_eval:
     input:
         dataset="results/dataset.parquet",
     output:
-        prompts="results/splits/tip_eval/prompts.parquet",
+        tip_eval="results/splits/tip_eval/prompts.parquet",
     log:
         "logs/split_tip_eval.log",
     conda:
@@ -34,14 +35,14 @@ rule split_tip_eval:
 rule split_tip_id:
     """Split a source's videos by prompt, real source video or item (Supplement 13)."""
     input:
-        indexes=get_source_indexes,
-        chosen=get_source_prompts,
+        indexes=split.wanted_indexes,
+        chosen=split.wanted_prompts,
     output:
         split="results/splits/tip_id/{source}.parquet",
     log:
         "logs/split_tip_id/{source}.log",
     wildcard_constraints:
-        source="|".join(TIP_ID_LABELS),
+        source="|".join(split.labels),
     conda:
         "../envs/tabular.yaml"
     resources:
@@ -49,9 +50,9 @@ rule split_tip_id:
         runtime=30,
     params:
         code=code_of("scripts/split/split_tip_id.py"),
-        label=get_source_label,
+        label=split.wanted_label,
         seed=lookup("seed", within=config),
-        tars=get_source_tars,
+        tars=split.wanted_tars,
         test_share=lookup("split/tip_id/test_share", within=config),
     script:
         "../scripts/split/split_tip_id.py"
@@ -82,7 +83,7 @@ rule sample_trace_frames:
     """Sample training frames and query frames of one generator's videos (Supplement 15)."""
     input:
         prompts="results/splits/tip_trace/prompts.parquet",
-        indexes=get_generator_indexes,
+        indexes=split.wanted_indexes,
     output:
         frames="results/splits/tip_trace/{generator}.parquet",
     log:
@@ -96,7 +97,7 @@ rule sample_trace_frames:
         code=code_of("scripts/split/sample_trace_frames.py"),
         frames_per_video=lookup("split/tip_trace/frames_per_video", within=config),
         seed=lookup("seed", within=config),
-        tars=get_generator_tars,
+        tars=split.wanted_tars,
     script:
         "../scripts/split/sample_trace_frames.py"
 
@@ -105,9 +106,9 @@ rule collect_trace_images:
     """Hide the queries' source images among references from elsewhere (Supplement 15)."""
     input:
         prompts="results/splits/tip_trace/prompts.parquet",
-        image_indexes=image_indexes(),
-        reference_index=TRACE_REFERENCES["index"],
-        distractor_index=TRACE_DISTRACTORS["index"],
+        image_indexes=study.image_indexes,
+        reference_index=split.outside("references")["index"],
+        distractor_index=split.outside("distractors")["index"],
     output:
         references="results/splits/tip_trace/references.parquet",
         distractors="results/splits/tip_trace/distractors.parquet",
@@ -121,11 +122,11 @@ rule collect_trace_images:
         runtime=30,
     params:
         code=code_of("scripts/split/collect_trace_images.py"),
-        distractor_tar=TRACE_DISTRACTORS["tar"],
-        image_tars=image_tars(),
+        distractor_tar=split.outside("distractors")["tar"],
+        image_tars=study.image_tars,
         max_distractors=lookup("split/tip_trace/max_distractors", within=config),
         max_references=lookup("split/tip_trace/max_references", within=config),
-        reference_tar=TRACE_REFERENCES["tar"],
+        reference_tar=split.outside("references")["tar"],
         seed=lookup("seed", within=config),
     script:
         "../scripts/split/collect_trace_images.py"
@@ -135,12 +136,12 @@ rule check_splits:
     """Check every rule against leakage on the finished splits (Supplements 13 and 15)."""
     input:
         chosen="results/chosen_prompts.parquet",
-        tip_id=expand("results/splits/tip_id/{source}.parquet", source=TIP_ID_LABELS),
+        tip_id=split.tip_id,
         prompts="results/splits/tip_trace/prompts.parquet",
-        frames=expand("results/splits/tip_trace/{generator}.parquet", generator=GENERATORS),
-        images=expand("results/splits/tip_trace/{role}.parquet", role=TRACE_IMAGE_LISTS),
-        indexes=get_all_indexes,
-        image_indexes=image_indexes(),
+        frames=split.frames,
+        images=split.image_lists(),
+        index_files=[index for some in split.all_indexes.values() for index in some],
+        image_indexes=study.image_indexes,
     output:
         leakage="results/splits/leakage.csv",
         coverage="results/splits/coverage.csv",
@@ -153,6 +154,6 @@ rule check_splits:
         runtime=60,
     params:
         code=code_of("scripts/split/check_splits.py"),
-        indexes={source: source_indexes(source) for source in TIP_ID_LABELS},
+        indexes=split.all_indexes,
     script:
         "../scripts/split/check_splits.py"

@@ -6,13 +6,13 @@ matches, and the trained tracers. A tracer is one entry of config/tracers.yaml a
 trace.tracers.
 """
 
+from scripts.trace.graph import TraceGraph
 
-include: "inputs/trace.smk"
+trace = TraceGraph(study, split)
 
 
 wildcard_constraints:
-    model="|".join(TRACING_MODELS),
-    set="|".join([*GENERATORS, *PICTURE_SETS, "background"]),
+    model="|".join(trace.models),
 
 
 rule decode_frames:
@@ -30,13 +30,14 @@ rule decode_frames:
         "benchmarks/decode_frames/{generator}/{shard}.jsonl"
     conda:
         "../envs/video.yaml"
+    threads: 2
     resources:
         mem_mb=2000,
         runtime=120,
     params:
         code=code_of("scripts/trace/decode_frames.py"),
-        shards=get_frame_shards,
-        training_side=COSFACE["settings"]["image_size"],
+        shards=trace.video_shards,
+        training_side=trace.cosface["settings"]["image_size"],
     script:
         "../scripts/trace/decode_frames.py"
 
@@ -44,9 +45,9 @@ rule decode_frames:
 rule train_cosface:
     """Train a Vision Transformer to trace frames, on all generators or all but one."""
     input:
-        unpack(get_training_frames),
-        images=image_tars(),
-        image_indexes=image_indexes(),
+        unpack(trace.training_frames),
+        images=study.image_tars,
+        image_indexes=study.image_indexes,
     output:
         weights="results/trace/checkpoints/{model}.safetensors",
         training="results/trace/training/{model}.csv",
@@ -55,48 +56,94 @@ rule train_cosface:
     benchmark:
         "benchmarks/train_cosface/{model}.jsonl"
     wildcard_constraints:
-        model="|".join(TRAINED_MODELS),
+        model="|".join(trace.trained),
     conda:
         "../envs/models.yaml"
-    threads: COSFACE_THREADS
+    threads: trace.training_threads
     resources:
         gpu=config["trace"]["training_gpu"],
-        mem_mb=64000 * TRAINING_PROCESSES if config["trace"]["training_gpu"] else 2000,
+        mem_mb=64000 * trace.processes if config["trace"]["training_gpu"] else 2000,
         runtime=2880,
     params:
         code=code_of("scripts/trace/train_cosface.py"),
-        entry=get_cosface_entry,
+        entry=trace.training_entry,
         seed=lookup("seed", within=config),
     script:
         "../scripts/trace/train_cosface.py"
 
 
 rule extract_features:
-    """Describe a shard of queries, distractors or references by a tracer."""
+    """Describe all queries by a tracer: frames of every generator, and distractors."""
     input:
-        unpack(get_pictures),
-        checkpoint=get_checkpoint,
+        files=trace.picture_files(trace.query_sets),
     output:
-        features="results/trace/features/{model}/{set}/{shard}.parquet",
+        features=trace.query_tables(["{model}"]),
     log:
-        "logs/extract_features/{model}/{set}/{shard}.log",
+        "logs/extract_features/{model}/queries.log",
     benchmark:
-        "benchmarks/extract_features/{model}/{set}/{shard}.jsonl"
+        "benchmarks/extract_features/{model}/queries.jsonl"
+    wildcard_constraints:
+        model="|".join(trace.public) or "none",
     conda:
         "../envs/models.yaml"
-    threads: TRACE_THREADS
+    threads: trace.threads
     resources:
         gpu=config["trace"]["gpu"],
         mem_mb=16000 if config["trace"]["gpu"] else 2000,
         runtime=1440,
     params:
         batch_size=lookup("trace/batch_size", within=config),
-        code=get_model_code,
-        entry=get_model_entry,
+        code=trace.public_code,
+        entries=trace.public_entry,
+        pictures=trace.pictures(trace.query_sets),
         precision=lookup("trace/precision", within=config),
-        shards=get_picture_shards,
+        shards=1,
     script:
         "../scripts/trace/extract_features.py"
+
+
+use rule extract_features as extract_reference_features with:
+    input:
+        files=trace.picture_files(["references"]),
+    output:
+        features=trace.reference_tables(["{model}"]),
+    log:
+        "logs/extract_features/{model}/references/{shard}.log",
+    benchmark:
+        "benchmarks/extract_features/{model}/references/{shard}.jsonl"
+    params:
+        pictures=trace.pictures(["references"]),
+        shards=len(trace.reference_shards),
+
+
+use rule extract_features as extract_trained_features with:
+    input:
+        files=trace.picture_files(trace.query_sets),
+        checkpoints=trace.checkpoints,
+    output:
+        features=trace.query_tables(trace.trained),
+    log:
+        "logs/extract_features/cosface/queries.log",
+    benchmark:
+        "benchmarks/extract_features/cosface/queries.jsonl"
+    params:
+        code=code_of("scripts/trace/extract_features.py", trace.cosface["backend"]),
+        entries=trace.trained_entries,
+
+
+use rule extract_reference_features as extract_trained_reference_features with:
+    input:
+        files=trace.picture_files(["references"]),
+        checkpoints=trace.checkpoints,
+    output:
+        features=trace.reference_tables(trace.trained),
+    log:
+        "logs/extract_features/cosface/references/{shard}.log",
+    benchmark:
+        "benchmarks/extract_features/cosface/references/{shard}.jsonl"
+    params:
+        code=code_of("scripts/trace/extract_features.py", trace.cosface["backend"]),
+        entries=trace.trained_entries,
 
 
 rule collect_background:
@@ -123,9 +170,7 @@ rule collect_background:
 rule match_queries:
     """Find the references nearest to each query that a model describes, and to each distractor."""
     input:
-        queries=get_query_features,
-        references=get_reference_features,
-        background=get_background_features,
+        unpack(trace.searches),
     output:
         matches="results/trace/matches/{model}.parquet",
     log:
@@ -134,7 +179,7 @@ rule match_queries:
         "benchmarks/match_queries/{model}.jsonl"
     conda:
         "../envs/models.yaml"
-    threads: TRACE_THREADS
+    threads: trace.threads
     resources:
         gpu=config["trace"]["gpu"],
         mem_mb=2000 + 4 * config["trace"]["search_block_mb"],
@@ -154,8 +199,8 @@ rule match_queries:
 rule measure_tracing:
     """Measure how well each tracer finds the source images of each generator's frames."""
     input:
-        matches=expand("results/trace/matches/{model}.parquet", model=TRACING_MODELS),
-        references=[shard for model in TRACING_MODELS for shard in features_of(model, "references")],
+        matches=trace.matches,
+        references=trace.references,
     output:
         metrics="results/trace/metrics.parquet",
     log:
@@ -170,7 +215,7 @@ rule measure_tracing:
     params:
         code=code_of("scripts/trace/measure_tracing.py"),
         resamples=lookup("trace/resamples", within=config),
-        rows=[[row, name, model_of(row, name)] for row in TRACING_ROWS for name in GENERATORS],
+        rows=trace.rows,
         seed=lookup("seed", within=config),
     script:
         "../scripts/trace/measure_tracing.py"

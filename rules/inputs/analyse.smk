@@ -135,24 +135,9 @@ def outside_pictures():
     return {role: SHEETS["sources"][name]["index"] for role, name in names.items()}
 
 
-def source_index_files():
-    """Return the indexes of every source of videos in TIP-ID, by source."""
-    return {source: source_indexes(source) for source in TIP_ID_SOURCES}
-
-
 def tracer_trainings():
     """Return trained tracer -> what figures call its run; those on whose features Table 5 stands."""
-    across = GENERATORS if CROSS_DOMAIN in TRACING_ROWS else []
-    return {SAME_DOMAIN: "all generators"} | {
-        f"{CROSS_DOMAIN}_{name}": f"without {label_of('generators', name)}" for name in across
+    names = {"": "all generators"} | {
+        name: f"without {label_of('generators', name)}" for name in GENERATORS
     }
-
-
-def tracing_features():
-    """Return every table of features that Table 5 stands on, shard by shard."""
-    return [
-        shard
-        for model in TRACING_MODELS
-        for pictures in ["references", *searched_sets(model)]
-        for shard in features_of(model, pictures)
-    ]
+    return {model: names[trace.held_out(model)] for model in trace.trained}

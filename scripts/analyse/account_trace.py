@@ -10,6 +10,7 @@ from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.split import TRACE_FRAMES, TRACE_IMAGES
 from scripts.common.schemas.trace import FRAME_INDEX, MATCHES, QUERY, REFERENCES
 from scripts.common.tables import read_frame
+from scripts.trace.feature_tables import by_model_and_set
 
 STAGE = "trace"
 
@@ -79,21 +80,13 @@ def account_of_frames(
     return step, pd.Index(there["uuid"])
 
 
-def _by_model_and_set(paths: Sequence[str]) -> dict[tuple[str, str], list[Path]]:
-    """Return (model, set) -> shards, from paths ending in ``<model>/<set>/<shard>.parquet``."""
-    found: dict[tuple[str, str], list[Path]] = {}
-    for path in map(Path, paths):
-        found.setdefault((path.parent.parent.name, path.parent.name), []).append(path)
-    return found
-
-
 if __name__ == "__main__":
     with rule_log(snakemake.log[0]) as log:
         counts = account_trace(
             trace_frames={Path(path).stem: path for path in snakemake.input.trace_frames},
             frame_indexes=snakemake.params.frame_indexes,
             trace_images={Path(path).stem: path for path in snakemake.input.trace_images},
-            features=_by_model_and_set(snakemake.input.features),
+            features=by_model_and_set(snakemake.input.features),
             matches={Path(path).stem: Path(path) for path in snakemake.input.matches},
             account=Path(snakemake.output.account),
         )

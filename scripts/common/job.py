@@ -60,7 +60,7 @@ def arguments_of(function: Callable, job: Any, **others: Any) -> dict[str, Any]:
 
 def _as(kind: Any, value: Any) -> Any:
     """Return a value of a rule as an annotation says."""
-    parts = {kind, *typing.get_args(kind)}
+    parts = [kind, *typing.get_args(kind)]  # some of which cannot be hashed
     if typing.get_origin(kind) in (list, Sequence) and Path in parts:
         return [Path(one) for one in ([value] if isinstance(value, str) else value)]
     if Path in parts:

@@ -21,13 +21,14 @@ import pyarrow as pa
 from scripts.common.errors import UserError
 from scripts.common.progress import progress
 from scripts.common.shards import Shard, ShardItem
-from scripts.common.tables import fit, read_table, write_table
+from scripts.common.tables import TableWriter, fit, read_table, write_table
 from scripts.common.video import VideoProperties
 
 LEDGER = Path("results/.ledger")
 """Where ledgers lie, seen from the working directory of the workflow."""
 
 _VERSION = pa.field("ledger_version", pa.string())
+_VERSIONS = "finished.versions"
 _SLICE_ROWS = 4096
 
 
@@ -64,6 +65,10 @@ class RowLedger:
         self._flushed_at = time.monotonic()
         self._versions: dict[str, str | None] = {}
         self._places: dict[str, tuple[Path, int]] = {}
+        self._table = self.folder / "finished.parquet"
+        self._notes = self.folder / _VERSIONS
+        if self._notes.exists():
+            self._open_table()
         for part in sorted(self.folder.glob("part-*.parquet")):
             try:
                 found = read_table(part, self._part_schema).select([key, _VERSION.name])
@@ -73,6 +78,19 @@ class RowLedger:
             keys, versions = (column.to_pylist() for column in found.columns)
             self._versions.update(zip(keys, versions, strict=True))
             self._places.update((name, (part, row)) for row, name in enumerate(keys))
+
+    def _open_table(self) -> None:
+        """Read which rows of the finished table were no faults, and made from what."""
+        try:
+            keys = read_table(self._table, self.schema)[self._key].to_pylist()
+            self._versions = json.loads(self._notes.read_text())
+        except (UserError, json.JSONDecodeError):  # of another schema, or a broken disk
+            self._notes.unlink()
+            return
+        self._places = {
+            name: (self._table, row) for row, name in enumerate(keys) if name in self._versions
+        }
+        self._versions = {name: self._versions[name] for name in self._places}
 
     def __contains__(self, item: str) -> bool:
         return item in self._versions
@@ -120,6 +138,22 @@ class RowLedger:
             self._places.update((name, (target, row)) for row, name in enumerate(names))
             self._pending = {}
         self._flushed_at = time.monotonic()
+
+    def finish(self, table: Path, items: Iterable[str]) -> None:
+        """Link a finished table into the ledger in place of the parts: rows are not kept twice.
+
+        Args:
+            table: of the ledger's schema; it may hold rows of failed items as well.
+            items: its rows that are to be recalled.
+        """
+        items = list(items)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._notes.unlink(missing_ok=True)
+        _link(table, self._table)
+        notes = {item: self._versions[item] for item in items}
+        _write_atomically(self._notes, json.dumps(notes).encode())
+        for part in self.folder.glob("part-*.parquet"):
+            part.unlink()
 
     def read(self, items: Sequence[str]) -> pa.Table:
         """Return the rows of finished items in that order.
@@ -213,7 +247,11 @@ class RowLedger:
 def finished_items(folder: Path, key: str) -> set[str]:
     """Return the keys of the rows that a ``RowLedger`` in ``folder`` holds, without opening it."""
     parts = sorted(Path(folder).glob("part-*.parquet"))
-    return {item for part in parts for item in read_table(part, columns=[key])[key].to_pylist()}
+    notes = Path(folder, _VERSIONS)
+    finished = set(json.loads(notes.read_text())) if notes.exists() else set()
+    return finished | {
+        item for part in parts for item in read_table(part, columns=[key])[key].to_pylist()
+    }
 
 
 @dataclass(frozen=True)
@@ -243,6 +281,13 @@ class FinishedRows:
                 table = pa.concat_tables([table, faults]).take([places[item] for item in items])
             yield table
 
+    def write(self, path: Path) -> None:
+        """Write all rows as a table, to which the ledger keeps a link in place of its parts."""
+        with TableWriter(path, self.ledger.schema) as writer:
+            for table in self.tables():
+                writer.write(table)
+        self.ledger.finish(path, [item for item in self.items if item not in self.faults])
+
     def to_list(self) -> list[dict]:
         """Return all rows; those of failed items as they were made."""
         finished = [item for item in self.items if item not in self.faults]
@@ -260,7 +305,7 @@ class FileLedger:
         """Open the ledger in ``LEDGER / stage / fingerprint / shard``."""
         self.folder = Path(folder)
         self._tar, self._index = self.folder / "finished.tar", self.folder / "finished.parquet"
-        self._versions_file = self.folder / "finished.versions"
+        self._versions_file = self.folder / _VERSIONS
         self._versions: dict[str, str | None] = {}
         self._finished: Shard | None = None
         if self._versions_file.exists():

@@ -133,3 +133,14 @@ class Tracer(Protocol):
 
     def embed(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Return float32 of shape (images, dimension), rows of length 1; images are uint8 RGB."""
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A tracer whose pictures are made ready in threads, beside its network."""
+
+    def prepare(self, image: np.ndarray) -> Any:
+        """Return a picture, uint8 RGB of shape (height, width, 3), as the network takes it."""
+
+    def embed_prepared(self, pictures: Sequence[Any]) -> np.ndarray:
+        """Return what ``embed`` does, of pictures that went through ``prepare``."""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from scripts.common.identity import seeded_order, shard_name, shard_of
+from scripts.common.code import settings_of
+from scripts.common.identity import seeded_order
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.generate import CHOSEN
 from scripts.common.schemas.release import RELEASED_SPLITS
@@ -13,7 +14,7 @@ from scripts.common.tables import read_frame, write_table
 
 
 def choose_released(
-    splits: Path, chosen: Path, tip_eval: Path, *, prompts: int, image_shards: int, seed: int
+    splits: Path, chosen: Path, tip_eval: Path, *, prompts: int, seed: int
 ) -> Counts:
     """Choose what the authors chose, for only of that there are their videos.
 
@@ -22,7 +23,6 @@ def choose_released(
         chosen: output (``CHOSEN``): the Subset, or a seeded sample of it, and Eval.
         tip_eval: output (``TIP_EVAL``): Eval.
         prompts: size of the sample; the released Subset has 100,000, all of which are then taken.
-        image_shards: number of shards of the image prompts.
         seed: of the run.
 
     Returns:
@@ -40,9 +40,8 @@ def choose_released(
             "tip_eval": table["tip_eval"],
         }
     )
-    wanted = rows[rows["subset"] | rows["tip_eval"]].copy()
-    wanted["shard"] = [shard_name(shard_of(uuid, image_shards)) for uuid in wanted["uuid"]]
-    write_table(wanted, chosen, CHOSEN)
+    wanted = rows[rows["subset"] | rows["tip_eval"]]
+    write_table(wanted[CHOSEN.names], chosen, CHOSEN)
     evaluated = wanted.loc[wanted["tip_eval"], ["uuid", "prompt", "subject"]]
     write_table(evaluated, tip_eval, TIP_EVAL)
     counts = Counts(kept=len(wanted), declared=len(table))
@@ -56,8 +55,6 @@ if __name__ == "__main__":
             splits=Path(snakemake.input.splits),
             chosen=Path(snakemake.output.chosen),
             tip_eval=Path(snakemake.output.tip_eval),
-            prompts=snakemake.params.prompts,
-            image_shards=snakemake.params.image_shards,
-            seed=snakemake.params.seed,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

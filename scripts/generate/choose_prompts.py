@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from scripts.common.identity import seeded_order, shard_name, shard_of
+from scripts.common.code import settings_of
+from scripts.common.identity import seeded_order
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.generate import CHOSEN
 from scripts.common.schemas.split import TIP_EVAL
@@ -12,7 +13,7 @@ from scripts.common.tables import read_frame, write_table
 
 
 def choose_prompts(
-    dataset: Path, tip_eval: Path, chosen: Path, *, prompts: int, image_shards: int, seed: int
+    dataset: Path, tip_eval: Path, chosen: Path, *, prompts: int, seed: int
 ) -> Counts:
     """Choose the prompts that every generator animates.
 
@@ -20,27 +21,24 @@ def choose_prompts(
     chosen of it as far as possible. Fewer prompts than asked for: all of them.
 
     Args:
-        dataset: the data set, columns ``UUID``, ``Text_Prompt``, ``Subject``.
+        dataset: the data set, columns ``UUID``, ``Text_Prompt``.
         tip_eval: TIP-Eval's prompts (``TIP_EVAL``), which every generator gets as well.
         chosen: output (``CHOSEN``).
         prompts: size of the subset; the paper's is 100,000.
-        image_shards: number of shards of the image prompts.
         seed: of the run.
     """
-    table = read_frame(dataset, columns=["UUID", "Text_Prompt", "Subject"])
+    table = read_frame(dataset, columns=["UUID", "Text_Prompt"])
     subset = set(seeded_order(table["UUID"], seed, "subset")[:prompts])
     evaluated = set(read_frame(tip_eval, TIP_EVAL, ["uuid"])["uuid"])
     table = pd.DataFrame(
         {
             "uuid": table["UUID"],
             "prompt": table["Text_Prompt"],
-            "subject": table["Subject"].fillna(""),
             "subset": table["UUID"].isin(subset),
             "tip_eval": table["UUID"].isin(evaluated),
         }
     )
-    wanted = table[table["subset"] | table["tip_eval"]].copy()
-    wanted["shard"] = [shard_name(shard_of(uuid, image_shards)) for uuid in wanted["uuid"]]
+    wanted = table[table["subset"] | table["tip_eval"]]
     write_table(wanted, chosen, CHOSEN)
     counts = Counts(kept=len(wanted), declared=len(table))
     counts.reject("not_drawn", len(table) - len(wanted))
@@ -58,8 +56,6 @@ if __name__ == "__main__":
             dataset=Path(snakemake.input.dataset),
             tip_eval=Path(snakemake.input.tip_eval),
             chosen=Path(snakemake.output.chosen),
-            prompts=snakemake.params.prompts,
-            image_shards=snakemake.params.image_shards,
-            seed=snakemake.params.seed,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

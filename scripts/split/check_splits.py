@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from scripts.common.errors import UserError
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.generate import CHOSEN
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.split import (
@@ -25,15 +26,15 @@ from scripts.split.leakage import Finding, check_tip_id, check_tip_trace
 
 def check_splits(
     chosen: Path,
-    tip_id: Sequence[Path | str],
+    tip_id: Sequence[Path],
     prompts: Path,
-    frames: Sequence[Path | str],
-    images: Sequence[Path | str],
+    frames: Sequence[Path],
+    images: Sequence[Path],
     leakage: Path,
     coverage: Path,
     *,
     indexes: Mapping[str, Sequence[str]],
-    image_indexes: Sequence[Path | str],
+    image_indexes: Sequence[Path],
     note: Callable[[str], None] = lambda message: None,
 ) -> Counts:
     """Check every rule against leakage on the files as they are, and count what is missing.
@@ -92,7 +93,7 @@ def check_splits(
 
 
 def _read_all(
-    paths: Sequence[Path | str], schema, columns: Sequence[str], name: str | None = None
+    paths: Sequence[Path], schema, columns: Sequence[str], name: str | None = None
 ) -> pd.DataFrame:
     tables = []
     for path in paths:
@@ -156,17 +157,4 @@ def _write_csv(rows: Sequence[Mapping], path: Path, columns: Sequence[str]) -> N
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = check_splits(
-            Path(snakemake.input.chosen),
-            snakemake.input.tip_id,
-            Path(snakemake.input.prompts),
-            snakemake.input.frames,
-            snakemake.input.images,
-            Path(snakemake.output.leakage),
-            Path(snakemake.output.coverage),
-            indexes=snakemake.params.indexes,
-            image_indexes=snakemake.input.image_indexes,
-            note=log.info,
-        )
-        log.finish(counts)
+    run_job(check_splits, snakemake)

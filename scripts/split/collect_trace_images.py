@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from scripts.common.code import settings_of
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.split import (
     DISTRACTOR,
     QUERY,
@@ -24,7 +24,7 @@ from scripts.split.ranks import first_ranked
 
 def collect_trace_images(
     prompts: Path,
-    image_indexes: Sequence[Path | str],
+    image_indexes: Sequence[Path],
     reference_index: Path,
     distractor_index: Path,
     references: Path,
@@ -102,15 +102,4 @@ def _rows(items: pd.DataFrame, role: str) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = collect_trace_images(
-            Path(snakemake.input.prompts),
-            snakemake.input.image_indexes,
-            Path(snakemake.input.reference_index),
-            Path(snakemake.input.distractor_index),
-            Path(snakemake.output.references),
-            Path(snakemake.output.distractors),
-            Path(snakemake.output.training_images),
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(collect_trace_images, snakemake)

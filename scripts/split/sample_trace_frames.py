@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.common.code import settings_of
 from scripts.common.identity import derived_seed
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.split import QUERY, TRACE_FRAMES, TRACE_PROMPTS
 from scripts.common.tables import read_frame, write_table
 from scripts.common.video import uniform_indices
@@ -16,7 +16,7 @@ from scripts.split.indexes import items_there, read_items
 
 def sample_trace_frames(
     prompts: Path,
-    indexes: Sequence[Path | str],
+    indexes: Sequence[Path],
     frames: Path,
     *,
     generator: str,
@@ -57,12 +57,4 @@ def sample_trace_frames(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = sample_trace_frames(
-            Path(snakemake.input.prompts),
-            snakemake.input.indexes,
-            Path(snakemake.output.frames),
-            generator=snakemake.wildcards.generator,
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(sample_trace_frames, snakemake)

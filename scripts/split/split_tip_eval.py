@@ -4,7 +4,8 @@ from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.identity import seeded_order
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.split import TIP_EVAL
 from scripts.common.tables import read_frame, write_table
 
@@ -59,12 +60,4 @@ def split_tip_eval(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = split_tip_eval(
-            dataset=Path(snakemake.input.dataset),
-            tip_eval=Path(snakemake.output.prompts),
-            subjects=snakemake.params.subjects,
-            prompts_per_subject=snakemake.params.prompts_per_subject,
-            seed=snakemake.params.seed,
-        )
-        log.finish(counts)
+    run_job(split_tip_eval, snakemake)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from scripts.common.code import settings_of
 from scripts.common.errors import UserError
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.generate import CHOSEN
 from scripts.common.schemas.split import IMAGE_GENERATED, REAL, TEST, TIP_ID, TRAIN
 from scripts.common.tables import read_frame, write_table
@@ -16,7 +16,7 @@ from scripts.split.ranks import held_out
 
 
 def split_tip_id(
-    indexes: Sequence[Path | str],
+    indexes: Sequence[Path],
     split: Path,
     *,
     source: str,
@@ -81,12 +81,4 @@ def split_tip_id(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = split_tip_id(
-            snakemake.input.indexes,
-            Path(snakemake.output.split),
-            source=snakemake.wildcards.source,
-            chosen=snakemake.input.chosen or None,
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(split_tip_id, snakemake)

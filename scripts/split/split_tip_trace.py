@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from scripts.common.errors import UserError
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.generate import CHOSEN
 from scripts.common.schemas.split import QUERY, TRACE_PROMPTS, TRAIN
 from scripts.common.tables import read_frame, write_table
@@ -37,11 +38,4 @@ def split_tip_trace(chosen: Path, prompts: Path, *, query_prompts: int, seed: in
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = split_tip_trace(
-            chosen=Path(snakemake.input.chosen),
-            prompts=Path(snakemake.output.prompts),
-            query_prompts=snakemake.params.query_prompts,
-            seed=snakemake.params.seed,
-        )
-        log.finish(counts)
+    run_job(split_tip_trace, snakemake)

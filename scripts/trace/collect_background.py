@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from scripts.common.code import settings_of
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.split import TRACE_IMAGES
 from scripts.common.schemas.trace import BACKGROUND
 from scripts.common.tables import read_frame, write_table
@@ -36,10 +36,4 @@ def collect_background(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = collect_background(
-            Path(snakemake.input.training_images),
-            Path(snakemake.output.background),
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(collect_background, snakemake)

@@ -2,19 +2,25 @@
 
 import io
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from PIL import Image
 
 from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.identity import shard_of
+from scripts.common.job import run_job
 from scripts.common.pictures import encode_png
+from scripts.common.prefetch import work_ahead
 from scripts.common.progress import progress
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.split import TRACE_FRAMES, TRAIN
 from scripts.common.schemas.trace import FRAME_INDEX
@@ -23,6 +29,7 @@ from scripts.common.tables import read_table, write_table
 from scripts.common.video import read_frames
 
 JPEG_QUALITY = 95
+_ORDER = ("uuid", "frame", "part")
 
 
 def decode_frames(
@@ -34,6 +41,7 @@ def decode_frames(
     *,
     shards: int,
     training_side: int,
+    threads: int = 1,
 ) -> Counts:
     """Decode a shard's training and query frames (Supplement 15), each video once, in order.
 
@@ -50,53 +58,50 @@ def decode_frames(
         frame_index: the ``FRAME_INDEX`` beside it.
         shards: number of shards of the generator's videos.
         training_side: side of the training frames in pixels.
+        threads: that decode.
 
     Returns:
         Counts of frames.
     """
     number = int(videos.stem)
-    rows = [
-        row
-        for row in read_table(wanted, TRACE_FRAMES, ["uuid", "part", "frame"]).to_pylist()
-        if shard_of(row["uuid"], shards) == number
-    ]
-    rows.sort(key=lambda row: (row["uuid"], row["frame"], row["part"]))
-    shard = Shard(videos, video_index)
-    groups = [list(group) for _, group in groupby(rows, key=lambda row: row["uuid"])]
+    table = read_table(wanted, TRACE_FRAMES, ["uuid", "part", "frame"])
+    uuids = [u for u in table["uuid"].unique().to_pylist() if shard_of(u, shards) == number]
+    table = table.filter(pc.is_in(table["uuid"], pa.array(uuids, pa.string())))
+    rows = table.sort_by([(name, "ascending") for name in _ORDER]).to_pylist()
+    groups = [list(group) for _, group in groupby(rows, key=itemgetter("uuid"))]
+    decode = partial(_decode, Shard(videos, video_index), training_side)
+    decoded = zip(groups, work_ahead(decode, groups, workers=threads, ahead=threads), strict=True)
     counts = Counts(declared=len(rows))
     frames.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(frames, "w", format=tarfile.USTAR_FORMAT) as archive:
-        for group in progress(groups, f"decode frames {videos.parent.name} {videos.stem}"):
-            for row, data in zip(group, _decode(shard, group, training_side), strict=True):
-                if isinstance(data, str):
-                    row |= {"status": REJECTED, "reason": data}
-                    counts.reject(data)
+        what = f"decode frames {videos.parent.name} {videos.stem}"
+        for group, pictures in progress(decoded, what, total=len(groups)):
+            for row, data in zip(group, pictures, strict=True):
+                if isinstance(data, Rejected):
+                    row |= {"status": REJECTED, "reason": data.reason}
+                    counts.reject(data.reason)
                 else:
                     row |= {"status": OK, **_add(archive, row, data)}
                     counts.keep()
-    write_table(rows, frame_index, FRAME_INDEX, sort_by=["uuid", "frame", "part"])
+    write_table(rows, frame_index, FRAME_INDEX, sort_by=_ORDER)
     return counts
 
 
-def _decode(shard: Shard, rows: Sequence[dict], training_side: int) -> Iterator[bytes | str]:
-    """Yield each frame of one video as a picture's bytes, or the reason why there is none."""
+def _decode(shard: Shard, training_side: int, rows: Sequence[dict]) -> list[bytes | Rejected]:
+    """Return each frame of one video as a picture's bytes, or why there is none."""
     uuid = rows[0]["uuid"]
     if uuid not in shard:
-        yield from [shard.rows.get(uuid, {}).get("reason") or "no_video"] * len(rows)
-        return
+        return [Rejected(shard.reason(uuid))] * len(rows)
     try:
         pictures = read_frames(shard.read(uuid), [row["frame"] for row in rows])
-    except Rejected as error:
-        yield from [error.reason] * len(rows)
-        return
+    except Rejected as fault:
+        return [fault] * len(rows)
     except UserError:
-        yield from ["damaged_tar"] * len(rows)
-        return
-    for row, picture in zip(rows, pictures, strict=True):
-        if row["part"] == TRAIN:
-            yield _encode_jpeg(picture, training_side)
-        else:
-            yield encode_png(picture)
+        return [Rejected("damaged_tar")] * len(rows)
+    return [
+        _encode_jpeg(picture, training_side) if row["part"] == TRAIN else encode_png(picture)
+        for row, picture in zip(rows, pictures, strict=True)
+    ]
 
 
 def _encode_jpeg(picture: np.ndarray, side: int) -> bytes:
@@ -116,14 +121,4 @@ def _add(archive: tarfile.TarFile, row: dict, data: bytes) -> dict:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = decode_frames(
-            wanted=Path(snakemake.input.wanted),
-            videos=Path(snakemake.input.videos),
-            video_index=Path(snakemake.input.video_index),
-            frames=Path(snakemake.output.frames),
-            frame_index=Path(snakemake.output.frame_index),
-            shards=snakemake.params.shards,
-            training_side=snakemake.params.training_side,
-        )
-        log.finish(counts)
+    run_job(decode_frames, snakemake)

@@ -1,7 +1,7 @@
 """Measure how well each tracer finds the source images of each generator's frames."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scripts.common.identity import derived_seed
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.trace import (
     DISTRACTORS,
@@ -24,7 +25,7 @@ from scripts.common.schemas.trace import (
     RECALL_AT_P90,
 )
 from scripts.common.tables import read_table, write_table
-from scripts.trace.feature_tables import read_pictures
+from scripts.trace.feature_tables import by_model_and_set, read_pictures
 from scripts.trace.metrics import (
     bootstrap_interval,
     micro_average_precision,
@@ -34,8 +35,8 @@ from scripts.trace.metrics import (
 
 
 def measure_tracing(
-    matches: Mapping[str, Path],
-    references: Mapping[str, Sequence[Path]],
+    matches: Sequence[Path],
+    references: Sequence[Path],
     metrics: Path,
     *,
     rows: Sequence[Sequence[str]],
@@ -48,8 +49,8 @@ def measure_tracing(
     recall at 90 % precision see all queries at once, distractors included.
 
     Args:
-        matches: model -> its ``MATCHES``.
-        references: model -> shards of its features of the references.
+        matches: ``MATCHES`` of all models, ``<model>.parquet``.
+        references: shards of their features of the references, ``<model>/<set>/<shard>.parquet``.
         metrics: the table to write (``METRICS``).
         rows: (tracer, generator, model that described the generator's queries), in order; a tracer
             across domains has a model for each generator.
@@ -60,8 +61,10 @@ def measure_tracing(
         Counts of queries over all tracers and generators.
     """
     counts, measured = Counts(), []
-    count_references = cache(lambda model: _count_references(references[model]))
-    read_matches = lru_cache(maxsize=1)(lambda model: read_table(matches[model], MATCHES))
+    found_by = {path.stem: path for path in matches}
+    searched = {model: paths for (model, _), paths in by_model_and_set(references).items()}
+    count_references = cache(lambda model: _count_references(searched[model]))
+    read_matches = lru_cache(maxsize=1)(lambda model: read_table(found_by[model], MATCHES))
     for tracer, generator, model in rows:
         table = read_matches(model)
         table = table.filter(pc.is_in(table["set"], pa.array([generator, DISTRACTORS])))
@@ -116,22 +119,5 @@ def _count_references(features: Sequence[Path]) -> tuple[int, int]:
     return known, statuses.total()
 
 
-def _by_model(paths: Sequence[str]) -> dict[str, list[Path]]:
-    """Return model -> shards, from paths ending in ``<model>/<set>/<shard>.parquet``."""
-    models: dict[str, list[Path]] = {}
-    for path in map(Path, paths):
-        models.setdefault(path.parent.parent.name, []).append(path)
-    return models
-
-
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = measure_tracing(
-            matches={Path(path).stem: Path(path) for path in snakemake.input.matches},
-            references=_by_model(snakemake.input.references),
-            metrics=Path(snakemake.output.metrics),
-            rows=snakemake.params.rows,
-            resamples=snakemake.params.resamples,
-            seed=snakemake.params.seed,
-        )
-        log.finish(counts)
+    run_job(measure_tracing, snakemake)

@@ -1,9 +1,10 @@
 """Pictures that are described: where they lie, and how they are read."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,10 +25,10 @@ class PictureFile:
 
     uuid: str
     role: str
-    tar: str = ""
-    offset: int = 0
-    size_bytes: int = 0
-    sha256: str = ""
+    tar: str
+    offset: int | None
+    size_bytes: int | None
+    sha256: str | None
     reason: str | None = None
 
     def read(self) -> np.ndarray:
@@ -59,43 +60,45 @@ def read_member(tar: Path, offset: int, size_bytes: int) -> bytes:
         raise UserError(f"{tar} is missing; run the rule that makes it") from None
 
 
-def range_of(identifier: str, shards: int) -> int:
-    """Return which of ``shards`` equal ranges of all UUIDs one falls into (0-based).
+def first_of_range(shard: int, shards: int) -> str:
+    """Return the least UUID of one of ``shards`` equal ranges of all UUIDs (0-based).
 
     Ranges one after the other are all pictures in the order of their UUIDs, however many ranges
     there are: the number of a reference, which decides between equal cosines, does not depend on
     how the work was cut.
     """
-    return uuid.UUID(identifier).int * shards >> 128
+    return str(uuid.UUID(int=-(-(shard << 128) // shards)))
 
 
-def find_images(manifest: Path, shard: int = 0, shards: int = 1) -> list[PictureFile]:
-    """Return the pictures of one shard of a ``TRACE_IMAGES`` manifest, sorted by UUID."""
-    table = read_table(manifest, TRACE_IMAGES)
-    if shards > 1:  # a million rows need not become objects for one shard
-        table = table.filter(
-            pa.array([range_of(name, shards) == shard for name in table["uuid"].to_pylist()])
-        )
-    return sorted((PictureFile(**row) for row in table.to_pylist()), key=lambda file: file.uuid)
-
-
-def find_queries(
-    tars: Sequence[Path], indexes: Sequence[Path], shard: int = 0, shards: int = 1
-) -> list[PictureFile]:
-    """Return the query frames of one shard of a generator's decoded frames, sorted by UUID.
+def find_pictures(source: Mapping[str, Any], shard: int = 0, shards: int = 1) -> list[PictureFile]:
+    """Return the pictures of one shard of a set, sorted by UUID.
 
     Args:
-        tars: the tars of decoded frames.
-        indexes: the ``FRAME_INDEX`` beside each, in the same order.
-        shard: which range of the UUIDs (``range_of``).
+        source: ``images``, a ``TRACE_IMAGES`` manifest; or ``frames``, the tars of a generator's
+            decoded frames, of which the queries are meant, and ``frame_indexes``, the
+            ``FRAME_INDEX`` beside each.
+        shard: which range of the UUIDs (``first_of_range``).
         shards: number of ranges.
     """
+    if "images" in source:
+        tables = [read_table(source["images"], TRACE_IMAGES)]
+    else:
+        pairs = zip(source["frames"], source["frame_indexes"], strict=True)
+        tables = [_queries(tar, index) for tar, index in pairs]
     files = []
-    for tar, index in zip(tars, indexes, strict=True):
-        table = read_table(index, FRAME_INDEX)
-        for row in table.filter(pc.equal(table["part"], QUERY_PART)).to_pylist():
-            if range_of(row["uuid"], shards) == shard:
-                place = {name: row[name] for name in ("offset", "size_bytes", "sha256")}
-                found = place | {"tar": str(tar)} if row["reason"] is None else {}
-                files.append(PictureFile(row["uuid"], QUERY, reason=row["reason"], **found))
+    for table in tables:  # a million rows need not become objects for one shard
+        mine = pc.greater_equal(table["uuid"], first_of_range(shard, shards))
+        if shard + 1 < shards:
+            mine = pc.and_(mine, pc.less(table["uuid"], first_of_range(shard + 1, shards)))
+        files += [PictureFile(**row) for row in table.filter(mine).to_pylist()]
     return sorted(files, key=lambda file: file.uuid)
+
+
+def _queries(tar: str, index: str) -> pa.Table:
+    """Return the query frames of one tar of decoded frames as columns of ``PictureFile``."""
+    table = read_table(index, FRAME_INDEX)
+    table = table.filter(pc.equal(table["part"], QUERY_PART))
+    places = table.select(["uuid", "reason", "offset", "size_bytes", "sha256"])
+    for name, value in (("role", QUERY), ("tar", str(tar))):
+        places = places.append_column(name, pa.array([value] * len(table), pa.string()))
+    return places

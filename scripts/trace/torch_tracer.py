@@ -38,7 +38,10 @@ class TorchTracer:
                 the unit vectors counts.
             device: ``cpu``, ``cuda`` or ``auto``.
             batch_size: pictures per forward pass.
-            precision: on a GPU; see ``mixed_precision``.
+            precision: of the forward pass on a GPU (``mixed_precision``).
+
+        Raises:
+            UserError: there is no such precision.
         """
         self.dimension = dimension
         self._network, self._preprocessing, self._name = network, preprocessing, name
@@ -46,7 +49,7 @@ class TorchTracer:
         self._scales = self._scales or [preprocessing]
         self._device, self._batch_size = pick_device(device), batch_size
         self._precision = precision
-        mixed_precision(self._device, precision)  # an unknown one is found before any picture is
+        mixed_precision(self._device, precision)  # refuses an unknown one before any work
 
     def prepare(self, image: np.ndarray) -> list[np.ndarray]:
         """Return a picture (uint8 RGB) as the network's squares, one for each size.

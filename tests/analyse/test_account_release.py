@@ -49,7 +49,7 @@ def finished(tmp_path):
     tables = {split: find_tables(release, split) for split in SPLITS}
     read_release(tables, [rows], [prompts], splits, rejects)
     chosen, tip_eval = tmp_path / "chosen.parquet", tmp_path / "tip_eval.parquet"
-    choose_released(splits, chosen, tip_eval, prompts=100, image_shards=1, seed=1)
+    choose_released(splits, chosen, tip_eval, prompts=100, seed=1)
     pictures = placed(find_picture_tars(release, SPLITS), "picture")
     videos = placed(find_video_tars(release, "svd", "svd"), "video")
     images, clips = tmp_path / "images.parquet", tmp_path / "videos.parquet"

@@ -1,6 +1,6 @@
 """A rule and the function of its script agree by names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -69,6 +69,12 @@ def test_one_file_is_a_list_where_a_list_is_wanted():
     def take(table: Sequence[Path], entry: Mapping) -> Counts: ...
 
     assert arguments_of(take, job())["table"] == [Path("t.parquet")]
+
+
+def test_a_function_may_take_lines_for_the_log():
+    def take(table: Path, entry: Mapping, note: Callable[[str], None]) -> Counts: ...
+
+    assert arguments_of(take, job(), note=print)["note"] is print
 
 
 def test_a_rule_that_does_not_agree_is_refused():

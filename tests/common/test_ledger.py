@@ -11,10 +11,16 @@ import pyarrow as pa
 import pytest
 
 from scripts.common.code import ROOT
-from scripts.common.ledger import FileLedger, JobLedger, RowLedger
+from scripts.common.ledger import (
+    FileLedger,
+    FinishedRows,
+    JobLedger,
+    RowLedger,
+    finished_items,
+)
 from scripts.common.pictures import encode_png, picture_properties
 from scripts.common.shards import ShardItem, write_shard
-from scripts.common.tables import column, embedding, table_schema
+from scripts.common.tables import column, embedding, read_table, table_schema
 
 ROWS = table_schema(
     "rows",
@@ -50,6 +56,64 @@ def test_finished_items_are_recalled_and_failed_ones_tried_again(tmp_path):
     assert first == KEYS[:10]
     assert second == ["007", "010", "011"]
     assert again[:10] == rows and [row["uuid"] for row in again] == KEYS[:12]
+
+
+def finished(folder, keys, versions, failing=(), asked=None):
+    """Return the table that a run leaves, working out what its ledger lacks."""
+    ledger = RowLedger(folder / "ledger", ROWS)
+    for key in ledger.left(keys, versions):
+        if asked is not None:
+            asked.append(key)
+        if key not in failing:
+            ledger.keep(key, {"value": float(key), "status": "ok"}, versions[key])
+    faults = {key: {"uuid": key, "value": None, "status": "rejected"} for key in failing}
+    rows = FinishedRows(ledger, keys, faults)
+    rows.write(folder / "table.parquet")
+    return folder / "table.parquet"
+
+
+def test_a_finished_table_is_the_ledger_too(tmp_path):
+    versions = dict.fromkeys(KEYS[:12], "a")
+    table = finished(tmp_path, KEYS[:10], versions, failing=["003"])
+    held = list((tmp_path / "ledger").glob("*.parquet"))
+    assert len(held) == 1 and held[0].samefile(table)
+    assert finished_items(tmp_path / "ledger", "uuid") == set(KEYS[:10]) - {"003"}
+    before, asked = table.read_bytes(), []
+    table.unlink()  # as Snakemake does before a job
+    finished(tmp_path, KEYS[:10], versions, asked=asked)
+    assert asked == ["003"]  # a failed item is tried again, whose row the table has
+    assert table.read_bytes() != before
+    asked.clear()
+    finished(tmp_path, KEYS[:12], versions | {"005": "b"}, asked=asked)
+    assert asked == ["005", "010", "011"]
+    assert read_table(table)["uuid"].to_pylist() == KEYS[:12]
+    # An item that fails after its version has changed is not recalled as what it was.
+    finished(tmp_path, KEYS[:12], versions | {"006": "b"}, failing=["006", "005"])
+    asked.clear()
+    finished(tmp_path, KEYS[:12], versions, asked=asked)
+    assert asked == ["005", "006"]
+
+
+def test_parts_of_a_killed_run_come_before_its_finished_table(tmp_path):
+    versions = dict.fromkeys(KEYS[:4], "a")
+    finished(tmp_path, KEYS[:4], versions)
+    with RowLedger(tmp_path / "ledger", ROWS) as killed:
+        killed.keep("002", {"value": -1.0, "status": "ok"}, "b")
+    asked = []
+    table = finished(tmp_path, KEYS[:4], versions | {"002": "b"}, asked=asked)
+    assert asked == []
+    assert read_table(table)["value"].to_pylist() == [0.0, 1.0, -1.0, 3.0]
+
+
+@pytest.mark.parametrize("name", ["finished.parquet", "finished.versions"])
+def test_a_broken_finished_table_is_made_again(tmp_path, name):
+    versions = dict.fromkeys(KEYS[:4], "a")
+    before = finished(tmp_path, KEYS[:4], versions).read_bytes()
+    (tmp_path / "ledger" / name).unlink()
+    (tmp_path / "ledger" / name).write_bytes(b"broken")
+    asked = []
+    assert finished(tmp_path, KEYS[:4], versions, asked=asked).read_bytes() == before
+    assert asked == KEYS[:4]
 
 
 def test_an_item_made_from_something_else_is_not_recalled(tmp_path):

@@ -198,15 +198,12 @@ def test_pictures_are_read_from_structs_and_from_bare_bytes(tmp_path):
 
 def test_the_released_choice_is_taken(release, tmp_path):
     read(release, tmp_path)
-    choice = {"prompts": 100, "image_shards": 3, "seed": 1}
+    choice = {"prompts": 100, "seed": 1}
     paths = tmp_path / "splits.parquet", tmp_path / "chosen.parquet", tmp_path / "eval.parquet"
     assert choose_released(*paths, **choice).kept == 10
     chosen = pl.read_parquet(paths[1])
     assert set(chosen.filter("subset")["uuid"]) == {prompt_id(number) for number in SUBSET}
     assert set(pl.read_parquet(paths[2])["uuid"]) == {prompt_id(number) for number in EVAL}
-    assert all(
-        int(shard) == shard_of(uuid, 3) for uuid, shard in chosen.select("uuid", "shard").rows()
-    )
     # A smaller run draws from the released subset, and keeps TIP-Eval whole.
     counts = choose_released(*paths, **choice | {"prompts": 3})
     fewer = pl.read_parquet(paths[1])

@@ -29,8 +29,7 @@ def write_prompts(folder: Path, texts: list[str], image_shards: int = 1, without
     """
     uuids = {prompt_uuid(text): text for text in texts}
     rows = [
-        {"uuid": uuid, "prompt": text, "subject": "", "subset": True, "tip_eval": False}
-        | {"shard": shard_name(shard_of(uuid, image_shards))}
+        {"uuid": uuid, "prompt": text, "subset": True, "tip_eval": False}
         for uuid, text in uuids.items()
     ]
     write_table(rows, folder / "chosen.parquet", CHOSEN)

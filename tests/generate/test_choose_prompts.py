@@ -6,7 +6,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.common.identity import prompt_uuid, shard_of
+from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.generate import CHOSEN
 from scripts.common.schemas.split import TIP_EVAL
 from scripts.common.tables import read_frame, write_table
@@ -16,7 +16,7 @@ from scripts.generate.choose_prompts import choose_prompts
 def choose(folder: Path, number: int, evaluated: int, prompts: int, seed: int = 7):
     texts = [f"prompt {place}" for place in range(number)]
     uuids = [prompt_uuid(text) for text in texts]
-    pd.DataFrame({"UUID": uuids, "Text_Prompt": texts, "Subject": "cat", "Extra": 1}).to_parquet(
+    pd.DataFrame({"UUID": uuids, "Text_Prompt": texts, "Extra": 1}).to_parquet(
         folder / "dataset.parquet"
     )
     rows = [{"uuid": uuid, "prompt": "", "subject": "cat"} for uuid in uuids[:evaluated]]
@@ -26,7 +26,6 @@ def choose(folder: Path, number: int, evaluated: int, prompts: int, seed: int = 
         folder / "tip_eval.parquet",
         folder / "chosen.parquet",
         prompts=prompts,
-        image_shards=4,
         seed=seed,
     )
     return counts, read_frame(folder / "chosen.parquet", CHOSEN)
@@ -45,7 +44,6 @@ def test_the_union_of_a_subset_and_tip_eval(tmp_path_factory, number, prompts, a
     assert (rows["subset"] | rows["tip_eval"]).all()
     assert counts.kept == len(rows) and not counts.lost
     assert bool(counts.notes) == (number < prompts)
-    assert all(int(row.shard) == shard_of(row.uuid, 4) for row in rows.itertuples())
     # Added prompts push out at most as many as they are.
     _, grown = choose(folder, number + added, evaluated, prompts)
     before, after = (set(table.loc[table["subset"], "uuid"]) for table in (rows, grown))

@@ -38,8 +38,7 @@ def write_chosen(path: Path, uuids: Iterable[str], evaluated: Iterable[str] = ()
     rows = [(uuid, True, False) for uuid in uuids] + [(uuid, False, True) for uuid in evaluated]
     write_table(
         [
-            {"uuid": uuid, "prompt": "a cat", "subject": "cat", "shard": "00000"}
-            | {"subset": subset, "tip_eval": tip_eval}
+            {"uuid": uuid, "prompt": "a cat", "subset": subset, "tip_eval": tip_eval}
             for uuid, subset, tip_eval in rows
         ],
         path,

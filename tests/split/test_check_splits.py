@@ -26,6 +26,7 @@ SCHEMAS = {
     "tip_trace/morph": TRACE_FRAMES,
     "tip_trace/references": TRACE_IMAGES,
     "tip_trace/distractors": TRACE_IMAGES,
+    "tip_trace/training_images": TRACE_IMAGES,
 }
 
 
@@ -186,6 +187,13 @@ def prompt_of_tip_eval_only(splits):
 
 
 def prompt_in_both_parts(splits):
+    """One that has neither frames nor an image: nothing but its two parts is wrong."""
+    rows = splits.read("tip_trace/prompts")
+    twice = pd.DataFrame({"uuid": prompt_ids(21)[20:] * 2, "part": ["train", "query"]})
+    splits.write("tip_trace/prompts", pd.concat([rows, twice]))
+
+
+def query_prompt_that_trains_too(splits):
     rows = splits.read("tip_trace/prompts")
     query = rows[rows["part"] == "query"].iloc[[0]]
     splits.write("tip_trace/prompts", pd.concat([rows, query.assign(part="train")]))
@@ -195,6 +203,12 @@ def query_frame_that_trains(splits):
     rows = splits.read("tip_trace/morph")
     frame = rows[rows["part"] == "query"].iloc[[0]]
     splits.write("tip_trace/morph", pd.concat([rows, frame.assign(part="train", frame=0)]))
+
+
+def training_frame_that_is_a_query(splits):
+    rows = splits.read("tip_trace/morph")
+    frame = rows[rows["part"] == "train"].iloc[[0]]
+    splits.write("tip_trace/morph", pd.concat([rows, frame.assign(part="query")]))
 
 
 def two_frames_of_a_query(splits):
@@ -209,6 +223,12 @@ def query_without_its_source_image(splits):
     splits.write("tip_trace/references", rows[rows["uuid"] != asked])
 
 
+def source_image_that_is_searched_twice(splits):
+    rows = splits.read("tip_trace/references")
+    source = rows[rows["role"] == "source_image"].iloc[[0]]
+    splits.write("tip_trace/references", pd.concat([rows, source]))
+
+
 def training_image_among_the_references(splits):
     rows = splits.read("tip_trace/references")
     prompts = splits.read("tip_trace/prompts")
@@ -217,12 +237,46 @@ def training_image_among_the_references(splits):
     splits.write("tip_trace/references", pd.concat([rows, extra]))
 
 
+def querys_image_among_the_training_images(splits):
+    rows = splits.read("tip_trace/training_images")
+    prompts = splits.read("tip_trace/prompts")
+    image = prompts.loc[prompts["part"] == "query", "uuid"].iloc[0]
+    splits.write("tip_trace/training_images", pd.concat([rows, rows.iloc[[0]].assign(uuid=image)]))
+
+
+def foreign_image_among_the_training_images(splits):
+    rows = splits.read("tip_trace/training_images")
+    rows.loc[0, "uuid"] = item_uuid("elsewhere", "0")
+    splits.write("tip_trace/training_images", rows)
+
+
+def prompt_among_the_outside_references(splits):
+    rows = splits.read("tip_trace/references")
+    prompts = splits.read("tip_trace/prompts")
+    foreign = rows["role"] == "reference"
+    rows.loc[foreign.idxmax(), "uuid"] = prompts.loc[prompts["part"] == "train", "uuid"].iloc[0]
+    splits.write("tip_trace/references", rows)
+
+
 def prompt_image_as_outside_reference(splits):
     rows = splits.read("tip_trace/references")
     checksum = rows.loc[rows["role"] == "source_image", "sha256"].iloc[0]
     foreign = rows["role"] == "reference"
     rows.loc[foreign.idxmax(), "sha256"] = checksum
     splits.write("tip_trace/references", rows)
+
+
+def reference_among_the_distractors(splits):
+    rows = splits.read("tip_trace/distractors")
+    references = splits.read("tip_trace/references")
+    rows.loc[0, "uuid"] = references.loc[references["role"] == "reference", "uuid"].iloc[0]
+    splits.write("tip_trace/distractors", rows)
+
+
+def distractor_that_is_a_prompts_image(splits):
+    rows = splits.read("tip_trace/distractors")
+    rows.loc[0, "sha256"] = splits.read("tip_trace/training_images")["sha256"].iloc[0]
+    splits.write("tip_trace/distractors", rows)
 
 
 def distractor_with_a_match(splits):
@@ -241,12 +295,32 @@ def distractor_with_a_match(splits):
         (text_video_on_both_sides, {"tip_id.text_videos_apart", "tip_id.videos_once"}),
         (video_listed_twice, {"tip_id.videos_once"}),
         (prompt_of_tip_eval_only, {"tip_id.prompts_of_subset"}),
-        (prompt_in_both_parts, {"tip_trace.prompts_apart", "tip_trace.sources_of_queries_only"}),
+        (prompt_in_both_parts, {"tip_trace.prompts_apart"}),
+        (
+            query_prompt_that_trains_too,
+            {"tip_trace.prompts_apart", "tip_trace.sources_of_queries_only"},
+        ),
         (query_frame_that_trains, {"tip_trace.frames_apart"}),
+        (
+            training_frame_that_is_a_query,
+            {"tip_trace.frames_apart", "tip_trace.sources_are_searched"},
+        ),
         (two_frames_of_a_query, {"tip_trace.one_frame_per_query"}),
         (query_without_its_source_image, {"tip_trace.sources_are_searched"}),
+        (source_image_that_is_searched_twice, {"tip_trace.sources_are_searched"}),
         (training_image_among_the_references, {"tip_trace.sources_of_queries_only"}),
+        (
+            querys_image_among_the_training_images,
+            {"tip_trace.training_images_of_training_only"},
+        ),
+        (
+            foreign_image_among_the_training_images,
+            {"tip_trace.training_images_of_training_only"},
+        ),
+        (prompt_among_the_outside_references, {"tip_trace.references_are_foreign"}),
         (prompt_image_as_outside_reference, {"tip_trace.references_are_foreign"}),
+        (reference_among_the_distractors, {"tip_trace.distractors_have_no_match"}),
+        (distractor_that_is_a_prompts_image, {"tip_trace.distractors_have_no_match"}),
         (distractor_with_a_match, {"tip_trace.distractors_have_no_match"}),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -44,6 +44,15 @@ def test_held_out_is_the_share_asked_for_and_leaves_no_side_empty(number, share,
     assert test == held_out(reversed(names), share, seed, "x")
 
 
+@pytest.mark.parametrize(
+    ("number", "share", "expected"),
+    # The paper's 9:1 of 354,486 segments is 35,449 (Supplement 13); halves are rounded up.
+    [(354_486, 0.1, 35_449), (19, 0.1, 2), (25, 0.1, 3), (14, 0.1, 1), (10, 0.3, 3)],
+)
+def test_held_out_is_the_nearest_number_to_the_share(number, share, expected):
+    assert len(held_out(map(str, range(number)), share, 1, "x")) == expected
+
+
 @given(number=st.integers(2, 80), added=st.integers(0, 20), share=st.floats(0.05, 0.6))
 @settings(deadline=None)
 def test_added_prompts_move_at_most_as_many_as_they_are(number, added, share):

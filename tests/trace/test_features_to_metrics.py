@@ -2,8 +2,10 @@
 
 import io
 import math
+import shutil
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -14,7 +16,7 @@ from scripts.trace.decode_frames import decode_frames
 from scripts.trace.extract_features import extract_features
 from scripts.trace.match_queries import match_queries
 from scripts.trace.measure_tracing import measure_tracing
-from scripts.trace.picture_files import read_member
+from scripts.trace.picture_files import PictureFile, read_member
 from tests.trace.made_up import SIDE, MadeUpTrace, move
 
 HASH = {
@@ -70,19 +72,25 @@ def decode(trace, generator, **changes):
 
 
 def features_of(trace, name, shard=0):
-    return trace.root / "features" / name / f"{shard:05d}.parquet"
+    return trace.root / "features" / "model" / name / f"{shard:05d}.parquet"
 
 
 def extract(trace, name, entry=HASH, **changes):
-    features = features_of(trace, name, changes.get("shard", 0))
-    if name in trace.generators:
-        tar = trace.frames(name)
-        source = {"frames": [tar], "frame_indexes": [tar.with_suffix(".parquet")]}
-    else:
-        source = {"images": getattr(trace, name)}
+    features = features_of(trace, name, changes.pop("shard", 0))
     settings = {"batch_size": 3, "ledger_root": trace.root / "ledger"} | changes
-    counts = extract_features(features, entry=entry, **source, **settings)
+    counts = extract_features(
+        [features], entries={"model": entry}, pictures=pictures(trace), **settings
+    )
     return features, counts
+
+
+def pictures(trace):
+    frames = {name: trace.frames(name) for name in trace.generators}
+    lists = ("references", "distractors", "background")
+    return {
+        name: {"frames": [tar], "frame_indexes": [tar.with_suffix(".parquet")]}
+        for name, tar in frames.items()
+    } | {name: {"images": getattr(trace, name)} for name in lists if hasattr(trace, name)}
 
 
 def index_of(trace, generator):
@@ -106,7 +114,7 @@ def test_frames_are_decoded_as_wanted(trace):
 def test_a_shard_takes_only_its_own_frames_and_repeats_byte_by_byte(trace):
     tar = trace.frames("left")
     first = tar.read_bytes(), tar.with_suffix(".parquet").read_bytes()
-    decode(trace, "left")
+    decode(trace, "left", threads=3)
     assert (tar.read_bytes(), tar.with_suffix(".parquet").read_bytes()) == first
     counts = decode(trace, "left", shards=2)
     assert 0 < counts.kept < 16
@@ -168,6 +176,76 @@ def test_finished_features_are_recalled_and_others_are_not(trace):
     assert features.read_bytes() != first
 
 
+def test_other_settings_or_other_weights_at_the_same_place_recall_nothing(trace, tmp_path):
+    """What a row is kept under names the whole entry, its weights by their content."""
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(b"first")
+    entry = brightness(fails_on=1) | {"weights": {"path": str(weights)}}
+    others = [
+        entry | {"settings": {"fails_on": 2}},
+        entry | {"weights": None},
+        entry | {"backend": f"{__name__}:Dimmed"},
+    ]
+    BrightnessTracer.calls = 0
+    for number, one in enumerate([entry, *others], start=1):
+        extract(trace, "left", one)
+        assert BrightnessTracer.calls == 2 * number
+    extract(trace, "left", entry)
+    assert BrightnessTracer.calls == 2 * 4
+    weights.write_bytes(b"second")
+    extract(trace, "left", entry)
+    assert BrightnessTracer.calls == 2 * 5
+
+
+class Dimmed(BrightnessTracer):
+    def embed(self, images):
+        BrightnessTracer.calls += 1
+        return np.roll(super().embed(images), 1)[:, ::-1]
+
+
+def test_a_picture_is_read_once_for_all_models_and_each_keeps_its_own_rows(trace, monkeypatch):
+    read = []
+    original = PictureFile.read
+    monkeypatch.setattr(PictureFile, "read", lambda file: read.append(file.uuid) or original(file))
+    names = ("left", "right")
+
+    def describe(models):
+        """The second model sees the frames of one generator only."""
+        entries = {"hash": HASH, "means": brightness()}
+        features = [
+            trace.root / "features" / model / name / "00000.parquet"
+            for name in names
+            for model in models
+            if (model, name) != ("means", "right")
+        ]
+        settings = {"batch_size": 3, "ledger_root": trace.root / "ledger", "threads": 2}
+        counts = extract_features(
+            features, entries={m: entries[m] for m in models}, pictures=pictures(trace), **settings
+        )
+        return counts, {path: path.read_bytes() for path in features}
+
+    counts, together = describe(["hash", "means"])
+    assert counts.kept == 4 + 4 + 4
+    assert sorted(read) == sorted(2 * trace.queries)  # once for each set of frames
+    assert len(together) == 3
+    assert {pq.read_schema(path).field("embedding").type.list_size for path in together} == {9, 64}
+    # Another model has only its own work to do, and what was there stays as it was.
+    read.clear()
+    shutil.rmtree(trace.root / "ledger")
+    alone = describe(["hash"])[1]
+    assert len(read) == 8
+    assert describe(["hash", "means"])[1] == together
+    assert len(read) == 8 + 4
+    assert alone.items() <= together.items()
+
+
+def test_finished_features_are_not_kept_twice(trace):
+    features, _ = extract(trace, "left")
+    kept = [path for path in (trace.root / "ledger").rglob("*.parquet")]
+    assert [path.name for path in kept] == ["finished.parquet"]
+    assert kept[0].samefile(features)
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"), [({"gives_nan": True}, "not_a_number"), ({}, "undecodable")]
 )
@@ -222,7 +300,9 @@ def test_a_tracer_that_fails_on_one_picture_does_the_others(trace, monkeypatch):
 
 
 def test_a_tracer_that_always_fails_says_so(trace):
-    with pytest.raises(RuntimeError, match="cannot describe"):
+    with pytest.raises(
+        UserError, match="model failed 4 times in a row, first with 'RuntimeError: cannot"
+    ):
         extract(trace, "left", brightness(fails_on="all"))
 
 
@@ -235,7 +315,7 @@ def match(trace, generators, **changes):
         "ledger_root": trace.root / "ledger",
     }
     counts = match_queries(
-        queries={name: [features_of(trace, name)] for name in [*generators, "distractors"]},
+        queries=[features_of(trace, name) for name in [*generators, "distractors"]],
         matches=matches,
         **settings | changes,
     )
@@ -245,8 +325,8 @@ def match(trace, generators, **changes):
 def measure(trace, generators):
     metrics = trace.root / "metrics.parquet"
     counts = measure_tracing(
-        matches={"model": trace.root / "matches" / "model.parquet"},
-        references={"model": [features_of(trace, "references")]},
+        matches=[trace.root / "matches" / "model.parquet"],
+        references=[features_of(trace, "references")],
         metrics=metrics,
         rows=[["hash", name, "model"] for name in generators],
         resamples=50,

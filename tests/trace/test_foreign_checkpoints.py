@@ -16,6 +16,7 @@ from torch.nn import functional
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.errors import UserError
+from scripts.models.devices import PRECISIONS
 from scripts.trace.heads import build_head
 from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.timm_tracer import TimmTracer
@@ -251,11 +252,11 @@ def test_a_head_that_the_checkpoint_lacks():
 @pytest.mark.parametrize("family", ["vit_base_patch16_224", "resnet50"])
 def test_bfloat16_keeps_the_ranks_that_are_clear(tmp_path, family, monkeypatch):
     """A stand-in for real weights: what bfloat16 changes lies below the gaps between neighbours."""
-    # The precision of a GPU, on this machine's CPU.
-    monkeypatch.setattr(
-        "scripts.trace.torch_tracer.mixed_precision",
-        lambda device, kind: torch.autocast("cpu", torch.bfloat16, enabled=kind == "bfloat16"),
-    )
+
+    def as_on_a_gpu(device, precision):
+        return torch.autocast(device.type, PRECISIONS[precision], enabled=precision != "float32")
+
+    monkeypatch.setattr("scripts.trace.torch_tracer.mixed_precision", as_on_a_gpu)
     tiny = TINY_VIT if "vit" in family else TINY_RESNET
     network = randomise(timm.create_model(family, num_classes=0, **tiny))
     torch.save(network.state_dict(), tmp_path / "n.pth")

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import scripts.trace.match_queries as matching
 from scripts.common.errors import UserError
@@ -10,7 +12,7 @@ from scripts.common.schemas.trace import MATCHES, features_schema
 from scripts.common.tables import read_table, write_table
 from scripts.trace.collect_background import collect_background
 from scripts.trace.feature_tables import read_vectors
-from scripts.trace.picture_files import range_of
+from scripts.trace.picture_files import first_of_range
 from scripts.trace.score_normalisation import similarity_to_background
 from tests.trace.made_up import MadeUpTrace
 from tests.trace.test_features_to_metrics import (
@@ -59,10 +61,11 @@ def test_shards_one_after_the_other_are_the_whole(trace):
         assert [len(block) for block in read_vectors(paths, 5)] == [5, 5, 2]
 
 
-def test_ranges_are_in_the_order_of_uuids():
-    first, last = "00000000-0000-5000-8000-000000000000", "ffffffff-ffff-5fff-bfff-ffffffffffff"
-    assert [range_of(name, 7) for name in (first, last)] == [0, 6]
-    assert range_of("80000000-0000-5000-8000-000000000000", 2) == 1
+@given(identifier=st.uuids(), shards=st.integers(1, 40))
+def test_ranges_are_equal_and_in_the_order_of_uuids(identifier, shards):
+    starts = [first_of_range(shard, shards) for shard in range(shards)]
+    assert starts == sorted(starts)
+    assert sum(start <= str(identifier) for start in starts) - 1 == identifier.int * shards >> 128
 
 
 def test_matches_do_not_depend_on_shards_or_blocks(trace, monkeypatch):
@@ -157,7 +160,7 @@ def test_normalisation_is_the_formula(tmp_path):
     for weight in (0, 1, 2.5):
         matches = tmp_path / f"{weight}.parquet"
         matching.match_queries(
-            {"g": [asked]},
+            [asked],
             [references],
             matches,
             top_k=20,

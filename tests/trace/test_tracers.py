@@ -241,13 +241,15 @@ def test_faults_are_named(tmp_path, images):
             model="vit_base_patch16_224",
             dimension=768,
         )
+    with pytest.raises(UserError, match="'half'; it may be float32, float16, bfloat16"):
+        tracer_of_timm(path, precision="half")
     with pytest.raises(UserError, match="squash"):
         tracer_of_timm(path, resize="squash")
     (tmp_path / "text.torchscript.pt").write_text("no weights")
     text = {"path": str(tmp_path / "text.torchscript.pt")}
     with pytest.raises(UserError, match="TorchScript"):
         TorchScriptTracer(text, dimension=4)
-    with pytest.raises(UserError, match="another checksum than the entry says"):
+    with pytest.raises(UserError, match="has another checksum than the entry says"):
         TorchScriptTracer(text | {"sha256": "0" * 64}, dimension=4)
 
 

@@ -61,7 +61,7 @@ def planned(answer, rule):
     return int(found[1]) if found else 0
 
 
-def test_tracers_describe_references_in_shards_and_distractors_once(folder):
+def test_tracers_describe_references_in_shards_and_all_queries_in_one_job(folder):
     changes = SMALL | {"trace": {"reference_shards": 3}}
     target = "results/tables/table5.csv"
     answer = snakemake(
@@ -71,10 +71,12 @@ def test_tracers_describe_references_in_shards_and_distractors_once(folder):
     generators = len(
         yaml.safe_load((ROOT / "config/config.yaml").read_text())["generate"]["generators"]
     )
-    fixed = 18 + 1  # public models whose weights can be had, and ours within its domain
-    jobs = fixed * (3 + 1 + generators) + generators * (3 + 1 + 1)
-    assert planned(answer, "extract_features") == jobs
-    assert planned(answer, "match_queries") == fixed + generators
+    public = 18  # models whose weights can be had
+    assert planned(answer, "extract_features") == public
+    assert planned(answer, "extract_reference_features") == 3 * public
+    assert planned(answer, "extract_trained_features") == 1  # a picture is read once for all
+    assert planned(answer, "extract_trained_reference_features") == 3
+    assert planned(answer, "match_queries") == public + 1 + generators
     assert planned(answer, "collect_background") == 0
 
 

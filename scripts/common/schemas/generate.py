@@ -10,8 +10,6 @@ CHOSEN = table_schema(
     [
         column("uuid", pa.string(), "id of the prompt"),
         column("prompt", pa.string(), "text prompt"),
-        column("subject", pa.string(), "merged subject; empty where there is none"),
-        column("shard", pa.string(), "shard of its image prompt (five digits)"),
         column("subset", pa.bool_(), "drawn uniformly; TIP-ID and TIP-Trace are made of these"),
         column("tip_eval", pa.bool_(), "belongs to TIP-Eval"),
     ],

@@ -57,15 +57,6 @@ _FEATURE_COLUMNS = [
     *_STATUS,
 ]
 
-FINISHED_FEATURES = table_schema(
-    "finished_features",
-    "Ledger of features; the embedding is the bytes of its float16 numbers (little-endian).",
-    [
-        *_FEATURE_COLUMNS,
-        column("embedding", pa.binary(), "float16 numbers", nullable=True),
-    ],
-)
-
 MATCHES = table_schema(
     "matches",
     "The best references of each query by cosine; one row of a query that was not searched for.",

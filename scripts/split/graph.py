@@ -1,0 +1,94 @@
+"""Split: where its rules find their inputs and settings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from scripts.common.schemas.split import IMAGE_GENERATED, REAL, TEXT_GENERATED
+from scripts.common.study import Study
+
+IMAGE_LISTS = ("references", "distractors", "training_images")
+"""TIP-Trace's lists of pictures."""
+
+
+@dataclass(frozen=True)
+class SplitGraph:
+    """What the rules of the stage ask, and others of TIP-ID's sources and TIP-Trace's files."""
+
+    study: Study
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Every source of videos in TIP-ID -> its class, in the tables' order."""
+        study = self.study
+        return (
+            dict.fromkeys(study.generators, IMAGE_GENERATED)
+            | dict.fromkeys(study.real_sources, REAL)
+            | dict.fromkeys(study.text_sources, TEXT_GENERATED)
+        )
+
+    @property
+    def targets(self) -> list[str]:
+        """The last files of the stage."""
+        return [
+            "results/splits/tip_eval/prompts.parquet",
+            *self.tip_id,
+            "results/splits/tip_trace/prompts.parquet",
+            *self.image_lists(),
+            *self.frames,
+            "results/splits/leakage.csv",
+            "results/splits/coverage.csv",
+        ]
+
+    @property
+    def tip_id(self) -> list[str]:
+        """TIP-ID's table of every source."""
+        return [f"results/splits/tip_id/{source}.parquet" for source in self.labels]
+
+    @property
+    def frames(self) -> list[str]:
+        """TIP-Trace's frames of every generator."""
+        return [f"results/splits/tip_trace/{name}.parquet" for name in self.study.generators]
+
+    def image_lists(self, names: Sequence[str] = IMAGE_LISTS) -> list[str]:
+        """Return TIP-Trace's lists of pictures."""
+        return [f"results/splits/tip_trace/{name}.parquet" for name in names]
+
+    def outside(self, pictures: str) -> Mapping[str, Any]:
+        """Return the entry of config/sources.yaml of TIP-Trace's references or distractors."""
+        return self.study.fields("sources", self.study.config["split"]["tip_trace"][pictures])
+
+    def tars(self, source: str) -> list[str]:
+        """Return the video tars of a generator or an outside source."""
+        if source in self.study.generators:
+            return self.study.video_tars(source)
+        return [self.study.fields("sources", source)["tar"]]
+
+    def indexes(self, source: str) -> list[str]:
+        """Return the indexes beside ``tars``, in the same order."""
+        if source in self.study.generators:
+            return self.study.video_indexes(source)
+        return [self.study.fields("sources", source)["index"]]
+
+    @property
+    def all_indexes(self) -> dict[str, list[str]]:
+        """Every source of videos -> its indexes."""
+        return {source: self.indexes(source) for source in self.labels}
+
+    def wanted_tars(self, wildcards: Any) -> list[str]:
+        """Return the tars of the wildcard's source, which a split names but does not read."""
+        return self.tars(wildcards.get("source") or wildcards.generator)
+
+    def wanted_indexes(self, wildcards: Any) -> list[str]:
+        """Return the indexes of the wildcard's source."""
+        return self.indexes(wildcards.get("source") or wildcards.generator)
+
+    def wanted_label(self, wildcards: Any) -> str:
+        """Return the class of the wildcard's source."""
+        return self.labels[wildcards.source]
+
+    def wanted_prompts(self, wildcards: Any) -> str | list[str]:
+        """Return the chosen prompts, from which only the split of a generator follows."""
+        generated = wildcards.source in self.study.generators
+        return "results/chosen_prompts.parquet" if generated else []

@@ -1,0 +1,230 @@
+"""Trace: which models there are, what each learns from and describes, and where that lies."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from scripts.common.code import code_checksum
+from scripts.common.identity import shard_names
+from scripts.common.schemas.trace import (
+    BACKGROUNDS,
+    CROSS_DOMAIN,
+    DISTRACTORS,
+    REFERENCES,
+    SAME_DOMAIN,
+)
+from scripts.common.study import Study, indexes_of
+from scripts.split.graph import SplitGraph
+
+EXTRACTING = "scripts/trace/extract_features.py"
+
+
+@dataclass(frozen=True)
+class TraceGraph:
+    """What the rules of the stage ask, and others of its models.
+
+    A row of Table 5 is a tracer. A model is what describes pictures: a public tracer is one, the
+    trained tracer is several, since across domains each generator has a model that never saw it.
+    """
+
+    study: Study
+    split: SplitGraph
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The stage's part of the configuration."""
+        return self.study.config["trace"]
+
+    @property
+    def targets(self) -> list[str]:
+        """The last files of the stage."""
+        return ["results/trace/metrics.parquet"]
+
+    @cached_property
+    def public(self) -> list[str]:
+        """Tracers that are not trained here, but for those whose weights cannot be had."""
+        return [
+            name for name in self.settings["tracers"]
+            if "backend" in self.study.fields("tracers", name)
+        ]  # fmt: skip
+
+    @cached_property
+    def trained(self) -> list[str]:
+        """Models that are trained; across domains they learn from others, so that needs some."""
+        generators = self.study.generators if self.study.generators[1:] else []
+        return [SAME_DOMAIN, *(f"{CROSS_DOMAIN}_{name}" for name in generators)]
+
+    @property
+    def models(self) -> list[str]:
+        """All models."""
+        return [*self.public, *self.trained]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Every row of Table 5 and every generator, with the model that describes its frames."""
+        rows = [(name, [name] * len(self.study.generators)) for name in [*self.public, SAME_DOMAIN]]
+        if self.trained[1:]:
+            rows.append((CROSS_DOMAIN, self.trained[1:]))
+        return [
+            [row, generator, model]
+            for row, models in rows
+            for generator, model in zip(self.study.generators, models, strict=True)
+        ]
+
+    def held_out(self, model: str) -> str:
+        """Return the generator of which a model saw nothing; none if it saw all."""
+        return model.removeprefix(f"{CROSS_DOMAIN}_") if model in self.trained[1:] else ""
+
+    @property
+    def cosface(self) -> Mapping[str, Any]:
+        """The trained tracer's entry of config/tracers.yaml."""
+        return self.study.fields("tracers", self.settings["cosface"])
+
+    @property
+    def processes(self) -> int:
+        """Processes that share a training: one for each GPU."""
+        return max(1, self.settings["training_gpu"])
+
+    @property
+    def training_threads(self) -> int:
+        """Threads of a training: each of its processes has workers that read pictures."""
+        return self.processes * (1 + self.cosface["training"].get("workers", 0))
+
+    @property
+    def threads(self) -> int:
+        """Threads of other jobs: beside a GPU they read pictures."""
+        return 16 if self.settings["gpu"] else 1
+
+    def frame_tars(self, generators: Iterable[str]) -> list[str]:
+        """Return the tars of some generators' decoded frames."""
+        return [
+            f"results/trace/frames/{generator}/{shard}.tar"
+            for generator in generators
+            for shard in self.study.shards_of(generator)
+        ]
+
+    def frame_indexes(self, generators: Iterable[str]) -> list[str]:
+        """Return the indexes beside ``frame_tars``, in the same order."""
+        return indexes_of(self.frame_tars(generators))
+
+    def video_shards(self, wildcards: Any) -> int:
+        """Return the number of shards of the generator's videos."""
+        return len(self.study.shards_of(wildcards.generator))
+
+    def training_frames(self, wildcards: Any) -> dict[str, list[str]]:
+        """Return the decoded frames that a model learns from: all but its own generator's."""
+        held_out = self.held_out(wildcards.model)
+        names = [name for name in self.study.generators if name != held_out]
+        return {"frames": self.frame_tars(names), "frame_indexes": self.frame_indexes(names)}
+
+    def training_entry(self, wildcards: Any = None) -> dict[str, Any]:
+        """Return what decides a training: network, weights to begin from, recipe."""
+        entry = self.study.entry("tracers", self.settings["cosface"])
+        return entry | {"training": self.cosface["training"]}
+
+    @property
+    def query_sets(self) -> list[str]:
+        """Sets of pictures that a model describes besides references: a few thousand each."""
+        background = [BACKGROUNDS] if self.settings["score_normalisation"]["weight"] else []
+        return [*self.study.generators, DISTRACTORS, *background]
+
+    def sets_of(self, model: str) -> list[str]:
+        """Return the ``query_sets`` of a model; across domains it has one generator's frames."""
+        own = self.held_out(model)
+        others = set(self.study.generators) - {own} if own else set()
+        return [name for name in self.query_sets if name not in others]
+
+    @property
+    def reference_shards(self) -> list[str]:
+        """Shards of the references: of a million, many."""
+        return shard_names(self.settings["reference_shards"])
+
+    def features(self, model: str, pictures: str) -> list[str]:
+        """Return the features of a set of pictures by a model, shard by shard."""
+        shards = self.reference_shards if pictures == REFERENCES else shard_names(1)
+        return [f"results/trace/features/{model}/{pictures}/{shard}.parquet" for shard in shards]
+
+    def query_tables(self, models: Sequence[str]) -> list[str]:
+        """Return the features of all queries by some models, of which one may be a wildcard."""
+        sets = [(model, name) for model in models for name in self.sets_of(model)]
+        return [path for model, name in sets for path in self.features(model, name)]
+
+    def reference_tables(self, models: Sequence[str]) -> list[str]:
+        """Return the features of one shard of the references, which is a wildcard."""
+        return [f"results/trace/features/{model}/references/{{shard}}.parquet" for model in models]
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """Weights of the trained models."""
+        return [f"results/trace/checkpoints/{name}.safetensors" for name in self.trained]
+
+    def pictures(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return of each set where its pictures are listed (``find_pictures``)."""
+        lists = {name: {"images": f"results/splits/tip_trace/{name}.parquet"}
+                 for name in (REFERENCES, DISTRACTORS)}  # fmt: skip
+        lists[BACKGROUNDS] = {"images": "results/trace/background.parquet"}
+        for name in self.study.generators:
+            tars = self.frame_tars([name])
+            lists[name] = {"frames": tars, "frame_indexes": indexes_of(tars)}
+        return {name: lists[name] for name in names}
+
+    def picture_files(self, names: Sequence[str]) -> list[str]:
+        """Return all files behind the pictures of some sets: lists and tars."""
+        tars = {
+            REFERENCES: [*self.study.image_tars, self.split.outside(REFERENCES)["tar"]],
+            DISTRACTORS: [self.split.outside(DISTRACTORS)["tar"]],
+            BACKGROUNDS: self.study.image_tars,
+        }
+        files = []
+        for name, source in self.pictures(names).items():
+            for paths in (*source.values(), tars.get(name, [])):
+                files += [paths] if isinstance(paths, str) else paths
+        return files
+
+    def public_entry(self, wildcards: Any) -> dict[str, Any]:
+        """Return what decides the features of the wildcard's model."""
+        return {wildcards.model: self.study.entry("tracers", wildcards.model)}
+
+    @property
+    def trained_entries(self) -> dict[str, Any]:
+        """What decides the features of each trained model, beside its weights, which are inputs."""
+        network = {key: self.cosface[key] for key in ("backend", "settings")}
+        paths = zip(self.trained, self.checkpoints, strict=True)
+        return {model: network | {"weights": {"path": path}} for model, path in paths}
+
+    def public_code(self, wildcards: Any) -> str:
+        """Return the checksum of what the script and the wildcard's model do."""
+        return code_checksum(EXTRACTING, self.study.fields("tracers", wildcards.model)["backend"])
+
+    def searches(self, wildcards: Any) -> dict[str, list[str]]:
+        """Return the features of what a model searches for, in what, and what is in common."""
+        model = wildcards.model
+        sets = self.sets_of(model)
+        asked = [name for name in sets if name != BACKGROUNDS]
+        return {
+            "queries": [path for name in asked for path in self.features(model, name)],
+            "references": self.features(model, REFERENCES),
+            "background": self.features(model, BACKGROUNDS) if BACKGROUNDS in sets else [],
+        }
+
+    @property
+    def matches(self) -> list[str]:
+        """Matches of all models."""
+        return [f"results/trace/matches/{model}.parquet" for model in self.models]
+
+    @property
+    def references(self) -> list[str]:
+        """Features of the references by all models."""
+        return [path for model in self.models for path in self.features(model, REFERENCES)]
+
+    @property
+    def searched_features(self) -> list[str]:
+        """Every table of features that Table 5 stands on, model by model."""
+        sets = [
+            (model, name)
+            for model in self.models
+            for name in [REFERENCES, *self.sets_of(model)]
+            if name != BACKGROUNDS
+        ]
+        return [path for model, name in sets for path in self.features(model, name)]
