@@ -52,12 +52,11 @@ rule train_videomae:
         "../envs/models.yaml"
     threads: detect.training_threads
     resources:
-        gpu=config["detect"]["gpu"],
-        mem_mb=32000,
+        gpu=config["detect"]["training_gpu"],
+        mem_mb=32000 * max(1, config["detect"]["training_gpu"]),
         runtime=1440,
     params:
         code=code_of("scripts/detect/train_videomae.py", detect.videomae_backend),
-        device=detect.device,
         entry=detect.videomae_entry,
         seed=config["seed"],
         sources=detect.training_sources,

@@ -15,9 +15,9 @@ from scripts.annotate.prompt_answers import (
     parse_verbs,
     subject_question,
 )
-from scripts.common.devices import PRECISIONS, pick_device
 from scripts.common.errors import Rejected, UserError
-from scripts.common.weights import load_pretrained
+from scripts.models.devices import PRECISIONS, pick_device
+from scripts.models.weights import load_pretrained
 
 
 class ChatModel:

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from scripts.common.clip_model import ClipModel
+from scripts.models.clip import ClipModel
 
 
 class ClipPictures:

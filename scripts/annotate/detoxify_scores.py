@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from scripts.common.devices import mixed_precision, pick_device
 from scripts.common.errors import UserError
-from scripts.common.weights import load_pretrained
+from scripts.models.devices import mixed_precision, pick_device
+from scripts.models.weights import load_pretrained
 
 
 class Detoxify:

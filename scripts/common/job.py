@@ -17,11 +17,11 @@ def run_job(function: Callable[..., Counts], job: Any, **others: Any) -> None:
     """Call a function with what its rule has, and close the log, which records the job.
 
     An argument gets the rule's output, input, parameter or wildcard of its name (the first there
-    is), as ``Path``, list of ``Path`` or ``int`` where its annotation says so. Some names
-    are known besides: ``device`` is ``auto`` where the rule asks for a GPU, else ``cpu``; ``devices``
-    is how many it asks for, at least one; ``threads`` are the rule's; ``note`` takes lines for the
-    log; ``faces`` are the forms of a table or figure, whose provenance states parameters that the
-    function need not take. An argument with a default may be missing.
+    is), as ``Path``, list of ``Path`` or ``int`` where its annotation says so. Some names are known
+    besides: ``device`` is ``auto`` where the rule asks for a GPU, else ``cpu``; ``gpus`` is how many
+    it asks for, and ``devices`` the same, but at least one; ``threads`` are the rule's; ``note``
+    takes lines for the log; ``faces`` are the forms of a table or figure, whose provenance states
+    parameters that the function need not take. An argument with a default may be missing.
 
     Args:
         function: returns the counts that close the log.
@@ -38,9 +38,9 @@ def run_job(function: Callable[..., Counts], job: Any, **others: Any) -> None:
 def arguments_of(function: Callable, job: Any, **others: Any) -> dict[str, Any]:
     """Return the arguments that ``run_job`` passes to a function."""
     gpus = job.resources.get("gpu", 0)
-    known = {"device": "auto" if gpus else "cpu", "devices": max(1, gpus), "threads": job.threads}
+    known = {"device": "auto" if gpus else "cpu", "devices": max(1, gpus), "gpus": gpus}
     stated = dict(job.output.items()).get("provenance")
-    known["faces"] = [name for name in job.output if name != stated]
+    known |= {"threads": job.threads, "faces": [name for name in job.output if name != stated]}
     for values in (job.wildcards, job.params, job.input, job.output):
         known |= dict(values.items())
     known |= others  # what a script says itself comes before its rule

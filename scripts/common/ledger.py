@@ -419,11 +419,12 @@ class JobLedger:
         return True
 
     def remember(self, outputs: Mapping[str, Path]) -> None:
-        """Keep the outputs of a finished job."""
+        """Keep the outputs of a finished job; the state of the unfinished one goes."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for name, path in outputs.items():
             _copy(path, self._folder / name)
         _write_atomically(self._folder / "complete", b"")
+        self.checkpoint.unlink(missing_ok=True)
 
     @property
     def checkpoint(self) -> Path:

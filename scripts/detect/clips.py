@@ -14,10 +14,7 @@ from torch.nn import functional
 
 from scripts.common.errors import UserError
 from scripts.common.video import uniform_indices
-
-MEAN = (0.485, 0.456, 0.406)
-STANDARD_DEVIATION = (0.229, 0.224, 0.225)
-"""Of the channels, for values in [0, 1]: ImageNet's, as in the checkpoint's own preprocessor."""
+from scripts.models.pixels import IMAGENET
 
 T = TypeVar("T")
 
@@ -168,6 +165,6 @@ def normalise(clip: torch.Tensor) -> torch.Tensor:
 
     It comes last, on the few pixels that are left: scaling and cropping give the same either way.
     """
-    mean = 255 * torch.tensor(MEAN)[:, None, None]
-    deviation = 255 * torch.tensor(STANDARD_DEVIATION)[:, None, None]
+    # ImageNet's, as in the checkpoint's own preprocessor.
+    mean, deviation = (255 * torch.tensor(values)[:, None, None] for values in IMAGENET)
     return (clip - mean) / deviation

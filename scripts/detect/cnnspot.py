@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from torchvision.models import resnet50
 
-from scripts.detect.checkpoints import load_weights, part_of, read_checkpoint
 from scripts.detect.picture_classifier import PictureClassifier
+from scripts.models.weights import cut_prefix, load_exactly, read_tensors
 
 
 class CnnSpot(PictureClassifier):
@@ -29,5 +29,5 @@ class CnnSpot(PictureClassifier):
         """
         path = weights["path"]
         network = resnet50(num_classes=1)
-        load_weights(network, part_of(read_checkpoint(path), "model", path), path)
+        load_exactly(network, cut_prefix(read_tensors(path, "model"), r"module\."), path)
         super().__init__(network, resize=resize, crop=crop, device=device)

@@ -9,8 +9,8 @@ from scipy.fft import dct
 from torchvision.models import resnet50
 
 from scripts.common.errors import UserError
-from scripts.detect.checkpoints import load_weights, part_of, read_checkpoint
 from scripts.detect.picture_classifier import PictureClassifier, resize_and_crop
+from scripts.models.weights import cut_prefix, load_exactly, read_tensors
 
 SIDE = 224
 _TINY = 1e-12  # no zero under the logarithm
@@ -33,7 +33,7 @@ class FreDect(PictureClassifier):
         folder = Path(weights["path"])
         network = resnet50(num_classes=1)
         path = folder / "FreDect.pth"
-        load_weights(network, part_of(read_checkpoint(path), "netC", path), path)
+        load_exactly(network, cut_prefix(read_tensors(path, "netC"), r"module\."), path)
         self._mean = _coefficients(folder / "dct_mean")
         self._deviation = np.sqrt(_coefficients(folder / "dct_var"))
         super().__init__(network, resize=256, crop=SIDE, device=device)
@@ -47,7 +47,7 @@ class FreDect(PictureClassifier):
 
 
 def _coefficients(path: Path) -> np.ndarray:
-    tensor = read_checkpoint(path)
-    if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape) != (3, SIDE, SIDE):
+    tensor = read_tensors(path).get("")
+    if tensor is None or tuple(tensor.shape) != (3, SIDE, SIDE):
         raise UserError(f"weights file {path} is no tensor of shape (3, {SIDE}, {SIDE})")
     return tensor.permute(1, 2, 0).double().numpy()

@@ -98,8 +98,9 @@ class DetectGraph:
         return list(_flat(self.training_sources(wildcards).values()))
 
     def training_threads(self, wildcards: Any) -> int:
-        """Return one thread for the training, and one for each process that decodes."""
-        return 1 + self._videomae["settings"]["running"]["workers"]
+        """Return a thread for each process of the training, and one for each that decodes for it."""
+        processes = max(1, self.study.config["detect"]["training_gpu"])
+        return processes * (1 + self._videomae["settings"]["running"]["workers"])
 
     def videomae_entry(self, wildcards: Any) -> dict[str, Any]:
         """Return what decides the trained classifiers."""

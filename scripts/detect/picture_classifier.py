@@ -8,11 +8,8 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
-from scripts.common.devices import pick_device
-
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
-"""Mean and standard deviation of the channels, for values in [0, 1]."""
+from scripts.models.devices import pick_device
+from scripts.models.pixels import IMAGENET
 
 
 def resize_and_crop(picture: np.ndarray, resize: int | None, crop: int | None) -> Image.Image:

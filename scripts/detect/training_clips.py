@@ -12,6 +12,10 @@ from scripts.common.schemas.detect import CLASSES
 from scripts.common.video import read_frames
 from scripts.detect.clips import ClipSettings, random_clip, training_input
 from scripts.detect.tip_id import Video
+from scripts.models.training import Batch
+
+Sample = tuple[torch.Tensor, int, tuple[tuple[str, str], ...]]
+"""A clip, its class, and (uuid, reason) of videos in whose place it came."""
 
 
 class Library(Protocol):
@@ -97,13 +101,11 @@ class TrainingClips(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return self._samples
 
-    def __getitem__(self, number: int) -> tuple[torch.Tensor, int, tuple[tuple[str, str], ...]]:
+    def __getitem__(self, number: int) -> Sample | str:
         """Return the clip, its class, and the (uuid, reason) of videos that cannot be used.
 
-        In place of such a video comes the next one of the class.
-
-        Raises:
-            UserError: no video of the class can be used.
+        In place of such a video comes the next one of the class; a sentence if there is none,
+        since an error that leaves a worker comes as its whole traceback.
         """
         kind, position = number % len(CLASSES), number // len(CLASSES)
         rng = np.random.default_rng(derived_seed(self._seed, "clip", number))
@@ -119,7 +121,7 @@ class TrainingClips(torch.utils.data.Dataset):
                 skipped.append((video.uuid, error.reason))
                 continue
             return training_input(frames, self._settings, rng), kind, tuple(skipped)
-        raise UserError(f"no training video of the class {CLASSES[kind]} can be decoded")
+        return f"no training video of the class {CLASSES[kind]} can be decoded"
 
     def _drawn(self, kind: int, position: int, step: int) -> Video:
         members = self._classes[kind]
@@ -136,9 +138,10 @@ class TrainingClips(torch.utils.data.Dataset):
         return members[self._orders[kind, turn][(place + step) % len(members)]]
 
 
-def collate(
-    samples: Sequence[tuple[torch.Tensor, int, tuple[tuple[str, str], ...]]],
-) -> tuple[torch.Tensor, torch.Tensor, list[tuple[str, str]]]:
-    """Return clips (batch, frames, 3, size, size), classes (batch,), and what was skipped."""
+def collate(samples: Sequence[Sample | str]) -> Batch:
+    """Return clips (batch, frames, 3, size, size) and classes (batch,), and what was skipped."""
+    for sample in samples:
+        if isinstance(sample, str):
+            return sample
     clips, kinds, skipped = zip(*samples, strict=True)
-    return torch.stack(clips), torch.tensor(kinds), [item for items in skipped for item in items]
+    return (torch.stack(clips), torch.tensor(kinds)), [item for items in skipped for item in items]

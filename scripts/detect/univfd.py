@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
-import open_clip
 import torch
-from huggingface_hub import hf_hub_download
 
-from scripts.common.errors import UserError
-from scripts.detect.checkpoints import load_weights, read_checkpoint
-from scripts.detect.picture_classifier import CLIP, PictureClassifier
+from scripts.detect.picture_classifier import PictureClassifier
+from scripts.models.clip import load_clip
+from scripts.models.pixels import OPENAI_CLIP
+from scripts.models.weights import load_exactly, read_tensors
 
 
 class UnivFD(PictureClassifier):
@@ -17,7 +16,7 @@ class UnivFD(PictureClassifier):
     CLIP's image embedding after the projection, not normalised, and a linear layer.
     """
 
-    normalisation = CLIP
+    normalisation = OPENAI_CLIP
 
     def __init__(
         self,
@@ -39,22 +38,10 @@ class UnivFD(PictureClassifier):
         Raises:
             UserError: weights are missing or do not fit.
         """
-        path = clip_checkpoint or _cached(weights)
-        clip = open_clip.create_model(architecture, pretrained=None)
-        load_weights(clip, read_checkpoint(path), path)
+        place = {"path": clip_checkpoint} if clip_checkpoint else weights
+        clip = load_clip(place, architecture, device)
         layer = torch.nn.Linear(clip.visual.output_dim, 1)
-        load_weights(layer, read_checkpoint(weights["path"]), weights["path"])
+        load_exactly(layer, read_tensors(weights["path"]), weights["path"])
         super().__init__(
             torch.nn.Sequential(clip.visual, layer), resize=resize, crop=crop, device=device
         )
-
-
-def _cached(weights: Mapping[str, str]) -> str:
-    hub, file, revision = weights["hub"], weights["file"], weights["revision"]
-    try:
-        return hf_hub_download(hub, file, revision=revision, local_files_only=True)
-    except OSError:
-        raise UserError(
-            f"{file} of {hub} is not in the local cache; fetch it with: hf download {hub} {file} "
-            f"--revision {revision}"
-        ) from None

@@ -8,24 +8,33 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification
 
-from scripts.common.devices import mixed_precision, pick_device, prepare_torch
 from scripts.common.errors import UserError
 from scripts.common.schemas.detect import CLASSES
 from scripts.common.video import read_frames
 from scripts.detect.clips import (
-    MEAN,
-    STANDARD_DEVIATION,
     ClipSettings,
     consecutive_clips,
     evaluation_input,
     settings_of,
 )
 from scripts.detect.tip_id import Video
-from scripts.detect.training import Progress, RunningSettings, TrainingSettings, fine_tune
 from scripts.detect.training_clips import FrameStore, Library, TrainingClips
+from scripts.detect.videomae_training import (
+    Classifying,
+    RunningSettings,
+    TrainingSettings,
+    course_of,
+    load,
+)
+from scripts.models.devices import mixed_precision, pick_device, prepare_torch
+from scripts.models.pixels import IMAGENET
+from scripts.models.training import train
+from scripts.models.training_processes import process_of_group
+from scripts.models.training_state import Run, TrainingState
+from scripts.models.weights import load_exactly, read_tensors
 
 _NEW = ("classifier.", "fc_norm.")
 """Layers of the classifier that a pre-trained model does not have."""
@@ -81,8 +90,8 @@ class VideoMae:
 
     def train(
         self, videos: Sequence[Video], library: Library, weights: Path, *, state: Path, seed: int
-    ) -> Progress:
-        """Train on the videos' classes and write the weights.
+    ) -> Run:
+        """Train on the videos' classes, in this process or as one of its group; write the weights.
 
         Args:
             videos: the training videos of all three classes.
@@ -97,25 +106,25 @@ class VideoMae:
         """
         prepare_torch(self._threads, seed)
         model = self.new_model()
-        limit = self._running.frames_in_memory_mb * 2**20 // max(1, self._running.workers)
+        course = course_of(self._training, self._running, seed)
         clips = TrainingClips(
             videos,
-            FrameStore(library, self._clip, limit),
+            FrameStore(library, self._clip, self._running.frames_in_memory_bytes),
             self._clip,
-            samples=self._training.iterations * self._training.batch_size,
+            samples=course.steps * course.batch_size,
             seed=seed,
         )
-        done = fine_tune(
-            model,
-            clips,
-            self._training,
-            self._running,
+        _, run = train(
+            Classifying(model),
+            course,
+            lambda start: load(clips, course, self._running, start),
+            TrainingState(state),
             device=self._device,
-            state=state,
-            seed=seed,
+            what=f"train {weights.stem}",
         )
-        write_model(model, weights)
-        return done
+        if process_of_group()[0] == 0:
+            write_model(model, weights)
+        return run
 
     def new_model(self) -> VideoMAEForVideoClassification:
         """Return the model before its training; the new layers are random.
@@ -140,7 +149,7 @@ class VideoMae:
         except (OSError, ValueError) as error:
             first = str(error).splitlines()[0]
             raise UserError(f"the pre-trained model {place} cannot be loaded: {first}") from None
-        _check_loading(place, report)
+        _check_loading(place, report, pools=model.config.use_mean_pooling)
         for name, wanted in sizes.items():
             if getattr(model.config, name) != wanted:
                 raise UserError(
@@ -226,7 +235,7 @@ def read_model(path: Path) -> VideoMAEForVideoClassification:
         with safe_open(path, framework="pt") as file:
             config = json.loads(file.metadata()["config"])
         model = VideoMAEForVideoClassification(VideoMAEConfig(**config))
-        model.load_state_dict(load_file(path), strict=True)
+        load_exactly(model, read_tensors(path), path)
     except Exception as error:  # the library's own exceptions share no base class
         raise UserError(
             f"{path} holds no trained VideoMAE ({str(error).splitlines()[0]}); delete it and "
@@ -235,9 +244,14 @@ def read_model(path: Path) -> VideoMAEForVideoClassification:
     return model.eval()
 
 
-def _check_loading(place: str, report: Mapping[str, Any]) -> None:
-    """Some versions of transformers lose the attention's biases of this model without an error."""
-    lost = [key for key in report["unexpected_keys"] if not key.startswith(_LEFT)]
+def _check_loading(place: str, report: Mapping[str, Any], *, pools: bool) -> None:
+    """Some versions of transformers lose the attention's biases of this model without an error.
+
+    A classifier that pools has a new norm after the pooling in place of the encoder's last one, as
+    in its authors' own fine-tuning (https://github.com/MCG-NJU/VideoMAE, modeling_finetune.py).
+    """
+    left = (*_LEFT, "videomae.layernorm.") if pools else _LEFT
+    lost = [key for key in report["unexpected_keys"] if not key.startswith(left)]
     made_up = [key for key in report["missing_keys"] if not key.startswith(_NEW)]
     if lost or made_up:
         raise UserError(
@@ -257,7 +271,7 @@ def _check_pixels(place: str, where: Mapping[str, Any]) -> None:
         first = str(error).splitlines()[0]
         raise UserError(f"the pre-trained model {place} cannot be loaded: {first}") from None
     found = (*processor.image_mean, *processor.image_std)
-    if not np.allclose(found, (*MEAN, *STANDARD_DEVIATION)):
+    if not np.allclose(found, (*IMAGENET[0], *IMAGENET[1])):
         raise UserError(
             f"the pre-trained model {place} expects pixels normalised by mean "
             f"{tuple(processor.image_mean)} and deviation {tuple(processor.image_std)}, which is "

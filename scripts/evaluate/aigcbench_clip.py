@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from scripts.common.clip_model import ClipModel
 from scripts.common.roles import EvaluationItem
 from scripts.evaluate.frame_transforms import clip_pictures, squeeze_to
 from scripts.evaluate.similarity import mean_similarity, neighbour_similarity
 from scripts.evaluate.unscorable import require_frames
+from scripts.models.clip import ClipModel
 
 FIRST_FRAMES = 16
 """Frames from the start that temporal consistency and video-text alignment look at."""
@@ -35,6 +35,13 @@ class _ClipDimension:
     def _embed(self, frames: Iterable[np.ndarray]) -> np.ndarray:
         return self._model.embed_pixels(clip_pictures(frames, self._model.image_size))
 
+    def _first_frames(self, item: EvaluationItem) -> np.ndarray:
+        """Return the features of the first 16 frames, which dimensions with one network share."""
+        return item.shared(
+            ("aigcbench", FIRST_FRAMES, self._model.identity),
+            lambda: self._embed(item.frames[:FIRST_FRAMES]),
+        )
+
 
 class TemporalConsistency(_ClipDimension):
     """The mean cosine of neighbouring frames among the first 16."""
@@ -46,7 +53,7 @@ class TemporalConsistency(_ClipDimension):
             Rejected: too_few_frames.
         """
         require_frames(len(item.frames), 2)
-        return neighbour_similarity(self._embed(item.frames[:FIRST_FRAMES]))
+        return neighbour_similarity(self._first_frames(item))
 
 
 class VideoTextAlignment(_ClipDimension):
@@ -54,8 +61,7 @@ class VideoTextAlignment(_ClipDimension):
 
     def score(self, item: EvaluationItem) -> float:
         """Return the mean cosine, in [-1, 1]; a long prompt is cut at the model's 77 tokens."""
-        features = self._embed(item.frames[:FIRST_FRAMES])
-        return mean_similarity(features, self._model.embed_text(item.prompt))
+        return mean_similarity(self._first_frames(item), self._model.embed_text(item.prompt))
 
     def remark(self, item: EvaluationItem) -> str | None:
         """Say that the prompt was cut: AIGCBench's own code would raise an error for it."""

@@ -7,18 +7,14 @@ import timm
 import torch
 from torch.nn import functional
 
-from scripts.common.devices import pick_device
 from scripts.common.roles import EvaluationItem
 from scripts.common.weight_files import weights_file
-from scripts.common.weights import load_into, read_weights
-from scripts.evaluate.frame_transforms import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    normalise,
-    resize_frames,
-)
+from scripts.evaluate.frame_transforms import resize_frames
 from scripts.evaluate.similarity import consistency
 from scripts.evaluate.unscorable import require_frames
+from scripts.models.devices import pick_device
+from scripts.models.pixels import IMAGENET, normalise
+from scripts.models.weights import load_exactly, read_tensors
 
 
 class SubjectConsistency:
@@ -54,7 +50,7 @@ class SubjectConsistency:
         network = timm.create_model(
             architecture, pretrained=False, num_classes=0, dynamic_img_size=True
         )
-        load_into(network, read_weights(path), path)
+        load_exactly(network, read_tensors(path), path)
         self._device = pick_device(device)
         self._network = network.eval().to(self._device)
         self._patch = network.patch_embed.patch_size
@@ -79,7 +75,7 @@ class SubjectConsistency:
                 side - side % patch
                 for side, patch in zip(pixels.shape[-2:], self._patch, strict=True)
             )
-            pixels = normalise(pixels[..., :height, :width], IMAGENET_MEAN, IMAGENET_STD)
+            pixels = normalise(pixels[..., :height, :width], IMAGENET)
             with torch.inference_mode():
                 features.append(functional.normalize(self._network(pixels.to(self._device)), dim=1))
         return torch.cat(features).float().cpu().numpy()

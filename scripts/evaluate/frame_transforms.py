@@ -4,16 +4,14 @@ The two ways differ in the last digits that Table 7 shows: VBench resizes tensor
 antialiasing (explicitly so since 2024-11), AIGCBench resizes pictures with PIL, which antialiases.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from PIL import Image
 from torch.nn import functional
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+from scripts.models.pixels import OPENAI_CLIP, normalise
 
 
 def shorter_side_to(height: int, width: int, size: int) -> tuple[int, int]:
@@ -47,13 +45,6 @@ def centre_crop(pixels: torch.Tensor, size: int) -> torch.Tensor:
     return pixels[..., top : top + size, left : left + size]
 
 
-def normalise(pixels: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
-    """Return (pixels / 255 - mean) / std of (frames, 3, height, width)."""
-    shape = (1, 3, 1, 1)
-    mean, std = torch.tensor(mean).view(shape), torch.tensor(std).view(shape)
-    return (pixels / 255 - mean) / std
-
-
 def clip_tensors(frames: np.ndarray, size: int) -> torch.Tensor:
     """Prepare frames for CLIP as VBench does: bicubic without antialiasing, centre crop.
 
@@ -69,7 +60,7 @@ def clip_tensors(frames: np.ndarray, size: int) -> torch.Tensor:
         centre_crop(resize_frames(frames[start : start + 16], size, "bicubic"), size)
         for start in range(0, len(frames), 16)
     ]
-    return normalise(torch.cat(parts), CLIP_MEAN, CLIP_STD)
+    return normalise(torch.cat(parts), OPENAI_CLIP)
 
 
 def clip_pictures(pictures: Iterable[np.ndarray], size: int) -> torch.Tensor:
@@ -87,7 +78,7 @@ def clip_pictures(pictures: Iterable[np.ndarray], size: int) -> torch.Tensor:
         height, width = shorter_side_to(*picture.shape[:2], size)
         resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
         squares.append(centre_crop(torch.from_numpy(np.array(resized)).permute(2, 0, 1), size))
-    return normalise(torch.stack(squares).float(), CLIP_MEAN, CLIP_STD)
+    return normalise(torch.stack(squares), OPENAI_CLIP)
 
 
 def squeeze_to(frame: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -2,14 +2,36 @@
 
 from collections.abc import Mapping
 
-from scripts.common.efficientnet import EfficientNetLite0
+import numpy as np
+
 from scripts.common.roles import EvaluationItem
 from scripts.common.video import uniform_indices
 from scripts.evaluate.similarity import consistency, mean_similarity
 from scripts.evaluate.unscorable import require_frames
+from scripts.models.efficientnet import EfficientNetLite0
 
 
-class SubjectConsistencyEmbedded:
+class _SampledFrames:
+    """What both have in common: features of some frames, of which each is embedded once."""
+
+    def __init__(self, weights: Mapping[str, str] | None, device: str, sampled_frames: int):
+        """Load the network, which a process has once."""
+        self._embedder = EfficientNetLite0(weights, device)
+        self._sampled_frames = sampled_frames
+
+    def _embed(self, item: EvaluationItem) -> np.ndarray:
+        """Return the features of frames from the first to the last, or of all if there are fewer."""
+        total = len(item.frames)
+        wanted = uniform_indices(total, min(self._sampled_frames, total))
+        known = item.shared(("frames", self._embedder.network), dict)
+        left = [number for number in wanted if number not in known]
+        known.update(
+            zip(left, self._embedder.embed([item.frames[number] for number in left]), strict=True)
+        )
+        return np.stack([known[number] for number in wanted])
+
+
+class SubjectConsistencyEmbedded(_SampledFrames):
     """VBench's recurrence with features of EfficientNet-lite0 in place of DINO's."""
 
     def __init__(
@@ -27,8 +49,7 @@ class SubjectConsistencyEmbedded:
             sampled_frames: frames that are compared, spread evenly from the first to the last;
                 VBench compares all, which would take 2 s of one core for a video of 72 frames.
         """
-        self._embedder = EfficientNetLite0(weights, device)
-        self._sampled_frames = sampled_frames
+        super().__init__(weights, device, sampled_frames)
 
     def score(self, item: EvaluationItem) -> float:
         """Return the consistency of the sampled frames, in [0, 1].
@@ -37,10 +58,10 @@ class SubjectConsistencyEmbedded:
             Rejected: too_few_frames.
         """
         require_frames(len(item.frames), 2)
-        return consistency(self._embedder.embed(_sample(item, self._sampled_frames)))
+        return consistency(self._embed(item))
 
 
-class VideoImageAlignmentEmbedded:
+class VideoImageAlignmentEmbedded(_SampledFrames):
     """AIGCBench's mean similarity to the image prompt, with features of EfficientNet-lite0.
 
     The network sees each picture squeezed to a square, so that bringing the frames to the image's
@@ -55,17 +76,9 @@ class VideoImageAlignmentEmbedded:
         sampled_frames: int = 3,
     ):
         """Load the network; arguments as ``SubjectConsistencyEmbedded``."""
-        self._embedder = EfficientNetLite0(weights, device)
-        self._sampled_frames = sampled_frames
+        super().__init__(weights, device, sampled_frames)
 
     def score(self, item: EvaluationItem) -> float:
         """Return the mean cosine of the sampled frames and the image prompt, in [-1, 1]."""
-        frames = _sample(item, self._sampled_frames)
-        features = self._embedder.embed([item.image, *frames])
-        return mean_similarity(features[1:], features[0])
-
-
-def _sample(item: EvaluationItem, count: int) -> list:
-    """Return ``count`` frames from the first to the last, or all where there are fewer."""
-    total = len(item.frames)
-    return [item.frames[i] for i in uniform_indices(total, min(count, total))]
+        [image] = self._embedder.embed([item.image])
+        return mean_similarity(self._embed(item), image)

@@ -8,13 +8,13 @@ import torch
 from torch.nn import functional
 from torchvision.models import optical_flow
 
-from scripts.common.devices import pick_device
 from scripts.common.errors import Rejected, UserError
 from scripts.common.roles import EvaluationItem
 from scripts.common.weight_files import weights_file
-from scripts.common.weights import load_into, read_weights
 from scripts.evaluate import movement
 from scripts.evaluate.unscorable import require_frames
+from scripts.models.devices import pick_device
+from scripts.models.weights import load_exactly, read_tensors
 
 ARCHITECTURES = {"raft_large": optical_flow.raft_large, "raft_small": optical_flow.raft_small}
 STRIDE = 8
@@ -51,7 +51,7 @@ class DynamicDegree:
             )
         path = weights_file(weights)
         network = ARCHITECTURES[architecture](weights=None, progress=False)
-        load_into(network, read_weights(path), path)
+        load_exactly(network, read_tensors(path), path)
         self._device = pick_device(device)
         self._network = network.eval().to(self._device)
         self._updates = updates

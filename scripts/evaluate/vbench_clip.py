@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from scripts.common.clip_model import ClipModel
 from scripts.common.roles import EvaluationItem
 from scripts.common.weight_files import weights_file
-from scripts.common.weights import load_into, read_weights
 from scripts.evaluate.frame_transforms import clip_tensors
 from scripts.evaluate.similarity import consistency
 from scripts.evaluate.unscorable import require_frames
+from scripts.models.clip import ClipModel
+from scripts.models.weights import load_exactly, read_tensors
 
 
 class BackgroundConsistency:
@@ -35,7 +35,7 @@ class BackgroundConsistency:
             Rejected: too_few_frames.
         """
         require_frames(len(item.frames), 2)
-        return consistency(_embed_frames(self._model, item.frames))
+        return consistency(_embed_frames(self._model, item))
 
 
 class AestheticQuality:
@@ -67,19 +67,22 @@ class AestheticQuality:
         clip = {"path": clip_path} if clip_path else weights
         self._model = ClipModel(clip, device, architecture=architecture, batch_size=batch_size)
         path = weights_file({key: weights[key] for key in ("path", "url") if key in weights})
-        tensors = read_weights(path)
+        tensors = read_tensors(path)
         self._predictor = torch.nn.Linear(_width(tensors), 1)
-        load_into(self._predictor, tensors, path)
+        load_exactly(self._predictor, tensors, path)
 
     def score(self, item: EvaluationItem) -> float:
         """Return the mean score of the frames, about 0..1 and not clipped."""
-        features = torch.from_numpy(_embed_frames(self._model, item.frames))
+        features = torch.from_numpy(_embed_frames(self._model, item))
         with torch.inference_mode():
             return float(self._predictor(features).mean() / 10)
 
 
-def _embed_frames(model: ClipModel, frames: np.ndarray) -> np.ndarray:
-    return model.embed_pixels(clip_tensors(frames, model.image_size))
+def _embed_frames(model: ClipModel, item: EvaluationItem) -> np.ndarray:
+    """Return the features of all frames; dimensions share what both take, pixels or features."""
+    size = model.image_size
+    pixels = item.shared(("vbench", size), lambda: clip_tensors(item.frames, size))
+    return item.shared(("vbench", model.identity), lambda: model.embed_pixels(pixels))
 
 
 def _width(tensors: Mapping[str, torch.Tensor]) -> int:

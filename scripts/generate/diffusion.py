@@ -10,8 +10,8 @@ from diffusers import DiffusionPipeline
 from huggingface_hub import snapshot_download
 from PIL import Image, ImageOps
 
-from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
+from scripts.models.devices import pick_device
 
 FITS = ("crop", "pad", "stretch")
 

@@ -3,7 +3,7 @@
 import torch
 
 from scripts.common.errors import UserError
-from scripts.trace.checkpoints import State
+from scripts.models.weights import State
 
 
 def pattern_token_to_register(state: State) -> State:

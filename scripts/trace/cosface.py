@@ -17,9 +17,6 @@ from torch.nn import functional
 
 from scripts.common.errors import UserError
 
-_PRECISIONS = ("float32", "bfloat16")
-"""Float16 would need its losses scaled."""
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -40,7 +37,7 @@ class Recipe:
             are; the reference draws any (see ``ClassBatches``).
         drop_path: stochastic depth of the network.
         precision: ``float32`` or ``bfloat16`` (autocast of the network; the head, the weights and
-            their updates stay float32, so no scaling of the loss is needed).
+            their updates stay float32).
         micro_batch: pictures that a device takes at once, where its share of the batch does not
             fit in its memory; 0 is the whole share. The gradient is that of the batch either way.
         compile: whether torch.compile makes the network's kernels (minutes, once in a run).
@@ -96,11 +93,6 @@ class Recipe:
                 f"{recipe.warmup_epochs} and {recipe.hold_epochs}, more than the {recipe.epochs} "
                 "of 'training.epochs'"
             )
-        if recipe.precision not in _PRECISIONS:
-            raise UserError(
-                f"config/tracers.yaml: 'training.precision' is {recipe.precision!r}; it may be "
-                f"one of: {', '.join(_PRECISIONS)}"
-            )
         if recipe.batch_size % recipe.instances:
             raise UserError(
                 f"config/tracers.yaml: 'training.batch_size' is {recipe.batch_size}, which is no "
@@ -112,6 +104,10 @@ class Recipe:
     def steps(self) -> int:
         """Batches in the whole run."""
         return self.epochs * self.iterations
+
+    def classes_per_batch(self, classes: int) -> int:
+        """Return the classes in a batch, where there are so many in all."""
+        return min(self.batch_size // self.instances, classes)
 
     def rate(self, epoch: int) -> float:
         """Return the learning rate of an epoch, counted from 0."""
@@ -170,32 +166,3 @@ class CosFace(nn.Module):
             loss = functional.cross_entropy(logits, labels)
         accuracy = (cosines.detach().argmax(dim=1) == labels).float().mean()
         return loss, accuracy
-
-
-class MovingAverage:
-    """The exponential moving average of a network's parameters.
-
-    As in torch-ema, the decay is at most (1 + n) / (10 + n) at the n-th update, so that the start
-    is forgotten.
-    """
-
-    def __init__(self, network: nn.Module, decay: float):
-        parameters = dict(network.named_parameters())
-        self._parameters = [value.detach() for value in parameters.values()]
-        self._decay = decay
-        self.updates = 0
-        self.state = {name: value.detach().clone() for name, value in parameters.items()}
-
-    @torch.no_grad()
-    def update(self) -> None:
-        """Take in the network's present parameters."""
-        self.updates += 1
-        decay = min(self._decay, (1 + self.updates) / (10 + self.updates))
-        # Of all tensors at once: one by one, a GPU would wait for the start of 150 kernels.
-        torch._foreach_lerp_(list(self.state.values()), self._parameters, 1 - decay)
-
-    def load(self, state: Mapping[str, torch.Tensor], updates: int) -> None:
-        """Go on from an earlier average."""
-        for name, value in self.state.items():
-            value.copy_(state[name])
-        self.updates = updates

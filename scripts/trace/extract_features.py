@@ -49,7 +49,7 @@ def extract_features(
         pictures: set -> where its pictures lie (``find_pictures``).
         batch_size: pictures per call of a tracer.
         shards: number of ranges of the pictures' UUIDs, of which a shard is one.
-        precision: of ``scripts.common.devices.PRECISIONS``, for networks whose entry does not say.
+        precision: of ``scripts.models.devices.PRECISIONS``, for networks whose entry does not say.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: that read pictures, and of the tracers on the CPU.
         ledger_root: where finished rows outlive the job.
@@ -114,7 +114,7 @@ def _with_precision(entry: Mapping[str, Any], precision: str) -> dict[str, Any]:
 def _load(entry: Mapping[str, Any], device: str, threads: int) -> Tracer:
     tracer = load_backend(entry, device=device)
     if entry.get("weights"):  # a procedure needs no torch, and importing it takes seconds
-        from scripts.common.devices import prepare_torch
+        from scripts.models.devices import prepare_torch
 
         prepare_torch(threads)
     return tracer

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from scripts.common.errors import UserError
-from scripts.trace.checkpoints import State
+from scripts.models.weights import State
 
 LAYERS = ("linear", "batch_norm", "matrix", "leaky_relu")
 

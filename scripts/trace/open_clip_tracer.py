@@ -3,12 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-import open_clip
-
-from scripts.common.devices import pick_device
-from scripts.common.errors import UserError
-from scripts.common.weight_files import weights_file
-from scripts.trace.checkpoints import load_exactly, read_state
+from scripts.models.clip import load_clip
 from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.torch_tracer import TorchTracer
 
@@ -53,14 +48,8 @@ class OpenClipTracer(TorchTracer):
         Raises:
             UserError: open_clip has no such model, or the weights are missing or do not fit.
         """
-        config = dict(model_config or {}) or open_clip.get_model_config(model)
-        if not config:
-            raise UserError(f"open_clip has no model '{model}'; correct 'settings.model'")
-        network = open_clip.CLIP(**config)
-        path = weights_file(weights, "open_clip_model.safetensors")
-        load_exactly(network, read_state(path), path)
         super().__init__(
-            network.visual.eval().to(pick_device(device)),
+            load_clip(weights, model_config or model, device).visual,
             Preprocessing(image_size, resize, shorter_side, interpolation, normalisation),
             name=model,
             dimension=dimension,

@@ -8,14 +8,7 @@ import torch
 from PIL import Image
 
 from scripts.common.errors import UserError
-
-NORMALISATIONS = {
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
-    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
-}
-"""Mean and standard deviation of the channels, of values in [0, 1]."""
+from scripts.models.pixels import NORMALISATIONS, normalise
 
 _INTERPOLATIONS = {
     "bicubic": Image.Resampling.BICUBIC,
@@ -78,8 +71,4 @@ class Preprocessing:
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return uint8 of shape (images, 3, height, width) as normalised float32."""
-        mean, deviation = (
-            torch.tensor(values, device=pixels.device).view(1, 3, 1, 1)
-            for values in NORMALISATIONS[self.normalisation]
-        )
-        return (pixels.float() / 255 - mean) / deviation
+        return normalise(pixels, NORMALISATIONS[self.normalisation])

@@ -1,6 +1,5 @@
 """Tracers that are networks of timm, with timm's weights or another project's checkpoint."""
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,10 +8,10 @@ import timm
 import torch
 from torch import nn
 
-from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
 from scripts.common.weight_files import weights_file
-from scripts.trace.checkpoints import State, load_exactly, read_state, rename_keys
+from scripts.models.devices import pick_device
+from scripts.models.weights import State, cut_prefix, load_exactly, read_tensors, rename_keys
 from scripts.trace.conversions import CONVERSIONS
 from scripts.trace.heads import GeneralisedMean, build_head
 from scripts.trace.preprocessing import Preprocessing
@@ -58,7 +57,7 @@ class TimmTracer(TorchTracer):
             model: timm's name; with timm's weights the full tag, since tags drift.
             dimension: numbers that describe a picture.
             model_arguments: of ``timm.create_model``, such as ``global_pool`` or ``img_size``.
-            state: where in a checkpoint the tensors lie (``read_state``).
+            state: where in a checkpoint the tensors lie (``read_tensors``).
             prefix: regular expression that is cut off at the start of the checkpoint's names.
             keys: how its names become timm's (``rename_keys``).
             drop: which of timm's names to leave out, besides the classifier.
@@ -92,10 +91,7 @@ class TimmTracer(TorchTracer):
                 f"{', '.join(CONVERSIONS)}"
             )
         path = weights_file(weights, "model.safetensors")
-        tensors = {
-            re.sub(f"^(?:{prefix})", "", name, count=1): tensor
-            for name, tensor in read_state(path, state).items()
-        }
+        tensors = cut_prefix(read_tensors(path, state), prefix)
         named = rename_keys(tensors, keys, [*drop, *_classifiers(network)])
         if conversion:
             named = CONVERSIONS[conversion](named)

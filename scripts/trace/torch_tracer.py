@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from scripts.common.devices import mixed_precision, pick_device
 from scripts.common.errors import UserError
+from scripts.models.devices import mixed_precision, pick_device
 from scripts.trace.preprocessing import Preprocessing
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import torch
 
-from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
 from scripts.common.weight_files import weights_file
+from scripts.models.devices import pick_device
 from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.torch_tracer import TorchTracer
 

@@ -5,15 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scripts.common.code import code_checksum
-from scripts.common.devices import pick_device
+from scripts.common.engine import ledger_key
 from scripts.common.errors import UserError
-from scripts.common.fingerprints import fingerprint
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, JobLedger
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
+from scripts.models.devices import pick_device
+from scripts.models.training import what_place_decides
+from scripts.models.training_processes import train_on
 from scripts.trace.cosface import Recipe
-from scripts.trace.training_job import TrainingJob, run_training
-from scripts.trace.training_processes import train_together
+from scripts.trace.cosface_training import TrainingJob, run_training
+
+SCRIPT = "scripts/trace/train_cosface.py"
 
 
 def train_cosface(
@@ -26,8 +29,8 @@ def train_cosface(
     *,
     entry: Mapping[str, Any],
     seed: int,
-    device: str = "auto",
-    devices: int = 1,
+    gpus: int = 0,
+    processes: int = 1,
     threads: int = 1,
     ledger_root: Path = LEDGER,
 ) -> Counts:
@@ -46,8 +49,8 @@ def train_cosface(
         entry: of config/tracers.yaml: ``settings`` of the network, ``training`` (``Recipe``), and
             perhaps ``weights`` to begin from.
         seed: of everything random.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        devices: GPUs, or processes on the CPU, that share each batch.
+        gpus: that share each batch, each with a process of its own; 0 trains on the CPU.
+        processes: that share each batch on the CPU.
         threads: on the CPU, of all processes.
         ledger_root: where the finished run, and the state of a killed one, are kept.
 
@@ -55,10 +58,11 @@ def train_cosface(
         Counts of training pictures.
 
     Raises:
-        UserError: there is nothing to train on, or the entry is at fault.
+        UserError: there is nothing to train on, the entry is at fault, or there are too few GPUs.
     """
+    device = pick_device("cuda" if gpus else "cpu")
+    processes = gpus or processes
     recipe = Recipe.of(entry.get("training") or {})
-    place = pick_device(device)
     job = TrainingJob(
         frames=[str(path) for path in frames],
         frame_indexes=[str(path) for path in frame_indexes],
@@ -68,8 +72,7 @@ def train_cosface(
         training=str(training),
         entry=dict(entry),
         seed=seed,
-        device=place.type,
-        threads=max(1, threads // devices),
+        threads=max(1, threads // processes),
     )
     pictures = job.find_pictures()
     counts = Counts(kept=len(pictures))
@@ -77,60 +80,26 @@ def train_cosface(
         counts.reject(reason, number)
     if len(pictures.classes) < 2:
         raise UserError("one class cannot be told from others; raise generate.prompts")
-    per_batch = min(recipe.batch_size // recipe.instances, len(pictures.classes))
-    if per_batch < devices:
+    per_batch = recipe.classes_per_batch(len(pictures.classes))
+    if per_batch < processes:
         raise UserError(
-            f"a batch of {per_batch} classes cannot be shared by {devices} devices; lower "
+            f"a batch of {per_batch} classes cannot be shared by {processes} devices; lower "
             "trace.training_gpu, or raise 'training.batch_size' in config/tracers.yaml"
         )
-    run = fingerprint(
-        **_what_decides(job, devices),
-        pictures=pictures.digest,
-        code=code_checksum("scripts/trace/train_cosface.py", plumbing=False),
-    )
-    ledger = JobLedger(ledger_root / "trace" / run / "training")
+    place = what_place_decides(device, job.threads, processes)
+    without_effect = {"cache_mb", "checkpoint_every", "workers"}
+    if gpus:
+        without_effect |= {"compile", "micro_batch"}
+    decisive = {k: v for k, v in (entry.get("training") or {}).items() if k not in without_effect}
+    key = ledger_key(SCRIPT, entry, training=decisive, seed=seed, pictures=pictures.digest, **place)
+    ledger = JobLedger(ledger_root / "trace" / key / "training")
     outputs = {"weights.safetensors": weights, "training.csv": training}
-    if ledger.recall(outputs):
-        return counts
-    job = replace(job, checkpoint=str(ledger.checkpoint))
-    if devices == 1:
-        run_training(job, pictures, place)
-    else:
-        train_together(job, devices)
-    ledger.remember(outputs)
+    if not ledger.recall(outputs):
+        job = replace(job, checkpoint=str(ledger.checkpoint))
+        train_on(run_training, job.told(), device=device, processes=processes, pictures=pictures)
+        ledger.remember(outputs)
     return counts
 
 
-def _what_decides(job: TrainingJob, devices: int) -> dict[str, Any]:
-    """Return what the result depends on, so that a killed run resumes where only the rest changed.
-
-    On the CPU the same gives the same bytes, to which the order of sums matters. A GPU's sums have
-    no order: its run may go on on another number of them.
-    """
-    entry = {key: job.entry.get(key) for key in ("backend", "weights", "settings")}
-    without_effect = {"cache_mb", "checkpoint_every", "workers"}
-    parts: dict[str, Any] = {"seed": job.seed, "device": job.device}
-    if job.device == "cpu":
-        parts |= {"threads": job.threads, "devices": devices}
-    else:
-        without_effect |= {"compile", "micro_batch"}
-    training = job.entry.get("training") or {}
-    entry["training"] = {k: v for k, v in training.items() if k not in without_effect}
-    return parts | {"entry": entry}
-
-
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = train_cosface(
-            frames=[Path(path) for path in snakemake.input.frames],
-            frame_indexes=[Path(path) for path in snakemake.input.frame_indexes],
-            images=[Path(path) for path in snakemake.input.images],
-            image_indexes=[Path(path) for path in snakemake.input.image_indexes],
-            weights=Path(snakemake.output.weights),
-            training=Path(snakemake.output.training),
-            entry=snakemake.params.entry,
-            seed=snakemake.params.seed,
-            devices=max(1, snakemake.resources.gpu),
-            threads=snakemake.threads,
-        )
-        log.finish(counts)
+    run_job(train_cosface, snakemake)

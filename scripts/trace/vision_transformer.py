@@ -1,20 +1,14 @@
-"""The Vision Transformer that is trained to trace (Supplement 16), and its tracer.
-
-It is timm's ``vit_*_patch*``/``deit_*`` (https://github.com/huggingface/pytorch-image-models,
-Apache-2.0) with the same names of tensors, so that timm's weights load as they are. It is written
-out here because importing timm costs every job five seconds.
-"""
+"""The Vision Transformer that is trained to trace (Supplement 16), and its tracer."""
 
 from collections.abc import Mapping
 
 import torch
-from torch import nn
-from torch.nn import functional
+from timm.models import vision_transformer
 
-from scripts.common.devices import pick_device
 from scripts.common.errors import UserError
 from scripts.common.weight_files import weights_file
-from scripts.trace.checkpoints import load_exactly, read_state, rename_keys
+from scripts.models.devices import pick_device
+from scripts.models.weights import load_exactly, read_tensors, rename_keys
 from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.torch_tracer import TorchTracer
 
@@ -33,8 +27,13 @@ ARCHITECTURES = {
 """Networks by name; the first is ViT-Base (and DeiT-Base)."""
 
 
-class VisionTransformer(nn.Module):
-    """Maps pictures (batch, 3, side, side) to embeddings (batch, dimension)."""
+class VisionTransformer(vision_transformer.VisionTransformer):
+    """timm's, with stochastic depth that depends on a picture's place in the batch alone.
+
+    timm draws what a block leaves out within the block, in whatever order the pictures come: the
+    same weights on one GPU and on several, in parts of a batch, and after a resumption, need a draw
+    that is made before.
+    """
 
     def __init__(
         self,
@@ -60,21 +59,11 @@ class VisionTransformer(nn.Module):
             drop_path: share of the residuals of the last block that training leaves out; it rises
                 to this from 0 at the first (stochastic depth).
         """
-        super().__init__()
-        tokens = (image_size // patch) ** 2 + 1
-        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, patch, stride=patch)})
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
-        self.pos_embed = nn.Parameter(torch.zeros(1, tokens, width))
-        self.blocks = nn.Sequential(*(_Block(width, heads) for _ in range(depth)))
-        self.norm = nn.LayerNorm(width, eps=1e-6)
+        super().__init__(
+            image_size, patch, embed_dim=width, depth=depth, num_heads=heads, num_classes=0
+        )
         self._pooling = pooling
         self._drop_rates = [drop_path * number / max(depth - 1, 1) for number in range(depth)]
-        nn.init.trunc_normal_(self.pos_embed, std=0.02)
-        nn.init.normal_(self.cls_token, std=1e-6)
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02)
-                nn.init.zeros_(module.bias)
 
     def forward(self, pixels: torch.Tensor, kept: torch.Tensor | None = None) -> torch.Tensor:
         """Return one vector for each picture.
@@ -83,12 +72,14 @@ class VisionTransformer(nn.Module):
             pixels: normalised, of shape (batch, 3, side, side).
             kept: from ``draw_kept``, for training; by default nothing is left out.
         """
-        patches = self.patch_embed["proj"](pixels).flatten(2).transpose(1, 2)
-        tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
-        tokens = tokens + self.pos_embed
-        for number, block in enumerate(self.blocks):
-            tokens = block(tokens, *(() if kept is None else kept[:, number].unbind(1)))
-        tokens = self.norm(tokens)
+        if kept is None:
+            tokens = self.forward_features(pixels)
+        else:
+            tokens = self._pos_embed(self.patch_embed(pixels))
+            for block, factors in zip(self.blocks, kept[..., None, None].unbind(1), strict=True):
+                tokens = tokens + block.attn(block.norm1(tokens)) * factors[:, 0]
+                tokens = tokens + block.mlp(block.norm2(tokens)) * factors[:, 1]
+            tokens = self.norm(tokens)
         return tokens[:, 0] if self._pooling == "token" else tokens[:, 1:].flatten(1)
 
     def draw_kept(self, pictures: int, generator: torch.Generator) -> torch.Tensor | None:
@@ -134,7 +125,7 @@ def build_vision_transformer(
     network = VisionTransformer(image_size=image_size, drop_path=drop_path, **ARCHITECTURES[model])
     if weights:
         path = weights_file(weights, "model.safetensors")
-        load_exactly(network, rename_keys(read_state(path), drop=[r"head\."]), path)
+        load_exactly(network, rename_keys(read_tensors(path), drop=[r"head\."]), path)
     return network
 
 
@@ -177,40 +168,3 @@ class VisionTransformerTracer(TorchTracer):
             batch_size=batch_size,
             precision=precision,
         )
-
-
-class _Block(nn.Module):
-    def __init__(self, width: int, heads: int):
-        super().__init__()
-        self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        self.attn = _Attention(width, heads)
-        self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = nn.ModuleDict(
-            {"fc1": nn.Linear(width, 4 * width), "fc2": nn.Linear(4 * width, width)}
-        )
-
-    def forward(self, tokens: torch.Tensor, *kept: torch.Tensor) -> torch.Tensor:
-        """Add the two residuals, each times its factor of shape (batch,) if there are any."""
-        factors = [factor.view(-1, 1, 1) for factor in kept] or [None, None]
-        tokens = tokens + _times(self.attn(self.norm1(tokens)), factors[0])
-        hidden = functional.gelu(self.mlp["fc1"](self.norm2(tokens)))
-        return tokens + _times(self.mlp["fc2"](hidden), factors[1])
-
-
-def _times(residual: torch.Tensor, factor: torch.Tensor | None) -> torch.Tensor:
-    return residual if factor is None else residual * factor
-
-
-class _Attention(nn.Module):
-    def __init__(self, width: int, heads: int):
-        super().__init__()
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
-        self._heads = heads
-
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        batch, length, width = tokens.shape
-        qkv = self.qkv(tokens).reshape(batch, length, 3, self._heads, width // self._heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(query, key, value)
-        return self.proj(mixed.transpose(1, 2).reshape(batch, length, width))

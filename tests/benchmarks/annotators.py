@@ -66,7 +66,7 @@ def annotators(
     from scripts.annotate.sentence_transformer import SentenceTransformer
     from scripts.annotate.spacy_direction import SpacyDirection
     from scripts.annotate.spacy_subject import SpacySubject
-    from scripts.common.efficientnet import EfficientNetLite0
+    from scripts.models.efficientnet import EfficientNetLite0
 
     def embed(model, items):
         return model.embed(items)

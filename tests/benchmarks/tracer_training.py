@@ -30,13 +30,13 @@ from scripts.common.schemas.split import TRAIN
 from scripts.common.schemas.trace import FRAME_INDEX
 from scripts.common.shards import ShardItem, write_shard
 from scripts.common.tables import write_table
+from scripts.models.devices import PRECISIONS
+from scripts.models.training import Learner
 from scripts.trace.class_batches import ClassBatches
 from scripts.trace.cosface import CosFace, Recipe
-from scripts.trace.cosface_learner import Learner
-from scripts.trace.cosface_training import load
+from scripts.trace.cosface_training import TellingApart, course_of, load
 from scripts.trace.decode_frames import JPEG_QUALITY
 from scripts.trace.preprocessing import Preprocessing
-from scripts.trace.torch_tracer import PRECISIONS
 from scripts.trace.training_pictures import PictureDataset, find_training_pictures
 from scripts.trace.vision_transformer import ARCHITECTURES, build_vision_transformer
 
@@ -109,17 +109,18 @@ def run() -> dict:
 
 def our_step() -> Callable[[], None]:
     """Return a step of the workflow's training, as the paper's entry has it."""
-    recipe = Recipe(drop_path=0.1, precision=PRECISION)
+    recipe = Recipe(drop_path=0.1, precision=PRECISION, batch_size=BATCH)
     network = build_vision_transformer(NETWORK, SIDE, drop_path=recipe.drop_path)
     width = ARCHITECTURES[NETWORK]["width"]
     head = CosFace(CLASSES, width, margin=recipe.margin, scale=recipe.scale)
-    learner = Learner(network, head, recipe, preprocessing=Preprocessing(SIDE), device=DEVICE)
+    lesson = TellingApart(network, head, Preprocessing(SIDE))
+    learner = Learner(lesson, course_of(recipe, CLASSES, 0, DEVICE), DEVICE)
     pixels, labels = batch()
     generator = torch.Generator().manual_seed(0)
 
     def step() -> None:
         kept = network.draw_kept(BATCH, generator)
-        learner.step(pixels, labels, kept, rate=recipe.learning_rate, batch_size=BATCH)
+        learner.step((pixels, labels, kept), recipe.learning_rate)
 
     return step
 

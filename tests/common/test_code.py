@@ -22,9 +22,9 @@ def test_a_script_depends_on_what_it_imports_and_on_nothing_else():
 
 def test_a_backend_found_by_name_counts():
     found = names(
-        modules_of("scripts/curate/extract_images.py", "scripts.common.devices:pick_device")
+        modules_of("scripts/curate/extract_images.py", "scripts.models.devices:pick_device")
     )
-    assert "scripts/common/devices.py" in found
+    assert "scripts/models/devices.py" in found
 
 
 def test_comments_docstrings_and_names_of_files_decide_nothing(tmp_path):

@@ -91,3 +91,12 @@ def test_a_rule_that_does_not_agree_is_refused():
 def test_the_log_is_closed_with_the_counts(tmp_path):
     run_job(describe, job(tmp_path))
     assert "read 2 = kept 2 + rejected 0" in (tmp_path / "rule.log").read_text()
+
+
+def test_gpus_are_told_as_they_are_asked_for():
+    def train(entry: Mapping, gpus: int = 0, devices: int = 0) -> Counts:
+        return Counts()
+
+    for asked, found in ((0, (0, 1)), (8, (8, 8))):
+        arguments = arguments_of(train, job(gpu=asked))
+        assert (arguments["gpus"], arguments["devices"]) == found

@@ -1,6 +1,7 @@
 """Made-up sources of TIP-ID: tiny videos whose class can be seen in their colour."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -106,14 +107,16 @@ def train(
     entry: dict | None = None,
     names: Sequence[str] = tuple(LABELS),
     name: str = "cross_domain-pika",
+    **how: object,
 ) -> Counts:
     """Train on some sources; the outputs lie in ``folder``."""
     return train_videomae(
-        {source: sources[source] for source in names},
+        {source: asdict(sources[source]) for source in names},
         folder / "weights.safetensors",
         folder / "curve.csv",
         entry=entry or tiny_entry(),
         name=name,
         seed=7,
         ledger_root=ledger,
+        **how,
     )

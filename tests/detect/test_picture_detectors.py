@@ -11,12 +11,12 @@ from torch import nn
 from torchvision import transforms
 
 from scripts.common.errors import UserError
-from scripts.detect.checkpoints import load_weights, part_of, read_checkpoint
 from scripts.detect.cnnspot import CnnSpot
 from scripts.detect.fredect import FreDect
-from scripts.detect.picture_classifier import CLIP, PictureClassifier, resize_and_crop
+from scripts.detect.picture_classifier import PictureClassifier, resize_and_crop
 from scripts.detect.spectrum import Spectrum
 from scripts.detect.univfd import UnivFD
+from scripts.models.pixels import OPENAI_CLIP
 from tests.detect.small_clip import small_univfd
 
 
@@ -113,7 +113,7 @@ def test_univfd_is_a_linear_layer_on_clips_unnormalised_embedding(tmp_path):
     detector = UnivFD(weights, architecture=name, clip_checkpoint=checkpoint, device="cpu")
     image = picture()
     prepared = detector.prepare(image)
-    mean, deviation = (torch.tensor(values)[:, None, None] for values in CLIP)
+    mean, deviation = (torch.tensor(values)[:, None, None] for values in OPENAI_CLIP)
     restored = prepared * deviation + mean
     assert restored.min() >= -1e-6 and restored.max() <= 1 + 1e-6
     with torch.inference_mode():
@@ -127,32 +127,6 @@ def test_clip_that_is_not_in_the_cache_is_named_with_the_command(tmp_path, monke
     weights = {"hub": "nobody/nothing", "file": "x.safetensors", "revision": "main"}
     with pytest.raises(UserError, match="hf download nobody/nothing x"):
         UnivFD(weights | {"path": str(tmp_path / "fc.pth")})
-
-
-def test_faulty_checkpoints_are_named(tmp_path):
-    with pytest.raises(UserError, match="missing"):
-        read_checkpoint(tmp_path / "none.pth")
-    (tmp_path / "text.pth").write_bytes(b"not weights")
-    with pytest.raises(UserError, match=r"text\.pth"):
-        read_checkpoint(tmp_path / "text.pth")
-    with pytest.raises(UserError, match="key 'model'"):
-        part_of({"netC": {}}, "model", "a.pth")
-    with pytest.raises(UserError, match=r"weight"):
-        load_weights(nn.Linear(2, 1), {"bias": torch.zeros(1)}, "a.pth")
-
-
-class Malicious:
-    """Runs code when it is unpickled."""
-
-    def __reduce__(self):
-        return (print, ("code was run",))
-
-
-def test_a_checkpoint_never_runs_code(tmp_path, capsys):
-    torch.save({"model": Malicious()}, tmp_path / "evil.pth")
-    with pytest.raises(UserError, match=r"evil\.pth"):
-        read_checkpoint(tmp_path / "evil.pth")
-    assert "code was run" not in capsys.readouterr().out
 
 
 def spectral_noise(exponent, seed=0, side=256):

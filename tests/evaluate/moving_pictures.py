@@ -22,4 +22,4 @@ def pan(frames, step, height=144, width=256):
 
 def item_of(frames, fps=8.0, prompt="a cat walks", image=None):
     """Return frames as an item; the image prompt is the first frame if none is given."""
-    return EvaluationItem(frames, fps, prompt, frames[0] if image is None else image, 0)
+    return EvaluationItem(frames, fps, prompt, frames[0] if image is None else image)

@@ -9,6 +9,8 @@ from torchvision import transforms as tv
 from scripts.evaluate import frame_transforms as transforms
 from tests.evaluate.moving_pictures import pan, texture
 
+# Of OpenAI's own preprocessing (github.com/openai/CLIP, clip.py).
+CLIP = [(0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)]
 SIZES = [(144, 256), (256, 144), (240, 240), (100, 141), (576, 1024)]
 
 
@@ -20,7 +22,7 @@ def test_vbenchs_clip_transform(height, width):
             tv.Resize(224, interpolation=tv.InterpolationMode.BICUBIC, antialias=False),
             tv.CenterCrop(224),
             tv.Lambda(lambda x: x.float().div(255.0)),
-            tv.Normalize(mean=transforms.CLIP_MEAN, std=transforms.CLIP_STD),
+            tv.Normalize(*CLIP),
         ]
     )(torch.from_numpy(frames).permute(0, 3, 1, 2).float())
     result = transforms.clip_tensors(frames, 224)
@@ -46,7 +48,7 @@ def test_openais_picture_transform(height, width):
             tv.Resize(224, interpolation=tv.InterpolationMode.BICUBIC),
             tv.CenterCrop(224),
             tv.ToTensor(),
-            tv.Normalize(transforms.CLIP_MEAN, transforms.CLIP_STD),
+            tv.Normalize(*CLIP),
         ]
     )(Image.fromarray(picture))
     result = transforms.clip_pictures([picture], 224)
@@ -70,6 +72,9 @@ def test_squeezing_is_opencvs_bilinear():
     # cv2.resize of [0, 100] to four pixels, half-pixel centres: 0, 25, 75, 100.
     row = np.array([0, 100], np.uint8).reshape(1, 2, 1).repeat(3, axis=2)
     assert transforms.squeeze_to(row, 1, 4)[0, :, 0].tolist() == [0, 25, 75, 100]
+    # Rounded, not cut: 12.75 and 38.25 are 13 and 38.
+    row = np.array([0, 51], np.uint8).reshape(1, 2, 1).repeat(3, axis=2)
+    assert transforms.squeeze_to(row, 1, 4)[0, :, 0].tolist() == [0, 13, 38, 51]
     # Without antialiasing, halving keeps means of neighbours and not wider ones.
     row = np.array([0, 100, 20, 40], np.uint8).reshape(1, 4, 1).repeat(3, axis=2)
     assert transforms.squeeze_to(row, 1, 2)[0, :, 0].tolist() == [50, 30]

@@ -5,12 +5,12 @@ import pytest
 import torch
 from skimage import data
 
-from scripts.common.efficientnet import EfficientNetLite0
 from scripts.common.errors import Rejected
 from scripts.evaluate.imagenet_features import (
     SubjectConsistencyEmbedded,
     VideoImageAlignmentEmbedded,
 )
+from scripts.models.efficientnet import EfficientNetLite0
 from tests.evaluate.moving_pictures import item_of
 
 
@@ -48,3 +48,20 @@ def test_short_videos_are_not_sampled_twice():
     few, many = (SubjectConsistencyEmbedded(sampled_frames=n) for n in (3, 8))
     frames[1] = 0
     assert few.score(item_of(frames)) == pytest.approx(many.score(item_of(frames)), abs=1e-6)
+
+
+def test_a_frame_is_embedded_once_for_both(monkeypatch):
+    """Of 7 frames, five are 0, 1, 3, 4, 6, and three are 0, 3, 6."""
+    subject = SubjectConsistencyEmbedded(sampled_frames=5)
+    image = VideoImageAlignmentEmbedded(sampled_frames=3)
+    alone = [backend.score(item_of(shot(data.chelsea(), 7))) for backend in (subject, image)]
+    embed, seen = EfficientNetLite0.embed, []
+
+    def counting(self, images):
+        seen.append(len(images))
+        return embed(self, images)
+
+    monkeypatch.setattr(EfficientNetLite0, "embed", counting)
+    item = item_of(shot(data.chelsea(), 7))
+    assert [backend.score(item) for backend in (subject, image)] == pytest.approx(alone)
+    assert seen == [5, 1, 0]

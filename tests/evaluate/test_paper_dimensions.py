@@ -6,6 +6,7 @@ import pytest
 import timm
 import torch
 from torchvision.models import optical_flow
+from torchvision.transforms import functional as tv
 
 from scripts.common.backends import load_backend
 from scripts.common.errors import Rejected, UserError
@@ -75,9 +76,7 @@ def test_subject_consistency_takes_oblong_frames(tmp_path):
     features = backend.embed(frames)
     pixels = transforms.resize_frames(frames, 224, "bilinear")
     assert pixels.shape[-2:] == (224, 398)
-    pixels = transforms.normalise(
-        pixels[..., :384], transforms.IMAGENET_MEAN, transforms.IMAGENET_STD
-    )
+    pixels = tv.normalize(pixels[..., :384] / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     with torch.inference_mode():
         expected = network(pixels[1:2])[0].numpy()
     assert features.shape == (3, 192)
@@ -122,7 +121,7 @@ def test_a_predictor_for_other_features_is_refused(clip, tmp_path):
     _, path = clip
     torch.save({"bias": torch.zeros(1)}, tmp_path / "head.pth")
     settings = {"architecture": TINY_CLIP, "clip_path": str(path)}
-    with pytest.raises(UserError, match=r"head\.pth does not fit"):
+    with pytest.raises(UserError, match=r"head\.pth is of another"):
         load_backend(entry("vbench_clip:AestheticQuality", tmp_path / "head.pth", **settings))
 
 
@@ -169,9 +168,9 @@ def test_video_image_alignment_squeezes_all_frames_to_the_image(clip):
 def test_weights_of_another_architecture_are_refused(clip):
     _, path = clip
     wider = {**TINY_CLIP, "embed_dim": 24}
-    with pytest.raises(UserError, match=r"clip\.pth does not fit the architecture"):
+    with pytest.raises(UserError, match=r"clip\.pth is of another architecture"):
         load_backend(entry("vbench_clip:BackgroundConsistency", path, architecture=wider))
-    with pytest.raises(UserError, match="no architecture 'ViT-B-33'"):
+    with pytest.raises(UserError, match="no model 'ViT-B-33'"):
         load_backend(entry("vbench_clip:BackgroundConsistency", path, architecture="ViT-B-33"))
 
 

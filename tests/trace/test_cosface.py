@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytorch_metric_learning.losses import CosFaceLoss
 
+from scripts.common.code import ROOT
+from scripts.common.configuration import read_sheets
 from scripts.common.errors import UserError
 from scripts.trace.class_batches import ClassBatches
-from scripts.trace.cosface import CosFace, MovingAverage, Recipe, schedule_factor
+from scripts.trace.cosface import CosFace, Recipe, schedule_factor
 
 torch.set_num_threads(1)
 
@@ -26,7 +28,8 @@ FACTORS = [
 
 
 def test_the_schedule_of_the_paper():
-    recipe = Recipe()
+    """Of the published trainers: epochs 5 to 9 at the largest rate, then a cosine (ID2, AnyPattern)."""
+    recipe = Recipe.of(read_sheets(ROOT / "config")["tracers"]["vit_base"]["training"])
     assert [recipe.rate(epoch) / 3.5e-4 for epoch in range(25)] == pytest.approx(FACTORS, abs=5e-5)
     assert recipe.steps == 50_000
 
@@ -55,20 +58,6 @@ def test_the_loss_is_that_of_pytorch_metric_learning():
     torch.testing.assert_close(head.weight.grad, twin.W.grad.T, rtol=1e-4, atol=1e-5)
     nearest = torch.nn.functional.normalize(head.weight, dim=1) @ embeddings.T
     assert accuracy == (nearest.argmax(dim=0) == labels).float().mean()
-
-
-def test_the_moving_average_forgets_its_start():
-    torch.manual_seed(0)
-    layer = torch.nn.Linear(2, 1, bias=False)
-    average = MovingAverage(layer, decay=0.5)
-    expected = layer.weight.detach().clone()
-    for update in range(1, 30):
-        with torch.no_grad():
-            layer.weight += 1
-        average.update()
-        decay = min(0.5, (1 + update) / (10 + update))
-        expected = decay * expected + (1 - decay) * layer.weight.detach()
-    torch.testing.assert_close(average.state["weight"], expected)
 
 
 @given(

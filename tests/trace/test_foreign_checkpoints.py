@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
-from scripts.common.devices import PRECISIONS
 from scripts.common.errors import UserError
+from scripts.models.devices import PRECISIONS
 from scripts.trace.heads import build_head
 from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.timm_tracer import TimmTracer

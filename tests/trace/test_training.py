@@ -8,12 +8,14 @@ import torch
 from safetensors.torch import load_file
 
 from scripts.common.errors import UserError
-from scripts.trace.cosface import MovingAverage
+from scripts.models.training import MovingAverage
+from scripts.models.training_state import TrainingState
+from scripts.trace.cosface import Recipe
+from scripts.trace.cosface_training import course_of
 from scripts.trace.decode_frames import decode_frames
 from scripts.trace.metrics import micro_average_precision
 from scripts.trace.train_cosface import train_cosface
 from scripts.trace.training_pictures import find_training_pictures
-from scripts.trace.training_state import TrainingState
 from scripts.trace.vision_transformer import VisionTransformerTracer
 from tests.trace.made_up import MadeUpTrace, damage, picture, repaint
 
@@ -60,7 +62,7 @@ def files(trace, generators):
 
 def train(trace, folder, generators=("left", "right"), entry=ENTRY, **changes):
     weights, table = folder / "model.safetensors", folder / "model.csv"
-    settings = {"seed": 3, "device": "cpu", "ledger_root": folder / "ledger"} | changes
+    settings = {"seed": 3, "ledger_root": folder / "ledger"} | changes
     counts = train_cosface(
         **files(trace, generators), weights=weights, training=table, entry=entry, **settings
     )
@@ -142,7 +144,7 @@ def test_a_finished_run_is_recalled(trace, tmp_path, monkeypatch):
     kept = weights.read_bytes(), table.read_bytes()
     weights.unlink()
     table.unlink()
-    monkeypatch.setattr("scripts.trace.train_cosface.run_training", None)
+    monkeypatch.setattr("scripts.trace.train_cosface.train_on", None)
     train(trace, tmp_path)
     assert (weights.read_bytes(), table.read_bytes()) == kept
     with pytest.raises(TypeError):  # another recipe is another run
@@ -176,6 +178,27 @@ def test_faults_are_named(trace, tmp_path):
         train(trace, tmp_path, entry=ENTRY | {"settings": settings})
 
 
+@pytest.mark.parametrize("without", [{"drop_path": 0.0}, {"margin": 0.0}, {"average": 0.0}])
+def test_each_part_of_the_recipe_reaches_the_weights(trace, tmp_path, without):
+    how = {"epochs": 1, "iterations": 3, "warmup_epochs": 0}
+    whole, _, _ = train(trace, tmp_path / "whole", entry=with_training(**how))
+    other, _, _ = train(trace, tmp_path / "other", entry=with_training(**how, **without))
+    assert whole.read_bytes() != other.read_bytes()
+
+
+def test_an_update_is_adams_without_decay():
+    """As the published trainers have it; the loop itself is held in tests/models."""
+    course = course_of(Recipe(), 90_000, 0, torch.device("cpu"))
+    optimiser = course.optimiser([torch.nn.Parameter(torch.zeros(1))])
+    assert type(optimiser) is torch.optim.Adam
+    assert optimiser.defaults["betas"] == (0.9, 0.999)
+    assert (optimiser.defaults["lr"], optimiser.defaults["weight_decay"]) == (3.5e-4, 0)
+    assert (course.steps, course.batch_size, course.average) == (50_000, 512, 0.9999)
+    assert course.gradient_clip is None
+    rates = [course.rate(step) / 3.5e-4 for step in (0, 1_999, 2_000, 10_000, 19_999, 22_000)]
+    assert rates == pytest.approx([0.01, 0.01, 0.208, 1, 1, 0.9891], abs=5e-5)
+
+
 def test_a_batch_may_be_taken_in_parts(trace, tmp_path):
     whole, _, _ = train(trace, tmp_path / "whole")
     parts, _, _ = train(trace, tmp_path / "parts", entry=with_training(micro_batch=5))
@@ -196,7 +219,7 @@ def test_bfloat16_is_close(trace, tmp_path):
 def test_a_gpu_learns_what_a_cpu_does(trace, tmp_path, devices):
     _, expected, _ = train(trace, tmp_path / "cpu")
     entry = with_training(precision="bfloat16")
-    _, table, _ = train(trace, tmp_path / "gpu", entry=entry, device="cuda", devices=devices)
+    _, table, _ = train(trace, tmp_path / "gpu", entry=entry, gpus=devices)
     assert losses(table) == pytest.approx(losses(expected), rel=0.03)
 
 
@@ -221,11 +244,14 @@ def test_a_tar_that_lost_its_end_is_found_before_the_training(trace, tmp_path):
 
 
 def test_a_damaged_state_is_named(trace, tmp_path, monkeypatch):
-    def dying(average):
+    save = TrainingState.save
+
+    def save_and_die(*args):
+        save(*args)
         raise KeyboardInterrupt
 
     entry = with_training(checkpoint_every=1)
-    monkeypatch.setattr(TrainingState, "remove", dying)
+    monkeypatch.setattr(TrainingState, "save", save_and_die)
     with pytest.raises(KeyboardInterrupt):
         train(trace, tmp_path, entry=entry)
     [state] = (tmp_path / "ledger").rglob("checkpoint")
@@ -236,7 +262,7 @@ def test_a_damaged_state_is_named(trace, tmp_path, monkeypatch):
 
 def test_what_changes_no_result_trains_nothing_again(trace, tmp_path, monkeypatch):
     train(trace, tmp_path, entry=with_training(epochs=1, iterations=1, warmup_epochs=0))
-    monkeypatch.setattr("scripts.trace.train_cosface.run_training", None)
+    monkeypatch.setattr("scripts.trace.train_cosface.train_on", None)
     how = {"epochs": 1, "iterations": 1, "warmup_epochs": 0, "cache_mb": 0, "workers": 3}
     train(trace, tmp_path, entry=with_training(**how, checkpoint_every=1))
 
@@ -250,11 +276,12 @@ def assert_equal_weights(state, expected):
     """Hold weights against those whose gradients were summed in another order.
 
     A bias of the keys adds the same to all of a query's products, which softmax ignores: its
-    gradient is nothing but rounding, which Adam blows up to a step like any other.
+    gradient is nothing but rounding, which Adam blows up to a step like any other. So it does, in
+    the first steps, with the one element in ten thousand whose gradient is next to nothing.
     """
     assert set(state) == set(expected)
     for name, value in expected.items():
         found = state[name]
         if name.endswith("qkv.bias"):
             found, value = (torch.stack(tensor.chunk(3))[[0, 2]] for tensor in (found, value))
-        torch.testing.assert_close(found, value, rtol=0, atol=2e-6, msg=name)
+        torch.testing.assert_close(found, value, rtol=0, atol=2e-5, msg=name)

@@ -14,9 +14,8 @@ from safetensors.torch import load_file
 
 from scripts.common.code import ROOT
 from scripts.common.errors import UserError
+from scripts.models.training_processes import train_on
 from scripts.trace.train_cosface import train_cosface
-from scripts.trace.training_job import TrainingJob
-from scripts.trace.training_processes import train_together
 from tests.trace.made_up import damage
 from tests.trace.test_training import (
     assert_equal_weights,
@@ -42,7 +41,7 @@ paths = {key: [Path(path) for path in job[key]]
          for key in ("frames", "frame_indexes", "images", "image_indexes")}
 folder = Path(job["folder"])
 train_cosface(**paths, weights=folder / "model.safetensors", training=folder / "model.csv",
-              entry=job["entry"], seed=3, device="cpu", devices=2, threads=2,
+              entry=job["entry"], seed=3, processes=2, threads=2,
               ledger_root=folder / "ledger")
 """
 
@@ -83,10 +82,10 @@ def test_two_processes_end_where_one_does_whatever_happens(trace, tmp_path):  # 
     assert 7 <= done < 60
     tar = trace.frames("left")
     with damage(tar), pytest.raises(UserError, match=rf"^{tar}: the picture of [^\n]*$"):
-        train(trace, together, entry=ENTRY, devices=2, threads=2)
+        train(trace, together, entry=ENTRY, processes=2, threads=2)
     assert torch.load(state, weights_only=True)["done"] >= done
 
-    weights, table, _ = train(trace, together, entry=ENTRY, devices=2, threads=2)
+    weights, table, _ = train(trace, together, entry=ENTRY, processes=2, threads=2)
     assert_equal_weights(load_file(weights), load_file(alone))
     assert losses(table) == pytest.approx(losses(alone_table), rel=1e-4)
     assert not state.exists()
@@ -94,9 +93,16 @@ def test_two_processes_end_where_one_does_whatever_happens(trace, tmp_path):  # 
 
 def test_too_few_gpus_are_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    job = TrainingJob([], [], [], [], "w", "t", entry={}, seed=1, device="cuda", threads=1)
     with pytest.raises(UserError, match=r"asks for 2 GPUs, and this machine shows 1"):
-        train_together(job, 2)
+        train_on(print, {}, device=torch.device("cuda"), processes=2)
+
+
+def test_gpus_asked_for_where_there_are_none_are_a_sentence(trace, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(
+        UserError, match=r"^a GPU is asked for, and this machine shows PyTorch none"
+    ):
+        train(trace, tmp_path, gpus=8)
 
 
 def test_a_batch_too_small_to_share_is_named(trace, tmp_path):  # noqa: F811
@@ -104,6 +110,6 @@ def test_a_batch_too_small_to_share_is_named(trace, tmp_path):  # noqa: F811
     with pytest.raises(UserError, match=r"a batch of 8 classes cannot be shared by 9 devices"):
         train_cosface(
             **paths, weights=tmp_path / "w", training=tmp_path / "t",
-            entry=with_training(batch_size=16), seed=1, device="cpu", devices=9,
+            entry=with_training(batch_size=16), seed=1, processes=9,
             ledger_root=tmp_path,
         )  # fmt: skip

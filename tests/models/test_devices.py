@@ -5,8 +5,8 @@ import contextlib
 import pytest
 import torch
 
-from scripts.common.devices import mixed_precision
 from scripts.common.errors import UserError
+from scripts.models.devices import mixed_precision, pick_device
 
 
 def test_the_cpu_computes_in_float32_whatever_is_set():
@@ -25,6 +25,15 @@ def test_a_gpu_computes_as_is_set():
     assert (context.device, context.fast_dtype) == ("cuda", torch.float16)
     full = mixed_precision(torch.device("cuda"), "float32")
     assert isinstance(full, contextlib.nullcontext)
+
+
+def test_a_gpu_that_is_not_there_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device("auto") == torch.device("cpu")
+    with pytest.raises(
+        UserError, match=r"^a GPU is asked for, and this machine shows PyTorch none"
+    ):
+        pick_device("cuda")
 
 
 def test_an_unknown_precision_is_a_sentence():

@@ -1,19 +1,46 @@
-"""CLIP as OpenAI trained it: features of pictures and texts, rows of length 1."""
+"""CLIP by open_clip: its network, and features of pictures and texts, rows of length 1."""
 
+import json
 from collections.abc import Mapping
 
 import numpy as np
 import open_clip
 import torch
-from open_clip.constants import OPENAI_DATASET_MEAN as OPENAI_MEAN
-from open_clip.constants import OPENAI_DATASET_STD as OPENAI_STD
 from torch.nn import functional
-from torchvision.transforms.functional import normalize
 
-from scripts.common.devices import mixed_precision, pick_device
 from scripts.common.errors import UserError
 from scripts.common.weight_files import weights_file
-from scripts.common.weights import load_into, read_weights
+from scripts.models.devices import mixed_precision, pick_device
+from scripts.models.pixels import OPENAI_CLIP, normalise
+from scripts.models.weights import load_exactly, load_once, read_tensors
+
+FILE = "open_clip_model.safetensors"
+"""What repositories of the hub call the weights as open_clip names them."""
+
+
+def load_clip(
+    weights: Mapping[str, str] | None, architecture: str | Mapping, device: str
+) -> open_clip.CLIP:
+    """Return a CLIP network, ready to run; backends of one process share it.
+
+    Args:
+        weights: ``{hub, revision, file}`` or ``{path}`` of a state as open_clip names it.
+        architecture: open_clip's name (OpenAI's weights need a ``quickgelu`` one), or a
+            configuration with ``embed_dim``, ``vision_cfg`` and ``text_cfg``.
+        device: ``cpu``, ``cuda`` or ``auto``.
+
+    Raises:
+        UserError: the weights are missing or those of another network.
+    """
+    place, path = pick_device(device), weights_file(weights, FILE)
+    configuration = _configuration(architecture)
+
+    def load() -> open_clip.CLIP:
+        network = open_clip.CLIP(**configuration)
+        load_exactly(network, read_tensors(path), path)
+        return network.eval().to(place)
+
+    return load_once(load, "clip", json.dumps(configuration, sort_keys=True), path, place)
 
 
 class ClipModel:
@@ -28,29 +55,24 @@ class ClipModel:
         batch_size: int,
         precision: str = "float32",
     ):
-        """Load the model.
+        """Load the model; weights, device, architecture and errors as ``load_clip``.
 
         Args:
-            weights: ``{hub, revision, file}`` or ``{path}`` of a state as open_clip names it.
-            device: ``cpu``, ``cuda`` or ``auto``.
-            architecture: open_clip's name (OpenAI's weights need a ``quickgelu`` one), or a
-                configuration with ``embed_dim``, ``vision_cfg`` and ``text_cfg``.
+            weights: of the model.
+            device: where it runs.
+            architecture: of the model.
             batch_size: pictures per forward pass; it changes no score.
             precision: on a GPU; see ``mixed_precision``.
-
-        Raises:
-            UserError: the weights are missing or those of another network.
         """
-        path = weights_file(weights)
-        network = open_clip.CLIP(**_configuration(architecture))
-        load_into(network, read_weights(path), path)
+        self.network = load_clip(weights, architecture, device)
         self._device, self._precision = pick_device(device), precision
-        self._network = network.eval().to(self._device)
         self._batch_size = batch_size
-        self._context_length = network.context_length
+        self._context_length = self.network.context_length
         self._tokenizer = open_clip.SimpleTokenizer(context_length=self._context_length)
-        self.dimension = network.visual.output_dim
-        size = network.visual.image_size
+        self.dimension = self.network.visual.output_dim
+        self.identity = (self.network, precision)
+        """The same for models that give the same features; ``load_clip`` loads a network once."""
+        size = self.network.visual.image_size
         self.image_size = size[0] if isinstance(size, tuple) else size
 
     def embed_pixels(self, pixels: torch.Tensor) -> np.ndarray:
@@ -65,8 +87,8 @@ class ClipModel:
             for batch in pixels.split(self._batch_size):
                 batch = batch.to(self._device)
                 if batch.dtype == torch.uint8:
-                    batch = normalize(batch.float() / 255, OPENAI_MEAN, OPENAI_STD)
-                features = self._network.encode_image(batch)
+                    batch = normalise(batch, OPENAI_CLIP)
+                features = self.network.encode_image(batch)
                 batches.append(functional.normalize(features.float(), dim=1).cpu())
         return torch.cat(batches).numpy()
 
@@ -74,7 +96,7 @@ class ClipModel:
         """Return float32 of shape (dimension,); tokens past the context's length are cut."""
         tokens = self._tokenizer([text], context_length=self._context_length)
         with torch.inference_mode():
-            features = self._network.encode_text(tokens.to(self._device))
+            features = self.network.encode_text(tokens.to(self._device))
         return functional.normalize(features.float(), dim=1)[0].cpu().numpy()
 
     def is_truncated(self, text: str) -> bool:
@@ -88,6 +110,6 @@ def _configuration(architecture: str | Mapping) -> Mapping:
     configuration = open_clip.get_model_config(architecture)
     if configuration is None:
         raise UserError(
-            f"open_clip has no architecture '{architecture}'; correct 'settings.architecture'"
+            f"open_clip has no model '{architecture}'; correct the architecture in 'settings'"
         )
     return configuration

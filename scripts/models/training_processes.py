@@ -1,49 +1,73 @@
 """Several processes, one for each device, that train together (torch's elastic agent, NCCL, gloo).
 
-``python -m scripts.trace.training_processes JOB`` is what each of them runs, in the environment
-that torchrun gives its processes; JOB is a file with a ``TrainingJob`` as JSON.
+``python -m scripts.models.training_processes JOB`` is what each of them runs, in the environment
+that torchrun gives its processes; JOB is a file that says which function to call with what.
 """
 
+import importlib
+import json
 import logging
 import os
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import distributed
 
 from scripts.common.code import ROOT
 from scripts.common.errors import UserError
-from scripts.trace.training_job import TrainingJob, run_training
+from scripts.models.devices import pick_device
 
 if TYPE_CHECKING:  # importing it takes a second, which one process alone need not wait for
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
-_MODULE = "scripts.trace.training_processes"
+_MODULE = "scripts.models.training_processes"
 _FAULT = f"{UserError.__name__}: "
 
 
-def train_together(job: TrainingJob, processes: int) -> None:
-    """Run a training in so many processes of this machine; wait until all are done.
+def process_of_group() -> tuple[int, int]:
+    """Return the number of this process, from 0, and how many train together."""
+    if not distributed.is_initialized():
+        return 0, 1
+    return distributed.get_rank(), distributed.get_world_size()
+
+
+def train_on(
+    function: Callable[..., Any],
+    job: Mapping[str, Any],
+    *,
+    device: torch.device,
+    processes: int,
+    **found: Any,
+) -> Any:
+    """Run a training in this process, or in several of this machine; wait until all are done.
 
     What torchrun does, from within: it starts them, tells them of each other, and ends all if one
     fails. They end by themselves if this process is killed.
 
     Args:
-        job: what to do.
-        processes: how many; with ``cuda`` each has a GPU of its own.
+        function: of a module, called in each process as ``function(job, device)``.
+        job: what it is told, JSON-like; paths become text.
+        device: ``cpu`` or ``cuda``; with ``cuda`` each process has a GPU of its own.
+        processes: how many.
+        found: what is known already, so that this process need not find it again.
+
+    Returns:
+        What the function returned in the first process, JSON-like.
 
     Raises:
         UserError: there are fewer GPUs than processes, or a process met one, or was killed.
     """
-    if job.device == "cuda" and torch.cuda.device_count() < processes:
+    if processes == 1:
+        return function(job, device, **found)
+    if device.type == "cuda" and torch.cuda.device_count() < processes:
         raise UserError(
-            f"trace.training_gpu asks for {processes} GPUs, and this machine shows "
+            f"training_gpu asks for {processes} GPUs, and this machine shows "
             f"{torch.cuda.device_count()}; correct it, or CUDA_VISIBLE_DEVICES"
         )
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
@@ -54,7 +78,9 @@ def train_together(job: TrainingJob, processes: int) -> None:
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="training-") as folder:
         told = Path(folder) / "job.json"
-        told.write_text(job.to_json(), encoding="utf-8")
+        name = f"{function.__module__}:{function.__qualname__}"
+        order = {"function": name, "job": job, "device": device.type}
+        told.write_text(json.dumps(order, default=str), encoding="utf-8")
         config = LaunchConfig(
             min_nodes=1,
             max_nodes=1,
@@ -72,6 +98,11 @@ def train_together(job: TrainingJob, processes: int) -> None:
             elastic_launch(config, sys.executable)("-m", _MODULE, str(told))
         except ChildFailedError as error:
             raise _cause(list(error.failures.values())) from None
+        return json.loads(_answer(told).read_text(encoding="utf-8"))
+
+
+def _answer(told: Path) -> Path:
+    return told.with_name("answer.json")
 
 
 def _cause(failures: Sequence["ProcessFailure"]) -> Exception:
@@ -98,13 +129,16 @@ def main(told: Path) -> None:
     handler = get_error_handler()
     handler.initialize()
     try:
-        job = TrainingJob.from_json(told.read_text(encoding="utf-8"))
-        device = torch.device(job.device)
+        order = json.loads(told.read_text(encoding="utf-8"))
+        device = pick_device(order["device"])
         if device.type == "cuda":
             device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
             torch.cuda.set_device(device)
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-        run_training(job, job.find_pictures(), device)
+        module, _, name = order["function"].partition(":")
+        answer = getattr(importlib.import_module(module), name)(order["job"], device)
+        if process_of_group()[0] == 0:
+            _answer(told).write_text(json.dumps(answer), encoding="utf-8")
         distributed.destroy_process_group()
     except BaseException as error:
         handler.record_exception(error)
