@@ -43,17 +43,20 @@ def arguments_of(function: Callable, job: Any, **others: Any) -> dict[str, Any]:
     known |= {"threads": job.threads, "faces": [name for name in job.output if name != stated]}
     for values in (job.wildcards, job.params, job.input, job.output):
         known |= dict(values.items())
-    known |= others  # what a script says itself comes before its rule
     wanted = inspect.signature(function).parameters
     idle = [] if stated else sorted(set(job.params.keys()) - set(wanted) - {"code"})
     missing = sorted(
-        name for name, one in wanted.items() if name not in known and one.default is one.empty
+        name
+        for name, one in wanted.items()
+        if name not in known | others and one.default is one.empty
     )
     if idle or missing:
         fault = f"takes no '{idle[0]}'" if idle else f"wants '{missing[0]}', which the rule lacks"
         raise TypeError(f"{function.__name__} {fault}; rule {job.rule} and it must agree")
     kinds = typing.get_type_hints(function)
-    return {name: _as(kinds.get(name), known[name]) for name in wanted if name in known}
+    found = {name: _as(kinds.get(name), known[name]) for name in wanted if name in known}
+    # What a script says itself comes before its rule, and as it is.
+    return found | {name: value for name, value in others.items() if name in wanted}
 
 
 def _as(kind: Any, value: Any) -> Any:

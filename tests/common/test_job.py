@@ -100,3 +100,8 @@ def test_gpus_are_told_as_they_are_asked_for():
     for asked, found in ((0, (0, 1)), (8, (8, 8))):
         arguments = arguments_of(train, job(gpu=asked))
         assert (arguments["gpus"], arguments["devices"]) == found
+
+
+def test_what_a_script_says_itself_comes_before_its_rule_and_as_it_is():
+    found = arguments_of(describe, job(), table=Path("other"), pictures={"a": 1})
+    assert found["table"] == Path("other") and found["pictures"] == {"a": 1}

@@ -118,14 +118,14 @@ def test_another_setting_or_another_image_makes_the_video_again(tmp_path, run):
     run(inputs)
     assert set(run(inputs, seed=5)[2]) == {"a cat", "a dog"}
     assert not run(inputs)[2]
-    images = Shards(inputs["image_tars"], inputs["image_indexes"])
+    images = Shards(inputs["images"], inputs["image_indexes"])
     items = []
     for text in sorted(["a cat", "a dog"], key=prompt_uuid):
         data = images.read(prompt_uuid(text))
         if text == "a dog":
             data = encode_png(picture("another dog"))
         items.append(ShardItem(prompt_uuid(text), data, picture_properties(picture(text))))
-    write_shard(inputs["image_tars"][0], inputs["image_indexes"][0], items, "png")
+    write_shard(inputs["images"][0], inputs["image_indexes"][0], items, "png")
     assert set(run(inputs)[2]) == {"a dog"}
 
 
