@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from scripts.common.code import settings_of
 from scripts.common.identity import derived_seed, item_uuid
 from scripts.common.progress import progress
 from scripts.common.job import run_job
@@ -137,4 +138,5 @@ def _picture(size: tuple[int, int], chance: random.Random) -> Image.Image:
 
 if __name__ == "__main__":
     folder = Path(snakemake.output.real_videos[0]).parent
-    run_job(make_demo_sources, snakemake, sources_folder=folder)
+    settings = settings_of(snakemake.params)  # some outputs have their names
+    run_job(make_demo_sources, snakemake, sources_folder=folder, **settings)

@@ -46,4 +46,4 @@ def write_prompts(folder: Path, texts: list[str], image_shards: int = 1, without
         tars.append(folder / "images" / f"{shard_name(shard)}.tar")
         indexes.append(tars[-1].with_suffix(".parquet"))
         write_shard(tars[-1], indexes[-1], items, "png")
-    return {"chosen": folder / "chosen.parquet", "image_tars": tars, "image_indexes": indexes}
+    return {"chosen": folder / "chosen.parquet", "images": tars, "image_indexes": indexes}
