@@ -12,6 +12,8 @@ from pathlib import Path
 
 from scripts.common.code import ROOT
 
+COLLECTING = {"all", "annotations", "dataset", "splits", "tables", "figures"}
+
 
 @dataclass(frozen=True)
 class Job:
@@ -50,16 +52,27 @@ class Workflow:
 
     def plan(self, *arguments: str) -> set[Job]:
         """Return the jobs that Snakemake would run now, without the collecting ones."""
-        answer = self.snakemake("--dry-run", *arguments)
+        return {job for job, _ in self._planned(*arguments)}
+
+    def causes(self, *arguments: str) -> set[Job]:
+        """Return the planned jobs that run for a reason of their own, not for another's result."""
+        another = "Input files updated by another job"
+        return {job for job, reason in self._planned(*arguments) if not reason.startswith(another)}
+
+    def _planned(self, *arguments: str) -> list[tuple[Job, str]]:
+        answer = self.snakemake(*arguments, "--dry-run")
         assert answer.returncode == 0, answer.stdout[-3000:]
         jobs = re.findall(r"^rule (\w+):\n((?: {4}.*\n)*)", answer.stdout, re.M)
-        planned = set()
+        planned = []
         for rule, body in jobs:
-            if rule in {"all", "dataset", "splits", "tables", "figures"}:
+            if rule in COLLECTING:
                 continue
             found = re.search(r"^ {4}wildcards: (.*)$", body, re.M)
             pairs = [pair.split("=", 1) for pair in found.group(1).split(", ")] if found else []
-            planned.add(Job(rule, tuple(sorted((name, value) for name, value in pairs))))
+            reason = re.search(r"^ {4}reason: (.*)$", body, re.M).group(1)
+            planned.append(
+                (Job(rule, tuple(sorted((name, value) for name, value in pairs))), reason)
+            )
         assert planned or "Nothing to be done" in answer.stdout, answer.stdout[-3000:]
         return planned
 

@@ -4,6 +4,7 @@ Jobs downstream of those named are planned as well (within one run Snakemake can
 input will come out the same); what the tests hold fast is the whole set, named job by job.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -63,12 +64,57 @@ def test_a_setting_of_one_dimension(demo):
     assert {job["generator"] for job in scored} == GENERATORS and len(scored) == len(GENERATORS)
     assert rules(plan) == {
         "score_videos", "summarise_evaluation", "build_table7", "plot_figure6",
-        "build_paper_comparison", "account_evaluate", "account", "plot_funnel",
+        "build_paper_comparison", "account_stage", "account", "plot_funnel",
     }  # fmt: skip
+    assert {job["stage"] for job in of_rule(plan, "account_stage")} == {"evaluate"}
+
+
+def test_comments_and_docstrings(demo):
+    modules = [
+        "scripts/common/errors.py", "scripts/common/engine.py", "scripts/common/video.py",
+        "scripts/models/efficientnet.py", "scripts/evaluate/score_videos.py",
+    ]  # fmt: skip
+    with contextlib.ExitStack() as edits:
+        for module in modules:
+            edits.enter_context(demo.edited(module, '"""', '# Why.\n"""Edited. '))
+        assert demo.plan() == set()
+
+
+def test_a_network_that_several_stages_use(demo):
+    """Exactly its consumers run anew by themselves; what is downstream of them is planned too."""
+    with demo.edited("scripts/models/efficientnet.py", "\n\n\n", "\n\nEDITED = 1\n\n\n"):
+        causes = demo.causes()
+    assert causes == {
+        *[Job("annotate_pictures", (("shard", shard),)) for shard in ("00000", "00001")],
+        *[
+            Job("score_videos", (("generator", name), ("shard", shard)))
+            for name in GENERATORS
+            for shard in (("00000", "00001") if name == "pika" else ("00000",))
+        ],
+        Job("extract_features", (("model", "efficientnet_lite0"),)),
+        Job("extract_reference_features", (("model", "efficientnet_lite0"), ("shard", "00000"))),
+    }
+
+
+def test_other_weights_at_the_same_path(demo):
+    """Of a stand-in that has a file for weights: its own scores again, and nothing else."""
+    target = "results/evaluation/sway/00000.parquet"
+    weights = demo.root / "demo/weights.bin"
+    entry = 'backend: "scripts.evaluate.frame_interpolation:MotionSmoothnessEmbedded"'
+    with demo.edited("config/dimensions.yaml", entry, entry + "\n  weights: {path: weights.bin}"):
+        weights.write_bytes(b"one")
+        assert demo.snakemake(target).returncode == 0
+        assert demo.plan(target) == set()
+        weights.write_bytes(b"two")
+        own = Job("score_videos", (("generator", "sway"), ("shard", "00000")))
+        assert demo.plan(target) == demo.causes(target) == {own}
+    weights.unlink()
+    assert demo.snakemake(target).returncode == 0
+    assert demo.plan() == set()
 
 
 def test_a_module_of_one_stage(demo):
-    edit = ('"""', '"""Edited. ')
+    edit = ("\n\n\n", "\n\nEDITED = 1\n\n\n")
     with demo.edited("scripts/analyse/figure_style.py", *edit):
         plan = demo.plan()
     assert rules(plan) == {
@@ -79,7 +125,7 @@ def test_a_module_of_one_stage(demo):
         plan = demo.plan()
     assert rules(plan) == {
         "match_queries", "measure_tracing", "build_table5", "build_paper_comparison",
-        "account_trace", "account", "plot_funnel",
+        "account_stage", "account", "plot_funnel",
     }  # fmt: skip
 
 
@@ -103,41 +149,38 @@ def jobs_of_a_new_generator(name):
         return Job(rule, tuple(sorted(wildcards.items())))
 
     everyone = GENERATORS | {name}
-    outside = {"references", "distractors"}
     cosface = {"cosface_same_domain"} | {f"cosface_cross_domain_{one}" for one in everyone}
+    public = {"efficientnet_lite0", "perceptual_hash"}
     own = {
         job("generate_videos", generator=name, shard="00000"),
         job("decode_frames", generator=name, shard="00000"),
         job("sample_trace_frames", generator=name),
         job("split_tip_id", source=name),
-        job("score_frames", detector="spectrum", source=name),
+        job("score_frames", source=name),
         job("score_videos", generator=name, shard="00000"),
-    }  # fmt: skip
-    detectors = {
-        job(rule, generator=one, setting=setting)
-        for rule in ("train_videomae", "classify_videos")
-        for one, setting in [(name, "same_domain"), *[(one, "cross_domain") for one in everyone]]
     }
-    features = {("efficientnet_lite0", name), ("perceptual_hash", name)}
-    features |= {("cosface_same_domain", one) for one in everyone | outside}
-    features |= {(f"cosface_cross_domain_{one}", pictures) for one in everyone
-                 for pictures in {one} | outside}  # fmt: skip
+    trained = [(name, "same_domain"), *[(one, "cross_domain") for one in everyone]]
+    detectors = {job("train_videomae", generator=one, setting=setting) for one, setting in trained}
+    # A source's videos are classified by all that is tested on it, and recalled where they were.
+    outside = {"real_videos", "text_videos_zoom", "text_videos_drift"}
+    detectors |= {job("classify_videos", source=one) for one in everyone | outside}
     tracers = {job("train_cosface", model=model) for model in cosface}
+    tracers |= {job("extract_features", model=model) for model in public}
     tracers |= {
-        job("extract_features", model=model, set=pictures, shard="00000")
-        for model, pictures in features
+        job("extract_trained_features"),
+        job("extract_trained_reference_features", shard="00000"),
     }
     # A model's search takes all its sets, and recalls those that it searched before.
-    searched = {"efficientnet_lite0", "perceptual_hash"} | cosface
-    tracers |= {job("match_queries", model=model) for model in searched}
+    tracers |= {job("match_queries", model=model) for model in public | cosface}
     for_all = {
         job(rule)
         for rule in (
             "check_splits", "summarise_evaluation", "measure_detection", "measure_tracing",
             "build_table3", "build_table4", "build_table5", "build_table7",
             "build_paper_comparison", "plot_figure6", "plot_funnel", "plot_gallery",
-            "plot_tracer_training", "account", "account_generate", "account_split",
-            "account_evaluate", "account_detect", "account_trace",
+            "plot_tracer_training", "account",
         )
     }  # fmt: skip
+    stages = ("generate", "split", "evaluate", "detect", "trace")
+    for_all |= {job("account_stage", stage=stage) for stage in stages}
     return own | detectors | tracers | for_all

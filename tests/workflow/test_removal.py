@@ -12,10 +12,7 @@ from tests.workflow.contents import files_with
 
 pytestmark = pytest.mark.demo
 
-AGAIN = {
-    "plot_gallery", "plot_funnel", "account", "account_curate", "account_annotate",
-    "account_generate", "account_split", "account_evaluate", "account_detect", "account_trace",
-}  # fmt: skip
+AGAIN = {"plot_gallery", "plot_funnel", "account", "account_stage"}
 """What shows single prompts or counts them."""
 
 
