@@ -14,7 +14,7 @@ from scripts.common.code import code_checksum
 from scripts.common.errors import UserError
 from scripts.common.identity import shard_names
 from scripts.common.study import Study
-from scripts.curate.released_layout import released_annotations
+from scripts.curate.release.released_layout import released_annotations
 from scripts.curate.removal_list import read_removals
 
 try:

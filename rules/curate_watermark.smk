@@ -21,11 +21,11 @@ rule find_watermark:
         mem_mb=4000,
         runtime=120,
     params:
-        code=code_of("scripts/curate/find_watermark.py"),
+        code=code_of("scripts/curate/watermark/find_watermark.py"),
         seed=config["seed"],
         settings=lookup("curate/watermark", within=config),
     script:
-        "../scripts/curate/find_watermark.py"
+        "../scripts/curate/watermark/find_watermark.py"
 
 
 rule score_watermarks:
@@ -46,6 +46,6 @@ rule score_watermarks:
         mem_mb=2000,
         runtime=240,
     params:
-        code=code_of("scripts/curate/score_watermarks.py"),
+        code=code_of("scripts/curate/watermark/score_watermarks.py"),
     script:
-        "../scripts/curate/score_watermarks.py"
+        "../scripts/curate/watermark/score_watermarks.py"

@@ -40,11 +40,11 @@ rule read_release:
         mem_mb=3000,
         runtime=60,
     params:
-        code=code_of("scripts/curate/read_release.py"),
+        code=code_of("scripts/curate/release/read_release.py"),
         removals=ancient(REMOVALS),
         splits=RELEASE_SPLITS,
     script:
-        "../scripts/curate/read_release.py"
+        "../scripts/curate/release/read_release.py"
 
 
 rule list_members:
@@ -63,11 +63,11 @@ rule list_members:
         mem_mb=2000,
         runtime=720,
     params:
-        code=code_of("scripts/curate/list_members.py"),
+        code=code_of("scripts/curate/release/list_members.py"),
         decode=lookup("release/decode", within=config),
         kind=get_kind,
     script:
-        "../scripts/curate/list_members.py"
+        "../scripts/curate/release/list_members.py"
 
 
 rule unpack_pictures:
@@ -88,10 +88,10 @@ rule unpack_pictures:
         mem_mb=2000,
         runtime=240,
     params:
-        code=code_of("scripts/curate/unpack_pictures.py"),
+        code=code_of("scripts/curate/release/unpack_pictures.py"),
         decode=lookup("release/decode", within=config),
     script:
-        "../scripts/curate/unpack_pictures.py"
+        "../scripts/curate/release/unpack_pictures.py"
 
 
 rule index_images:
@@ -110,10 +110,10 @@ rule index_images:
         mem_mb=3000,
         runtime=30,
     params:
-        code=code_of("scripts/curate/index_images.py"),
+        code=code_of("scripts/curate/release/index_images.py"),
         tars=get_picture_tars,
     script:
-        "../scripts/curate/index_images.py"
+        "../scripts/curate/release/index_images.py"
 
 
 rule choose_released:
@@ -131,11 +131,11 @@ rule choose_released:
         mem_mb=2000,
         runtime=30,
     params:
-        code=code_of("scripts/curate/choose_released.py"),
+        code=code_of("scripts/curate/release/choose_released.py"),
         prompts=lookup("generate/prompts", within=config),
         seed=lookup("seed", within=config),
     script:
-        "../scripts/curate/choose_released.py"
+        "../scripts/curate/release/choose_released.py"
 
 
 rule index_videos:
@@ -156,11 +156,11 @@ rule index_videos:
         mem_mb=3000,
         runtime=30,
     params:
-        code=code_of("scripts/curate/index_videos.py"),
+        code=code_of("scripts/curate/release/index_videos.py"),
         shards=get_released_shards,
         tars=get_video_places,
     script:
-        "../scripts/curate/index_videos.py"
+        "../scripts/curate/release/index_videos.py"
 
 
 if RELEASED_VALUES:
@@ -180,9 +180,9 @@ if RELEASED_VALUES:
             mem_mb=2000,
             runtime=30,
         params:
-            code=code_of("scripts/curate/read_annotations.py"),
+            code=code_of("scripts/curate/release/read_annotations.py"),
         script:
-            "../scripts/curate/read_annotations.py"
+            "../scripts/curate/release/read_annotations.py"
 
 
 if RELEASED_EMBEDDINGS:
@@ -205,9 +205,9 @@ if RELEASED_EMBEDDINGS:
             mem_mb=4000,
             runtime=240,
         params:
-            code=code_of("scripts/curate/read_embeddings.py"),
+            code=code_of("scripts/curate/release/read_embeddings.py"),
         script:
-            "../scripts/curate/read_embeddings.py"
+            "../scripts/curate/release/read_embeddings.py"
 
 
 include: "curate_watermark.smk"

@@ -1,6 +1,6 @@
 """Release: where its rules find the files of the released data set."""
 
-from scripts.curate.released_layout import (
+from scripts.curate.release.released_layout import (
     EMBEDDINGS,
     find_embeddings,
     find_picture_tars,

@@ -18,7 +18,7 @@ from scripts.analyse.export_count import stated_messages
 from scripts.common.errors import UserError
 from scripts.common.schemas.items import OK
 from scripts.common.tables import read_table
-from scripts.curate.released_layout import stated_rows
+from scripts.curate.release.released_layout import stated_rows
 
 NO_REASON = "no_reason"
 """Reason of a rejected row that has none: it still is a rejected row."""

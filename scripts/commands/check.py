@@ -21,7 +21,7 @@ from scripts.common.code import ROOT
 from scripts.common.errors import UserError
 from scripts.common.study import Study
 from scripts.curate.export_files import find_exports
-from scripts.curate.released_layout import (
+from scripts.curate.release.released_layout import (
     EMBEDDINGS,
     find_embeddings,
     find_tables,

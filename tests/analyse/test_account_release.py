@@ -10,13 +10,13 @@ from scripts.common.errors import UserError
 from scripts.common.schemas.analyse import ACCOUNT
 from scripts.common.study import Study
 from scripts.common.tables import read_table
-from scripts.curate.choose_released import choose_released
-from scripts.curate.index_images import index_images
-from scripts.curate.index_videos import index_videos
-from scripts.curate.list_members import list_members
-from scripts.curate.read_release import read_release
-from scripts.curate.released_layout import find_picture_tars, find_tables, find_video_tars
-from tests.curate.small_release import (
+from scripts.curate.release.choose_released import choose_released
+from scripts.curate.release.index_images import index_images
+from scripts.curate.release.index_videos import index_videos
+from scripts.curate.release.list_members import list_members
+from scripts.curate.release.read_release import read_release
+from scripts.curate.release.released_layout import find_picture_tars, find_tables, find_video_tars
+from tests.curate.release.small_release import (
     make_release,
     picture,
     prompt_id,

@@ -25,7 +25,7 @@ NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://example.org/benchmark")
 
 ROWS_STEP = """
 def work(folder):
-    from scripts.curate.read_release import read_release
+    from scripts.curate.release.read_release import read_release
     names = [f"{number:05d}.parquet" for number in range(SHARDS)]
     counts = read_release(
         {"Full": [folder / "rows.parquet"]},
@@ -38,7 +38,7 @@ def work(folder):
 """
 EMBEDDINGS_STEP = """
 def work(folder):
-    from scripts.curate.read_embeddings import read_embeddings
+    from scripts.curate.release.read_embeddings import read_embeddings
     names = [f"{number:05d}.parquet" for number in range(SHARDS)]
     counts = read_embeddings(
         [folder / "embeddings.parquet"],

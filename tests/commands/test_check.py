@@ -2,7 +2,7 @@
 
 from scripts.commands.check import find_faults, read_configuration, study_of
 from scripts.common.code import ROOT
-from tests.curate.small_release import make_release
+from tests.curate.release.small_release import make_release
 
 FOLDER = ROOT / "config"
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from scripts.common.code import ROOT
-from tests.curate.small_release import make_release
+from tests.curate.release.small_release import make_release
 from tests.workflow.demo_copy import copy_workflow
 
 PAGES = ("README.md", "config/README.md", "CONTRIBUTING.md")

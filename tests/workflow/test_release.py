@@ -12,7 +12,7 @@ import yaml
 
 from scripts.common.code import ROOT
 from scripts.common.shards import Shards
-from tests.curate.small_release import EVAL, SUBSET, make_release, prompt_id, video
+from tests.curate.release.small_release import EVAL, SUBSET, make_release, prompt_id, video
 
 GENERATORS = ["pika", "svd", "opensora", "i2vgenxl", "cogvideox"]
 MADE_ANEW = {

@@ -15,8 +15,14 @@ from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.watermark import OVERLAYS
 from scripts.common.shards import Shards
 from scripts.common.tables import write_table
-from scripts.curate.overlay_scores import SHIFTS, chance_threshold, score_picture
-from scripts.curate.overlays import MeanGradients, Overlay, find_overlays, read_luma, scale_of
+from scripts.curate.watermark.overlay_scores import SHIFTS, chance_threshold, score_picture
+from scripts.curate.watermark.overlays import (
+    MeanGradients,
+    Overlay,
+    find_overlays,
+    read_luma,
+    scale_of,
+)
 
 Size = tuple[int, int]
 MAX_SHIFTED = 500

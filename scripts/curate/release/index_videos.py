@@ -7,7 +7,7 @@ import polars as pl
 
 from scripts.common.identity import shard_of
 from scripts.common.rule_log import Counts, rule_log
-from scripts.curate.released_index import place_items
+from scripts.curate.release.released_index import place_items
 
 
 def index_videos(

@@ -14,8 +14,8 @@ from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.prompts import PROMPTS
 from scripts.common.schemas.release import RELEASE_REJECTS, RELEASE_ROWS, RELEASED_SPLITS
 from scripts.common.tables import TableWriter, write_table
-from scripts.curate.released_layout import EVAL, SUBSET, stated_rows
-from scripts.curate.released_rows import OPTIONAL, iterate_rows
+from scripts.curate.release.released_layout import EVAL, SUBSET, stated_rows
+from scripts.curate.release.released_rows import OPTIONAL, iterate_rows
 from scripts.curate.removal_list import RemovalList, read_removals
 
 

@@ -9,7 +9,7 @@ from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.items import REJECTED
 from scripts.common.schemas.release import RELEASED_MEMBERS
 from scripts.common.tables import write_table
-from scripts.curate.released_members import Member, inspect, list_tar, rejected_row
+from scripts.curate.release.released_members import Member, inspect, list_tar, rejected_row
 
 BATCH = 32
 
@@ -47,7 +47,7 @@ def list_members(
         size=state.st_size,
         modified=state.st_mtime_ns,
         decode=decode,
-        code=code_checksum("scripts/curate/list_members.py", plumbing=False),
+        code=code_checksum("scripts/curate/release/list_members.py", plumbing=False),
     )
     # By place, for a tar may have two members of one name.
     by_place = {f"{member.offset:020d}": member for member in found}

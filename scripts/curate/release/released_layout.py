@@ -48,7 +48,9 @@ def released_annotations(config: Mapping[str, Any]) -> list[str]:
     release = config["release"]
     names = list(release["annotations"])
     if "direction" in names:
-        from scripts.curate.released_rows import columns_of  # pyarrow takes a second to start
+        from scripts.curate.release.released_rows import (
+            columns_of,  # pyarrow takes a second to start
+        )
 
         try:
             first = find_tables(release["folder"], splits_of(release)[0])[0]

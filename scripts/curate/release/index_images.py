@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from scripts.common.rule_log import Counts, rule_log
-from scripts.curate.released_index import place_items
+from scripts.curate.release.released_index import place_items
 
 
 def index_images(

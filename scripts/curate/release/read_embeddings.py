@@ -17,7 +17,7 @@ from scripts.common.schemas.annotate import EMBEDDED, embeddings
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.release import RELEASED
 from scripts.common.tables import embedding, write_table
-from scripts.curate.released_rows import open_table, parse_uuid, unreadable
+from scripts.curate.release.released_rows import open_table, parse_uuid, unreadable
 
 BATCH_ROWS = 8_192  # 100 MB of 3,072 numbers
 

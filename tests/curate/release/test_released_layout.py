@@ -1,7 +1,7 @@
 import pytest
 
 from scripts.common.errors import UserError
-from scripts.curate.released_layout import (
+from scripts.curate.release.released_layout import (
     find_embeddings,
     find_picture_tars,
     find_tables,
@@ -9,7 +9,7 @@ from scripts.curate.released_layout import (
     splits_of,
     stated_rows,
 )
-from tests.curate.small_release import make_release, write_tar
+from tests.curate.release.small_release import make_release, write_tar
 
 
 @pytest.fixture(scope="module")

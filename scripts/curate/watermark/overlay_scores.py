@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from scripts.curate.overlays import Overlay, clipped_gradients, read_luma
+from scripts.curate.watermark.overlays import Overlay, clipped_gradients, read_luma
 
 SLACK, WIDE_SLACK = 2, 4
 """Pixels by which an overlay is looked for around its place: in pictures of its size, of others."""

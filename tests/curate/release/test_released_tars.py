@@ -11,13 +11,20 @@ from scripts.common.schemas.items import ITEM_INDEX, REASONS
 from scripts.common.schemas.release import MEMBER_REASONS, RELEASED_MEMBERS
 from scripts.common.shards import Shard, Shards, read_index
 from scripts.common.tables import read_table
-from scripts.curate.index_images import index_images
-from scripts.curate.index_videos import index_videos
-from scripts.curate.list_members import list_members
-from scripts.curate.released_members import find_uuid
-from scripts.curate.unpack_pictures import unpack_pictures
+from scripts.curate.release.index_images import index_images
+from scripts.curate.release.index_videos import index_videos
+from scripts.curate.release.list_members import list_members
+from scripts.curate.release.released_members import find_uuid
+from scripts.curate.release.unpack_pictures import unpack_pictures
 from scripts.split.indexes import read_items
-from tests.curate.small_release import picture, prompt_id, rows_of, video, write_rows, write_tar
+from tests.curate.release.small_release import (
+    picture,
+    prompt_id,
+    rows_of,
+    video,
+    write_rows,
+    write_tar,
+)
 
 
 def listed(tar, kind="picture", decode=False):
@@ -161,7 +168,7 @@ def test_a_killed_listing_goes_on_at_the_next_member(tmp_path, monkeypatch):
         looked_at.append(member.uuid)
         return original(member, data, kind, decode=decode)
 
-    import scripts.curate.list_members as rule
+    import scripts.curate.release.list_members as rule
 
     original = rule.inspect
     monkeypatch.setattr(rule, "inspect", inspect)

@@ -11,11 +11,16 @@ from scripts.common.pictures import picture_properties
 from scripts.common.schemas.watermark import OVERLAYS, WATERMARKS
 from scripts.common.shards import ShardItem, Shards, write_shard
 from scripts.common.tables import read_table
-from scripts.curate.find_watermark import find_watermark
-from scripts.curate.overlay_scores import chance_threshold, score_picture
-from scripts.curate.overlays import MeanGradients, clipped_gradients, find_overlays, read_luma
-from scripts.curate.score_watermarks import read_overlays, score_watermarks
-from tests.curate.marked_pictures import mark, pictures, write_pictures
+from scripts.curate.watermark.find_watermark import find_watermark
+from scripts.curate.watermark.overlay_scores import chance_threshold, score_picture
+from scripts.curate.watermark.overlays import (
+    MeanGradients,
+    clipped_gradients,
+    find_overlays,
+    read_luma,
+)
+from scripts.curate.watermark.score_watermarks import read_overlays, score_watermarks
+from tests.curate.watermark.marked_pictures import mark, pictures, write_pictures
 
 WIDE, TALL, SQUARE = (256, 144), (144, 256), (180, 180)
 SETTINGS = {"sample": 500, "min_images": 40, "working_side": 640, "false_positive_rate": 0.001}
@@ -156,7 +161,9 @@ def test_the_same_pictures_give_the_same_bytes(marked, tmp_path):
 def test_a_finished_shard_is_recalled_until_another_overlay_is_found(marked, tmp_path, monkeypatch):
     folder, _, _, overlays = marked
     _, first = score(tmp_path, overlays, folder)
-    monkeypatch.setattr("scripts.curate.score_watermarks.score_picture", lambda *_: [0.125])
+    monkeypatch.setattr(
+        "scripts.curate.watermark.score_watermarks.score_picture", lambda *_: [0.125]
+    )
     assert score(tmp_path, overlays, folder)[1] == first
     _, other = find(tmp_path, Shards([folder / "00000.tar"], [folder / "00000.parquet"]),
                          false_positive_rate=0.1)  # fmt: skip

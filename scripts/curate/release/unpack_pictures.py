@@ -13,8 +13,8 @@ from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.release import RELEASED_MEMBERS
 from scripts.common.tables import write_table
-from scripts.curate.released_members import PICTURE, Member, inspect, rejected_row
-from scripts.curate.released_rows import iterate_pictures
+from scripts.curate.release.released_members import PICTURE, Member, inspect, rejected_row
+from scripts.curate.release.released_rows import iterate_pictures
 
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
 

@@ -9,12 +9,12 @@ from scripts.common.identity import shard_of
 from scripts.common.schemas.prompts import PROMPTS
 from scripts.common.schemas.release import RELEASE_REJECTS, RELEASE_ROWS, ROW_REASONS
 from scripts.common.tables import read_table
-from scripts.curate.choose_released import choose_released
-from scripts.curate.read_release import read_release
-from scripts.curate.released_layout import find_tables
-from scripts.curate.released_rows import iterate_pictures, iterate_rows, open_table
+from scripts.curate.release.choose_released import choose_released
+from scripts.curate.release.read_release import read_release
+from scripts.curate.release.released_layout import find_tables
+from scripts.curate.release.released_rows import iterate_pictures, iterate_rows, open_table
 from scripts.curate.removal_list import RemovalList
-from tests.curate.small_release import (
+from tests.curate.release.small_release import (
     EVAL,
     FULL,
     SUBSET,
@@ -212,7 +212,7 @@ def test_the_released_choice_is_taken(release, tmp_path):
 
 
 def test_rows_come_in_batches_whatever_the_row_groups_are(release, monkeypatch):
-    monkeypatch.setattr("scripts.curate.released_rows.BATCH_ROWS", 5)
+    monkeypatch.setattr("scripts.curate.release.released_rows.BATCH_ROWS", 5)
     batches = list(iterate_rows(find_tables(release, "Full")))
     assert [(first, batch.height) for batch, first in batches] == [(0, 5), (5, 2), (7, 5)]
     assert not any("Image_Prompt" in batch.columns for batch, _ in batches)

@@ -17,9 +17,9 @@ from scripts.common.schemas.annotate import (
 )
 from scripts.common.schemas.release import RELEASE_ROWS
 from scripts.common.tables import read_table, write_table
-from scripts.curate.read_annotations import read_annotations
-from scripts.curate.read_embeddings import read_embeddings
-from tests.curate.small_release import TEXT_DIMENSION, prompt_id, vectors, write_embedding
+from scripts.curate.release.read_annotations import read_annotations
+from scripts.curate.release.read_embeddings import read_embeddings
+from tests.curate.release.small_release import TEXT_DIMENSION, prompt_id, vectors, write_embedding
 
 SCHEMAS = {
     "text_nsfw": TEXT_NSFW, "image_nsfw": IMAGE_NSFW, "subject": SUBJECT, "direction": DIRECTION

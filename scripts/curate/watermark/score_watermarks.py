@@ -15,8 +15,8 @@ from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.watermark import OVERLAYS, WATERMARKS
 from scripts.common.shards import Shard
 from scripts.common.tables import read_table, write_table
-from scripts.curate.overlay_scores import score_picture
-from scripts.curate.overlays import Overlay
+from scripts.curate.watermark.overlay_scores import score_picture
+from scripts.curate.watermark.overlays import Overlay
 
 
 def score_watermarks(
@@ -46,7 +46,7 @@ def score_watermarks(
     found, thresholds = read_overlays(overlays)
     name = fingerprint(
         overlays=hash_files([overlays]),
-        code=code_checksum("scripts/curate/score_watermarks.py", plumbing=False),
+        code=code_checksum("scripts/curate/watermark/score_watermarks.py", plumbing=False),
     )
     ledger = RowLedger(ledger_root / "curate" / name / f"watermarks-{tar.stem}", WATERMARKS)
 
