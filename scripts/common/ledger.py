@@ -18,7 +18,7 @@ from types import TracebackType
 import numpy as np
 import pyarrow as pa
 
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.progress import progress
 from scripts.common.shards import Shard, ShardItem
 from scripts.common.tables import TableWriter, fit, read_table, write_table
@@ -388,6 +388,20 @@ class FileLedger:
                 item = work(uuid)
                 self.put(item, version)
             yield item
+
+    def items(
+        self, versions: Mapping[str, str | None], faults: Mapping[str, Rejected]
+    ) -> Iterator[ShardItem]:
+        """Yield an item for each UUID, sorted: as it is kept, or with the reason why it is not.
+
+        Args:
+            versions: the wanted items: UUID -> what each is made from.
+            faults: UUID -> why an item was not finished.
+        """
+        for uuid in sorted(versions):
+            item = None if uuid in faults else self.get(uuid, versions[uuid])
+            fault = faults.get(uuid, Rejected("broken_copy"))
+            yield item or ShardItem(uuid, reason=fault.reason)
 
     def finish(self, tar: Path, index: Path) -> None:
         """Link the finished tar and index into the ledger, and drop the single files."""

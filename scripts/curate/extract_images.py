@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
-from scripts.common.code import code_checksum
+import numpy as np
+
+from scripts.common.code import settings_of
+from scripts.common.engine import Task, ledger_key, run
 from scripts.common.errors import Rejected
-from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import LEDGER, FileLedger
 from scripts.common.pictures import encode_png, picture_properties
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.shards import Shard, ShardItem, write_shard
 from scripts.common.video import read_frames
+
+SCRIPT = "scripts/curate/extract_images.py"
 
 
 def extract_images(
@@ -34,29 +38,26 @@ def extract_images(
         ledger_root: where finished items are kept.
     """
     videos = Shard(videos_tar, videos_index)
-    folder = (
-        ledger_root
-        / "curate"
-        / fingerprint(
-            max_megapixels=max_megapixels,
-            code=code_checksum("scripts/curate/extract_images.py", plumbing=False),
-        )
-    )
-    ledger = FileLedger(folder / f"images-{videos_tar.stem}")
+    key = ledger_key(SCRIPT, max_megapixels=max_megapixels)
+    ledger = FileLedger(ledger_root / "curate" / key / f"images-{videos_tar.stem}")
 
-    def take(uuid: str) -> ShardItem:
+    def read(uuid: str) -> np.ndarray:
         if uuid not in videos:
-            return ShardItem(uuid, reason="no_video")
-        try:
-            picture = read_frames(videos.read(uuid), [0], max_megapixels=max_megapixels)[0]
-        except Rejected as error:
-            return ShardItem(uuid, reason=error.reason)
-        return ShardItem(uuid, encode_png(picture), picture_properties(picture))
+            raise Rejected("no_video")
+        return read_frames(videos.read(uuid), [0], max_megapixels=max_megapixels)[0]
 
-    versions = {uuid: row["sha256"] for uuid, row in videos.rows.items()}
-    what = f"first frames {videos_tar.stem}"
-    items = ledger.complete(sorted(videos.rows), take, what=what, versions=versions)
-    counts = write_shard(tar, index, items, "png")
+    task = Task(
+        name="first frames",
+        items={uuid: row["sha256"] for uuid, row in videos.rows.items()},
+        ledger=ledger,
+        load=lambda: None,
+        work=lambda _, pictures: [(encode_png(one), picture_properties(one)) for one in pictures],
+        finish=lambda uuid, value: ShardItem(uuid, *value),
+        failure="undecodable",
+    )
+    run([task], read, what=f"first frames {videos_tar.stem}")
+    counts = write_shard(tar, index, ledger.items(task.items, task.faults), "png")
+    counts.notes += task.notes
     ledger.finish(tar, index)
     return counts
 
@@ -68,6 +69,6 @@ if __name__ == "__main__":
             videos_index=Path(snakemake.input.index),
             tar=Path(snakemake.output.tar),
             index=Path(snakemake.output.index),
-            max_megapixels=snakemake.params.max_megapixels,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

@@ -1,9 +1,11 @@
 """List what lies in one released tar, where it lies (Section 3): the tar is read, not copied."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
-from scripts.common.code import code_checksum
-from scripts.common.fingerprints import fingerprint
+from scripts.common.code import settings_of
+from scripts.common.engine import Task, ledger_key, run
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.items import REJECTED
@@ -11,7 +13,7 @@ from scripts.common.schemas.release import RELEASED_MEMBERS
 from scripts.common.tables import write_table
 from scripts.curate.release.released_members import Member, inspect, list_tar, rejected_row
 
-BATCH = 32
+SCRIPT = "scripts/curate/release/list_members.py"
 
 
 def list_members(
@@ -42,33 +44,30 @@ def list_members(
     """
     found, fault = list_tar(tar, kind)
     state = tar.stat()
-    key = fingerprint(
-        tar=str(tar),
-        size=state.st_size,
-        modified=state.st_mtime_ns,
-        decode=decode,
-        code=code_checksum("scripts/curate/release/list_members.py", plumbing=False),
+    key = ledger_key(
+        SCRIPT, tar=str(tar), size=state.st_size, modified=state.st_mtime_ns, decode=decode
     )
     # By place, for a tar may have two members of one name.
     by_place = {f"{member.offset:020d}": member for member in found}
+    schema = RELEASED_MEMBERS.append(RELEASED_MEMBERS.field("name").with_name("place"))
+    empty = dict.fromkeys(RELEASED_MEMBERS.names)
     with open(tar, "rb") as file:
 
-        def read(member: Member) -> dict:
-            if member.reason:
-                return rejected_row(member, member.reason)
-            file.seek(member.offset)
-            return inspect(member, file.read(member.size_bytes), kind, decode=decode)
+        def look(_: None, found: Sequence[Member]) -> list[dict]:
+            return [_look(member, file, kind, decode=decode) for member in found]
 
-        schema = RELEASED_MEMBERS.append(RELEASED_MEMBERS.field("name").with_name("place"))
-        with RowLedger(ledger_root / "curate" / key / tar.stem, schema, key="place") as ledger:
-            rows = ledger.complete(
-                list(by_place),
-                lambda places: [read(by_place[place]) | {"place": place} for place in places],
-                batch_size=BATCH,
-                what=tar.name,
-                failed=lambda row: False,
-            )
-    rows = [{name: row[name] for name in RELEASED_MEMBERS.names} for row in map(_whole, rows)]
+        task = Task(
+            name=tar.name,
+            items=dict.fromkeys(by_place),
+            ledger=RowLedger(ledger_root / "curate" / key / tar.stem, schema, key="place"),
+            load=lambda: None,
+            work=look,
+            finish=lambda place, row: empty | row,
+            failure="undecodable",
+        )
+        run([task], by_place.__getitem__, what=tar.name)
+    finished = task.rows(lambda place, reason: rejected_row(by_place[place], reason)).to_list()
+    rows = [{name: row.get(name) for name in RELEASED_MEMBERS.names} for row in finished]
     write_table(rows, members, RELEASED_MEMBERS, sort_by=["name", "status", "offset"])
     counts = Counts(declared=len(found))
     for row in rows:
@@ -77,8 +76,11 @@ def list_members(
     return counts
 
 
-def _whole(row: dict) -> dict:
-    return dict.fromkeys(RELEASED_MEMBERS.names) | row
+def _look(member: Member, file: BinaryIO, kind: str, *, decode: bool) -> dict:
+    if member.reason:
+        return rejected_row(member, member.reason)
+    file.seek(member.offset)
+    return inspect(member, file.read(member.size_bytes), kind, decode=decode)
 
 
 if __name__ == "__main__":
@@ -86,7 +88,6 @@ if __name__ == "__main__":
         counts = list_members(
             tar=Path(snakemake.input.tar),
             members=Path(snakemake.output.members),
-            kind=snakemake.params.kind,
-            decode=snakemake.params.decode,
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

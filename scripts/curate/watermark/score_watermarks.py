@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.common.code import code_checksum
-from scripts.common.errors import Rejected
-from scripts.common.fingerprints import fingerprint, hash_files
+from scripts.common.engine import Task, ledger_key, run
+from scripts.common.fingerprints import hash_files
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.pictures import decode_picture
 from scripts.common.rule_log import Counts, rule_log
@@ -17,6 +16,8 @@ from scripts.common.shards import Shard
 from scripts.common.tables import read_table, write_table
 from scripts.curate.watermark.overlay_scores import score_picture
 from scripts.curate.watermark.overlays import Overlay
+
+SCRIPT = "scripts/curate/watermark/score_watermarks.py"
 
 
 def score_watermarks(
@@ -44,21 +45,25 @@ def score_watermarks(
     """
     images = Shard(tar, index)
     found, thresholds = read_overlays(overlays)
-    name = fingerprint(
-        overlays=hash_files([overlays]),
-        code=code_checksum("scripts/curate/watermark/score_watermarks.py", plumbing=False),
+
+    def read(uuid: str) -> np.ndarray | None:
+        return decode_picture(images.read(uuid)) if found else None
+
+    def score(_: None, pictures: Sequence[np.ndarray | None]) -> list[dict]:
+        return [_score(picture, found, thresholds) for picture in pictures]
+
+    key = ledger_key(SCRIPT, overlays=hash_files([overlays]))
+    task = Task(
+        name="watermarks",
+        items={uuid: images.rows[uuid]["sha256"] for uuid in images.uuids},
+        ledger=RowLedger(ledger_root / "curate" / key / f"watermarks-{tar.stem}", WATERMARKS),
+        load=lambda: None,
+        work=score,
+        finish=lambda uuid, values: _row(uuid) | values,
+        failure="undecodable",
     )
-    ledger = RowLedger(ledger_root / "curate" / name / f"watermarks-{tar.stem}", WATERMARKS)
-
-    def score(uuids: Sequence[str]) -> list[dict]:
-        return [_row(uuid, images, found, thresholds) for uuid in uuids]
-
-    uuids = images.uuids
-    versions = {uuid: images.rows[uuid]["sha256"] for uuid in uuids}
-    with ledger:
-        rows = ledger.complete(
-            uuids, score, batch_size=32, what=f"watermarks {tar.stem}", versions=versions
-        )
+    run([task], read, what=f"watermarks {tar.stem}")
+    rows = task.rows(_row).to_list()
     write_table(rows, watermarks, WATERMARKS)
     counts = Counts.of_statuses({row["uuid"]: row["reason"] for row in rows})
     if found:
@@ -83,19 +88,19 @@ def read_overlays(path: Path) -> tuple[list[Overlay], tuple[float, float]]:
     return found, thresholds
 
 
-def _row(
-    uuid: str, images: Shard, found: Sequence[Overlay], thresholds: tuple[float, float]
+def _score(
+    picture: np.ndarray | None, found: Sequence[Overlay], thresholds: tuple[float, float]
 ) -> dict:
-    row = {"uuid": uuid, "score": None, "has_overlay": False, "status": OK, "reason": None}
-    if not found:
-        return row
-    try:
-        picture = decode_picture(images.read(uuid))
-    except Rejected as error:
-        return row | {"status": REJECTED, "reason": error.reason}
+    if picture is None:
+        return {}
     [score] = score_picture(picture, found)
     is_rare = (picture.shape[1], picture.shape[0]) not in {overlay.size for overlay in found}
-    return row | {"score": score, "has_overlay": score > thresholds[is_rare]}
+    return {"score": score, "has_overlay": score > thresholds[is_rare]}
+
+
+def _row(uuid: str, reason: str | None = None) -> dict:
+    status = REJECTED if reason else OK
+    return {"uuid": uuid, "score": None, "has_overlay": False, "status": status, "reason": reason}
 
 
 if __name__ == "__main__":
