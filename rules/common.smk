@@ -55,6 +55,18 @@ def code_of(script, *backends):
     return get_code
 
 
+def stopping(get):
+    """Return an input function that stops with the sentence of a UserError as the last word."""
+
+    def get_or_stop(wildcards):
+        try:
+            return get(wildcards)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    return get_or_stop
+
+
 def shards_of(generator):
     """Return the shard names of a generator's videos: scraped ones lie with their prompts."""
     stage = "curate" if generator in SCRAPED else "generate"
@@ -176,8 +188,9 @@ def reported(rule_name):
 def account_of_curate():
     """Return the account of curate, from exports or from the released data set."""
     if study.is_release:
-        card = "".join(get_card({})) or None
-        archives = {name: video_archives(name) for name in RELEASED}
-        full = [name for name in SCRAPED if RELEASE["all_pika_videos"]]
-        return release_steps(study, RELEASE_SPLITS, card, PICTURE_ARCHIVES, archives, full)
-    return curate_steps(study, EXPORT_FILES, SCRAPED_GENERATOR)
+        card = "".join(release.card(None)) or None
+        archives = {name: release.videos(name) for name in study.released}
+        full = release.with_all_prompts
+        return release_steps(study, release.splits, card, release.pictures, archives, full)
+    exports = dict(zip(curate.exports, curate.export_inputs, strict=True))
+    return curate_steps(study, exports, curate.generator)

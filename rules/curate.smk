@@ -5,21 +5,45 @@ results/videos/<scraped generator>, results/images, and results/watermark: which
 a fixed overlay, such as a generator's logo.
 """
 
+from scripts.curate.graph import CurateGraph
 
-include: "inputs/curate.smk"
+try:
+    curate = CurateGraph(study)
+    EXPORT_FILES, SCRAPED_GENERATOR = curate.exports, curate.generator
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 
 
 wildcard_constraints:
-    export="|".join(map(re.escape, EXPORT_FILES)) or "none",
+    export=curate.export_pattern,
+
+
+rule link_export:
+    """Give an export in whose name are braces, a pattern to Snakemake, a name that has none."""
+    output:
+        export="results/exports/{export}.html",
+    log:
+        "logs/link_export/{export}.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=code_of("scripts/curate/link_export.py"),
+        path=curate.export_path,
+    script:
+        "../scripts/curate/link_export.py"
 
 
 rule extract_messages:
     """Recover every Pika generation (prompt, options, video) from one Discord HTML export."""
     input:
-        export=get_export_file,
+        export=curate.export_input,
     output:
         messages="results/messages/{export}.parquet",
         rejects="results/rejects/messages/{export}.parquet",
+        state="results/rejects/exports/{export}.parquet",
     log:
         "logs/extract_messages/{export}.log",
     benchmark:
@@ -30,8 +54,10 @@ rule extract_messages:
         mem_mb=500,
         runtime=120,
     params:
+        bot_ids=lookup("curate/bot_ids", within=config),
         bot_names=lookup("curate/bot_names", within=config),
         code=code_of("scripts/curate/extract_messages.py"),
+        odd_exports=lookup("curate/odd_exports", within=config),
     script:
         "../scripts/curate/extract_messages.py"
 
@@ -39,10 +65,11 @@ rule extract_messages:
 rule collect_prompts:
     """Keep each prompt once, with its earliest message and all videos made from it."""
     input:
-        messages=get_all_messages,
+        messages=stopping(curate.all_messages),
+        exports=curate.of_exports("results/rejects/exports/{export}.parquet"),
         removals=ancient(REMOVALS),
     output:
-        prompts=expand("results/prompts/{shard}.parquet", shard=SHARDS),
+        prompts=expand("results/prompts/{shard}.parquet", shard=study.shards),
         rejects="results/rejects/prompts.parquet",
     log:
         "logs/collect_prompts.log",
@@ -54,10 +81,11 @@ rule collect_prompts:
         mem_mb=6000,
         runtime=60,
     params:
+        bot_ids=lookup("curate/bot_ids", within=config),
         code=code_of("scripts/curate/collect_prompts.py"),
         kinds=lookup("curate/kinds", within=config),
         user_key_variable=lookup("curate/user_key_variable", within=config),
-        made_up_key=get_made_up_key,
+        made_up_key=curate.made_up_key,
     script:
         "../scripts/curate/collect_prompts.py"
 
@@ -66,8 +94,8 @@ rule fetch_videos:
     """Bring the scraped videos of a shard's prompts together, each proved by decoding it."""
     input:
         prompts="results/prompts/{shard}.parquet",
-        media=get_media_lists,
-        fresh=get_fresh_links_table,
+        media=curate.media_lists,
+        fresh=curate.fresh_links,
     output:
         tar="results/videos/{generator}/{shard}.tar",
         index="results/videos/{generator}/{shard}.parquet",
@@ -77,10 +105,10 @@ rule fetch_videos:
     benchmark:
         "benchmarks/fetch_videos/{generator}/{shard}.jsonl"
     wildcard_constraints:
-        generator=SCRAPED_GENERATOR,
+        generator=curate.generator,
     conda:
         "../envs/video.yaml"
-    threads: DECODERS
+    threads: curate.decoders
     resources:
         mem_mb=4000,
         runtime=1440,
@@ -88,7 +116,7 @@ rule fetch_videos:
         downloads=int(config["curate"]["links"]["fetch"]),
     params:
         code=code_of("scripts/curate/fetch_videos.py"),
-        exports=EXPORT_FILES,
+        exports=curate.exports,
         links=lookup("curate/links", within=config),
     script:
         "../scripts/curate/fetch_videos.py"
@@ -97,8 +125,8 @@ rule fetch_videos:
 rule extract_images:
     """Take each scraped video's first frame as its image prompt."""
     input:
-        tar=f"results/videos/{SCRAPED_GENERATOR}/{{shard}}.tar",
-        index=f"results/videos/{SCRAPED_GENERATOR}/{{shard}}.parquet",
+        tar=f"results/videos/{curate.generator}/{{shard}}.tar",
+        index=f"results/videos/{curate.generator}/{{shard}}.parquet",
     output:
         tar="results/images/{shard}.tar",
         index="results/images/{shard}.parquet",

@@ -7,8 +7,8 @@ Makes results/watermark/overlays.parquet and results/watermark/scores/{shard}.pa
 rule find_watermark:
     """Find fixed overlays that many image prompts have in common, such as a generator's logo."""
     input:
-        tars=image_tars(),
-        indexes=image_indexes(),
+        tars=study.image_tars,
+        indexes=study.image_indexes,
     output:
         overlays="results/watermark/overlays.parquet",
     log:

@@ -5,14 +5,20 @@ exports, takes the annotations that were released, and the models' videos instea
 them. No tar is copied: indexes name the place of each item in the released ones.
 """
 
+from scripts.curate.release.graph import ReleaseGraph
 
-include: "inputs/release.smk"
+try:
+    release = ReleaseGraph(study)
+    # Without the tables there is nothing to plan, so that their absence is said at once.
+    assert release.tables and release.pictures
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 
 
 wildcard_constraints:
     archive=r"\w+_tar/[^/]+",
     table=r"(Full|Subset|Eval)-\d{5}-of-\d{5}",
-    embedding="|".join(RELEASED_EMBEDDINGS) or "none",
+    embedding="|".join(release.embeddings) or "none",
 
 
 # What was released goes before what would make it anew.
@@ -23,11 +29,11 @@ ruleorder: choose_released > split_tip_eval
 rule read_release:
     """Read the released rows, each prompt once, and check their number against the card."""
     input:
-        **RELEASED_TABLES,
-        card=get_card,
+        **release.tables,
+        card=release.card,
     output:
-        rows=released_shards("release/rows"),
-        prompts=released_shards("prompts"),
+        rows=release.shards_of("release/rows"),
+        prompts=release.shards_of("prompts"),
         splits="results/release/splits.parquet",
         rejects="results/rejects/release.parquet",
     log:
@@ -42,7 +48,7 @@ rule read_release:
     params:
         code=code_of("scripts/curate/release/read_release.py"),
         removals=ancient(REMOVALS),
-        splits=RELEASE_SPLITS,
+        splits=release.splits,
     script:
         "../scripts/curate/release/read_release.py"
 
@@ -50,7 +56,7 @@ rule read_release:
 rule list_members:
     """List what lies in a released tar: of which prompt each file is, its place and checksum."""
     input:
-        tar=get_released_tar,
+        tar=release.tar,
     output:
         members="results/release/members/{archive}.parquet",
     log:
@@ -65,7 +71,7 @@ rule list_members:
     params:
         code=code_of("scripts/curate/release/list_members.py"),
         decode=lookup("release/decode", within=config),
-        kind=get_kind,
+        kind=release.kind,
     script:
         "../scripts/curate/release/list_members.py"
 
@@ -73,8 +79,8 @@ rule list_members:
 rule unpack_pictures:
     """Unpack the small pictures of a released table that are in no tar."""
     input:
-        table=get_table,
-        others=get_better_pictures,
+        table=release.table,
+        others=release.better_pictures,
     output:
         tar="results/release/pictures/{table}.tar",
         members="results/release/pictures/{table}.parquet",
@@ -98,7 +104,7 @@ rule index_images:
     """Find the image prompts of a shard's prompts in the released tars."""
     input:
         rows="results/release/rows/{shard}.parquet",
-        members=get_picture_members,
+        members=release.picture_members,
     output:
         tar="results/images/{shard}.tar",
         index="results/images/{shard}.parquet",
@@ -111,7 +117,7 @@ rule index_images:
         runtime=30,
     params:
         code=code_of("scripts/curate/release/index_images.py"),
-        tars=get_picture_tars,
+        tars=release.picture_tars,
     script:
         "../scripts/curate/release/index_images.py"
 
@@ -141,15 +147,15 @@ rule choose_released:
 rule index_videos:
     """Find a generator's videos of a shard's prompts in the released tars."""
     input:
-        wanted=get_animated,
-        members=get_video_members,
+        wanted=release.animated,
+        members=stopping(release.video_members),
     output:
         tar="results/videos/{generator}/{shard}.tar",
         index="results/videos/{generator}/{shard}.parquet",
     log:
         "logs/index_videos/{generator}/{shard}.log",
     wildcard_constraints:
-        generator="|".join(RELEASED) or "none",
+        generator="|".join(study.released) or "none",
     conda:
         "../envs/tabular.yaml"
     resources:
@@ -157,13 +163,13 @@ rule index_videos:
         runtime=30,
     params:
         code=code_of("scripts/curate/release/index_videos.py"),
-        shards=get_released_shards,
-        tars=get_video_places,
+        shards=release.video_shards,
+        tars=release.video_tars,
     script:
         "../scripts/curate/release/index_videos.py"
 
 
-if RELEASED_VALUES:
+if release.values:
 
     rule read_annotations:
         """Take safety scores, subjects and directions of a shard as they were released."""
@@ -171,7 +177,7 @@ if RELEASED_VALUES:
             rows="results/release/rows/{shard}.parquet",
             index="results/images/{shard}.parquet",
         output:
-            **{name: f"results/annotations/{name}/{{shard}}.parquet" for name in RELEASED_VALUES},
+            **{name: f"results/annotations/{name}/{{shard}}.parquet" for name in release.values},
         log:
             "logs/read_annotations/{shard}.log",
         conda:
@@ -185,16 +191,16 @@ if RELEASED_VALUES:
             "../scripts/curate/release/read_annotations.py"
 
 
-if RELEASED_EMBEDDINGS:
+if release.embeddings:
 
     rule read_embeddings:
         """Take the released embeddings of texts or images, and deal them out to the shards."""
         input:
-            tables=get_embedding_tables,
-            indexes=image_indexes(),
+            tables=stopping(release.embedding_tables),
+            indexes=study.image_indexes,
         output:
-            annotations=expand("results/annotations/{{embedding}}/{shard}.parquet", shard=SHARDS),
-            vectors=expand("results/embeddings/{{embedding}}/{shard}.parquet", shard=SHARDS),
+            annotations=expand("results/annotations/{{embedding}}/{shard}.parquet", shard=study.shards),
+            vectors=expand("results/embeddings/{{embedding}}/{shard}.parquet", shard=study.shards),
         log:
             "logs/read_embeddings/{embedding}.log",
         benchmark:

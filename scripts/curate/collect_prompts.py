@@ -2,6 +2,7 @@
 
 import hmac
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from scripts.common.identity_columns import (
     uuid_texts,
 )
 from scripts.common.rule_log import Counts, rule_log
+from scripts.common.schemas.curate import EXPORTS
 from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
-from scripts.common.tables import write_table
+from scripts.common.tables import read_table, write_table
 from scripts.curate.removal_list import RemovalList, read_removals
 
+_LISTED = 10
 PARAMETERS = [
     "negative_prompt", "motion", "guidance_scale", "aspect_ratio", "camera", "fps", "seed"
 ]  # fmt: skip
@@ -31,6 +34,8 @@ def collect_prompts(
     kinds: Sequence[str],
     user_key: str | None,
     removals: RemovalList | None = None,
+    exports: Sequence[Path] = (),
+    bot_ids: Sequence[str] = (),
 ) -> Counts:
     """Keep each prompt once, as its earliest message has it, with all videos made from it.
 
@@ -46,6 +51,8 @@ def collect_prompts(
         kinds: kinds of generation that become prompts.
         user_key: key of the hash that becomes ``user_id``; None gives no ``user_id``.
         removals: prompts, and users who first typed a prompt, that are left out.
+        exports: tables of ``EXPORTS``: what could not be read is said here, where all is known...
+        bot_ids: ...and, where no ids are given, which passed for the bot's.
 
     Returns:
         Counts of messages.
@@ -62,7 +69,7 @@ def collect_prompts(
         table, unique = _leave_out(table, unique, removals)
     rejected = table.filter(pl.col("reason").is_not_null()).select("message_id", "reason")
     write_table(rejected.to_arrow(), rejects, PROMPT_REJECTS, sort_by=["message_id", "reason"])
-    counts = Counts(declared=table.height)
+    counts = Counts(declared=table.height, notes=_say_of_exports(exports, bot_ids))
     for reason, number in rejected["reason"].value_counts().iter_rows():
         counts.reject(reason, number)
     del table, rejected
@@ -71,6 +78,27 @@ def collect_prompts(
         write_table(rows.to_arrow(), path, PROMPTS)
         counts.keep(rows.height)
     return counts
+
+
+def _say_of_exports(exports: Sequence[Path], bot_ids: Sequence[str]) -> list[str]:
+    """Return sentences about files that could not be read, and about who passed for the bot."""
+    states = [row for path in exports for row in read_table(path, EXPORTS).to_pylist()]
+    odd = [f"{row['file']} ({row['reason']})" for row in states if row["reason"]]
+    ids = Counter(each for row in states for each in row["bot_ids"])
+    notes = []
+    if odd:
+        more = f" and {len(odd) - _LISTED:,} more" if len(odd) > _LISTED else ""
+        notes.append(
+            f"{len(odd):,} of {len(states):,} files were no exports that can be read to their end: "
+            f"{', '.join(odd[:_LISTED])}{more}; results/rejects/exports says why"
+        )
+    if ids and not bot_ids:
+        found = ", ".join(f"{name} (in {number:,})" for name, number in ids.most_common(_LISTED))
+        notes.append(
+            "a name can be borrowed, and curate.bot_ids is empty: the ids that passed for the "
+            f"bot's are {found}; put the bot's own into the configuration, as strings"
+        )
+    return notes
 
 
 def _read_messages(messages: Sequence[Path]) -> pl.DataFrame:
@@ -158,7 +186,9 @@ if __name__ == "__main__":
             messages=[Path(path) for path in snakemake.input.messages],
             prompts=[Path(path) for path in snakemake.output.prompts],
             rejects=Path(snakemake.output.rejects),
+            exports=[Path(path) for path in snakemake.input.exports],
             kinds=snakemake.params.kinds,
+            bot_ids=snakemake.params.bot_ids,
             user_key=os.environ.get(snakemake.params.user_key_variable)
             or snakemake.params.made_up_key,
             removals=read_removals(Path(snakemake.input.removals)),

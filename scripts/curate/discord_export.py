@@ -2,12 +2,15 @@
 
 The layout is the one of versions 2.34 to 2.47: a `chatlog__message-container` per message, inside
 a `chatlog__message-group` per run of messages by one author. Only the first message of a group
-names its author, whichever way the messages are ordered. Attributes may be quoted or not, the file
-minified or not.
+names its author, whichever way the messages are ordered. Attributes may be in any order, quoted or
+not, the file minified or not.
 
 Nothing here builds a tree. A block of the file is cut where a message begins, and who wrote the
 messages is found by columns: the places of a few names, and the bytes between them. A message that
 has them in unusual places is looked at on its own (`message_parts`).
+
+Where a byte is damaged, the beginning of a message may be lost, which then seems to be a part of the
+one before: such a message is torn, and who wrote what follows is not known until the next group.
 
 With `--markdown false` a user can forge a whole message; that can be noticed by the number of
 messages only (`found_messages`, `declared_messages`).
@@ -16,6 +19,7 @@ messages only (`found_messages`, `declared_messages`).
 import html
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -35,15 +39,40 @@ _MESSAGE_TAG = re.compile(
     rb"\s+class=[\"']?chatlog__message-container[^<>]*?"
     rb"\sdata-message-id=[\"']?\1(?!\d)[^<>]*>"
 )
-_GROUP_TAG_AT_END = r"<div class=[\"']?chatlog__message-group[\"']?>\s*$"
+# The same with its attributes in another order: five times slower, and hardly ever needed.
+_ODD_MESSAGE_TAG = re.compile(
+    rb"<div\s(?=[^<>]*?\bid=[\"']?chatlog__message-container-(\d{1,19})[\"'\s>])"
+    rb"(?=[^<>]*?\bdata-message-id=[\"']?\1(?!\d))[^<>]*+>"
+)
+_MESSAGE_MARK = b"data-message-id="
+_LIKE_A_MESSAGE = re.compile(rb"<[^<>]{,200}chatlog__message-container[^<>]{,200}>?")
+_PARTS = [
+    (word, re.compile(rb"<div\s(?=[^<>]*\b%s\b)" % word.encode()))
+    for word in ("chatlog__message-primary", "chatlog__message-aside", "chatlog__content")
+]
+"""What a message has no more than once."""
+_GROUP_TAG_AT_END = r"<div\s[^<>]*\bchatlog__message-group\b[^<>]*>\s*$"
 _GROUP_TAG_WITHIN = 200
 # The icon is the first thing in a notice; a class name further down was typed.
-_SYSTEM_ICON = r"<(?:svg|img) class=[\"']?chatlog__system-notification-icon"
+_SYSTEM_ICON = r"<(?:svg|img)\s[^<>]*\bchatlog__system-notification-icon\b"
 _SYSTEM_ICON_WITHIN = 400
+_AUTHOR_TAG = "<span class=chatlog__author "
 _TIME_TO_LINK = "^chatlog__timestamp[^<>]*><a href=$"
 _DECLARED = re.compile(
     rb"<div class=[\"']?postamble__entry[\"']?>\s*Exported (?P<count>[^<]{1,60}?) message\(s\)"
 )
+
+
+class OddExportError(UserError):
+    """A file that is no export that can be read, or not to its end.
+
+    Attributes:
+        reason: one of ``EXPORT_REASONS``.
+    """
+
+    def __init__(self, reason: str, sentence: str):
+        super().__init__(f"{sentence}; {_HOW_TO_EXPORT}")
+        self.reason = reason
 
 
 class DiscordExport:
@@ -66,36 +95,51 @@ class DiscordExport:
         """Yield the messages in the file's order, in memory that does not grow with the file.
 
         Returns:
-            Tables of some thousand rows: ``message_id``; ``author`` (the name shown), ``full_name``
-            and ``is_bot``, null for notices and where the file lost the beginning of the group;
-            ``is_system``; ``is_complete``, false for a message that the end of the file cuts off;
+            Tables of some thousand rows: ``message_id``; ``author`` (the name shown), ``full_name``,
+            ``author_id`` and ``is_bot``, null for notices and where the file lost the beginning of
+            the group; ``is_system``; ``is_torn``, true where another message begins inside; ``is_complete``, false for a message that the end of the file cuts off;
             ``opens_group``; ``html``, what follows the tag of the message's container.
 
         Raises:
-            UserError: the file is missing, empty, no export, or one by an unsupported version.
+            OddExportError: the file is empty, no export, one by an unsupported version, or damaged.
+            UserError: the file is missing.
         """
-        author, opens_group = None, False
+        author, opens_group, was_torn = None, False, False
         has_messages = has_authors = False
         for ids, bodies, is_complete in self._cut():
             table = _describe(ids, bodies).with_columns(is_complete=pl.lit(is_complete))
             bodies.clear()  # or they would be in memory twice
             table = table.with_columns(
-                opens_group=pl.col("opens_next").shift(1, fill_value=opens_group)
+                opens_group=pl.col("opens_next").shift(1, fill_value=opens_group),
+                is_lost=pl.col("is_torn").shift(1, fill_value=was_torn) | pl.col("has_header"),
             )
-            authors = [author, *_find_authors(table.filter("opens_group"))]
-            author, opens_group = authors[-1], table["opens_next"][-1]
-            table = table.hstack(_author_columns(authors, table["opens_group"].cum_sum()))
+            begins = table.filter(pl.col("opens_group") | pl.col("is_lost"))["opens_group"]
+            found = iter(_find_authors(table.filter("opens_group")))
+            authors = [author, *(next(found) if opens else None for opens in begins)]
+            author = authors[-1]
+            opens_group, was_torn = table.select("opens_next", "is_torn").row(-1)
+            begun = (table["opens_group"] | table["is_lost"]).cum_sum()
+            table = table.hstack(_author_columns(authors, begun))
             # Before the first message stands the head of the file.
-            table = table.filter(pl.col("message_id") != "").drop("opens_next")
+            table = table.filter(pl.col("message_id") != "").drop(
+                "opens_next", "has_header", "is_lost"
+            )
             self.found_messages += len(table)
             has_messages |= table["is_complete"].any()
             has_authors |= table["is_system"].any() or table["author"].is_not_null().any()
             yield table
             del table  # or two tables would be in memory at a time
+        if self.declared_messages and not self.found_messages:
+            raise OddExportError(
+                "no_message",
+                f"{self.path} says 'Exported {self.declared_messages:,} message(s)', but holds none "
+                f"in the layout of DiscordChatExporter: {self._first_mark()}",
+            )
         if has_messages and not has_authors:
-            raise UserError(
+            raise OddExportError(
+                "other_tool",
                 f"{self.path} names no author in a way that DiscordChatExporter does, so another "
-                f"tool made it; {_HOW_TO_EXPORT}"
+                "tool made it",
             )
 
     def _cut(self) -> Iterator[tuple[list[bytes], list[bytes], bool]]:
@@ -103,15 +147,16 @@ class DiscordExport:
         ids, bodies, size_bytes = [b""], [b""], 0
         for block in self._blocks():
             # What stands before the first tag belongs to the message that was broken off.
-            rest, *found = _MESSAGE_TAG.split(bodies.pop() + block)
+            rest, *found = _split(bodies.pop() + block)
             bodies += [rest, *found[1::2]]
             ids += found[0::2]
             size_bytes += len(block)
             if len(bodies[-1]) > LONGEST_MESSAGE_BYTES:
-                raise UserError(
+                raise OddExportError(
+                    "damaged",
                     f"{self.path} has no new message for {LONGEST_MESSAGE_BYTES >> 20} MB after "
                     f"message number {self.found_messages + len(ids) - 1:,}, so it is damaged "
-                    f"there; {_HOW_TO_EXPORT}"
+                    "there",
                 )
             if size_bytes > TABLE_BYTES and len(ids) > 1:
                 last = ids.pop(), bodies.pop()
@@ -135,14 +180,44 @@ class DiscordExport:
                     self._on_read(len(block))
                 block = file.read(BLOCK_BYTES)
 
+    def _first_mark(self) -> str:
+        """Return what the file has in place of a message's tag, in words."""
+        with _open(self.path) as file:
+            for block in iter(partial(file.read, BLOCK_BYTES), b""):
+                if found := _LIKE_A_MESSAGE.search(block):
+                    return f"it has {decode(found[0])!r} instead"
+        return "it has no tag that is like a message's"
+
+
+def _split(data: bytes) -> list[bytes]:
+    """Return what stands before the first message's tag, then id and what follows, by turns."""
+    pieces = _MESSAGE_TAG.split(data)
+    if data.count(_MESSAGE_MARK) != len(pieces) // 2:
+        return _ODD_MESSAGE_TAG.split(data)
+    return pieces
+
 
 def _describe(ids: list[bytes], bodies: list[bytes]) -> pl.DataFrame:
     """Return a table of messages, and what their first and last bytes tell."""
     body = pl.col("html").str
-    return pl.DataFrame({"message_id": texts(ids), "html": texts(bodies)}).with_columns(
+    table = pl.DataFrame({"message_id": texts(ids), "html": texts(bodies)})
+    header, content = place_of("chatlog__header"), place_of("chatlog__content")
+    seems_torn = pl.any_horizontal(body.count_matches(word, literal=True) > 1 for word, _ in _PARTS)
+    table = table.with_columns(
         is_system=body.head(_SYSTEM_ICON_WITHIN).str.contains(_SYSTEM_ICON),
         opens_next=body.tail(_GROUP_TAG_WITHIN).str.contains(_GROUP_TAG_AT_END),
+        # Only a message that opens a group has one, unless somebody typed the word.
+        has_header=header.is_not_null() & (content.is_null() | (header < content)),
+        is_torn=seems_torn,
     )
+    rows = table["is_torn"].arg_true()
+    torn = [_is_torn(text.encode()) for text in table["html"].gather(rows)]
+    return table.with_columns(table["is_torn"].scatter(rows, torn))
+
+
+def _is_torn(body: bytes) -> bool:
+    """Whether another message begins inside: its parts are there, as tags and not as words."""
+    return any(len(part.findall(body)) > 1 for _, part in _PARTS)
 
 
 def _find_authors(openers: pl.DataFrame) -> list[Author | None]:
@@ -154,7 +229,7 @@ def _find_authors(openers: pl.DataFrame) -> list[Author | None]:
     """
     places = openers.select(
         "html",
-        author=place_of("chatlog__author"),
+        author=place_of(_AUTHOR_TAG),
         time=place_of("chatlog__timestamp"),
         link=place_of("#chatlog__message-container-" + pl.col("message_id") + ">"),
     )
@@ -164,7 +239,7 @@ def _find_authors(openers: pl.DataFrame) -> list[Author | None]:
     headers = places.select(
         pl.when(is_own).then(bytes_between(pl.col("author"), pl.col("time")))
     ).to_series()
-    authors = [header and read_author(header) for header in headers]
+    authors = [read_author(header) if header else None for header in headers]
     for row in openers["is_system"].not_().arg_true():
         if authors[row] is None:
             authors[row] = find_author(
@@ -189,9 +264,11 @@ def _author_columns(authors: list[Author | None], group: pl.Series) -> pl.DataFr
         {
             "author": [author and author.name for author in authors],
             "full_name": [author and author.full_name for author in authors],
+            "author_id": [author and author.user_id for author in authors],
             "is_bot": [author and author.is_bot for author in authors],
         },
-        schema={"author": pl.String, "full_name": pl.String, "is_bot": pl.Boolean},
+        schema=dict.fromkeys(("author", "full_name", "author_id"), pl.String)
+        | {"is_bot": pl.Boolean},
     )[group]
 
 
@@ -215,16 +292,17 @@ def _open(path: Path):
 def _check_layout(start: bytes, path: Path) -> None:
     """Refuse what is not an export by 2.34 or newer, by the classes in its first bytes."""
     if not start.strip():
-        raise UserError(f"{path} is empty; {_HOW_TO_EXPORT}")
+        raise OddExportError("empty", f"{path} is empty")
     if b"chatlog__message-container" in start:
         return
     if b"chatlog__message" in start or b"info__guild-name" in start:
-        raise UserError(
-            f"{path} was made by a version of DiscordChatExporter older than 2.34; {_HOW_TO_EXPORT}"
+        raise OddExportError(
+            "too_old", f"{path} was made by a version of DiscordChatExporter older than 2.34"
         )
-    raise UserError(
+    raise OddExportError(
+        "no_export",
         f"{path} is not an HTML export of DiscordChatExporter, or was cut off before its first "
-        f"message; {_HOW_TO_EXPORT}"
+        "message",
     )
 
 

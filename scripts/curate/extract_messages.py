@@ -6,18 +6,27 @@ from pathlib import Path
 
 import polars as pl
 
+from scripts.common.code import settings_of
 from scripts.common.progress import byte_progress
 from scripts.common.rule_log import Counts, rule_log
-from scripts.common.schemas.curate import MESSAGE_REJECTS, MESSAGES
-from scripts.common.tables import TableWriter
-from scripts.curate.discord_export import DiscordExport, bytes_between, place_of
+from scripts.common.schemas.curate import EXPORTS, MESSAGE_REJECTS, MESSAGES
+from scripts.common.schemas.items import OK, REJECTED
+from scripts.common.tables import TableWriter, write_table
+from scripts.curate.discord_export import DiscordExport, OddExportError, place_of
 from scripts.curate.message_parts import content_and_video, find_interaction, snowflake_ms
 from scripts.curate.pika_message import read_generation
-from scripts.curate.usual_generation import GENERATION, match_usual, read_usual
+from scripts.curate.usual_generation import CONTENT_TAG, GENERATION, match_usual, read_usual
 
 
 def extract_messages(
-    export: Path, messages: Path, rejects: Path, *, bot_names: Sequence[str]
+    export: Path,
+    messages: Path,
+    rejects: Path,
+    state: Path,
+    *,
+    bot_names: Sequence[str],
+    bot_ids: Sequence[str] = (),
+    odd_exports: str = "stop",
 ) -> Counts:
     """Write the generations of an export, and one reason for every other message (Section 3).
 
@@ -29,36 +38,65 @@ def extract_messages(
         export: HTML file by DiscordChatExporter 2.34 to 2.47, or a part of one.
         messages: table of ``MESSAGES``, in the order of the file.
         rejects: table of ``MESSAGE_REJECTS``, in the order of the file.
+        state: table of ``EXPORTS``: whether the file could be read, and why not.
         bot_names: names of the bots whose messages are generations, without ``#1234``.
+        bot_ids: their ids; without any, everybody who bears the name passes for the bot.
+        odd_exports: of a file that is no export, or that cannot be read to its end: ``skip`` it
+            with a reason and keep what was read before, or ``stop``.
 
     Returns:
         Counts of messages; ``declared`` is the export's own count.
 
     Raises:
-        UserError: the file is missing, empty, no export, or one by an unsupported version.
+        UserError: the file is missing; or it is an odd one, and ``odd_exports`` is ``stop``.
     """
-    counts = Counts()
+    counts, ids, fault = Counts(), set(), None
     with (
         TableWriter(messages, MESSAGES) as keep,
         TableWriter(rejects, MESSAGE_REJECTS) as reject,
         byte_progress(f"read {Path(export).name}", _size_bytes(export)) as bar,
     ):
         source = DiscordExport(export, on_read=bar.update)
-        read = partial(_read_messages, bot_names=bot_names)
-        for kept, rejected in map(read, source.messages()):
-            keep.write(kept.to_arrow())
-            reject.write(rejected.to_arrow())
-            counts.keep(len(kept))
-            counts.rejected.update(rejected["reason"])
-    _compare(counts, source)
+        read = partial(_read_messages, bot_names=bot_names, bot_ids=bot_ids)
+        try:
+            for table in source.messages():
+                ids.update(_namesakes(table, bot_names))
+                kept, rejected = read(table)
+                keep.write(kept.to_arrow())
+                reject.write(rejected.to_arrow())
+                counts.keep(len(kept))
+                counts.rejected.update(rejected["reason"])
+        except OddExportError as error:
+            if odd_exports == "stop":
+                raise
+            fault = error
+            counts.notes.append(f"skipped as '{error.reason}': {error}")
+    if fault is None:
+        _compare(counts, source)
+    _write_state(state, source, fault, sorted(ids))
     return counts
 
 
+def _write_state(
+    state: Path, source: DiscordExport, fault: OddExportError | None, bot_ids: Sequence[str]
+) -> None:
+    row = {
+        "file": source.path.name,
+        "status": REJECTED if fault else OK,
+        "reason": fault and fault.reason,
+        "detail": fault and str(fault),
+        "found_messages": source.found_messages,
+        "declared_messages": source.declared_messages,
+        "bot_ids": bot_ids,
+    }
+    write_table([row], state, EXPORTS)
+
+
 def _read_messages(
-    messages: pl.DataFrame, *, bot_names: Sequence[str]
+    messages: pl.DataFrame, *, bot_names: Sequence[str], bot_ids: Sequence[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return ``MESSAGES`` and ``MESSAGE_REJECTS`` of a table of messages."""
-    messages = messages.with_row_index("place").with_columns(reason=_refusal(bot_names))
+    messages = messages.with_row_index("place").with_columns(reason=_refusal(bot_names, bot_ids))
     candidates = messages.filter(pl.col("reason").is_null())
     usual, others = _read_usual(candidates)
     rows, reasons = [], []
@@ -79,29 +117,45 @@ def _read_messages(
     return _finish(kept).select(MESSAGES.names), rejected.select(MESSAGE_REJECTS.names)
 
 
-def _refusal(bot_names: Sequence[str]) -> pl.Expr:
-    """Return the reason why a message can be no generation, null if there is none."""
+def _is_named(bot_names: Sequence[str]) -> pl.Expr:
+    """Return whether the author of a message bears one of the names."""
     is_named = pl.col("author").is_in(list(bot_names))
     for name in bot_names:
         is_named |= (pl.col("full_name") == name) | pl.col("full_name").str.starts_with(f"{name}#")
+    return is_named
+
+
+def _namesakes(messages: pl.DataFrame, bot_names: Sequence[str]) -> pl.Series:
+    """Return the ids of the bots that bear one of the names."""
+    return messages.filter("is_bot", _is_named(bot_names))["author_id"].drop_nulls().unique()
+
+
+def _refusal(bot_names: Sequence[str], bot_ids: Sequence[str]) -> pl.Expr:
+    """Return the reason why a message can be no generation, null if there is none."""
+    is_named = _is_named(bot_names)
+    has_id = pl.col("author_id").is_in(list(bot_ids)).fill_null(False)
+    is_bot = has_id if bot_ids else is_named
     return (
-        pl.when("is_system").then(pl.lit("system_notice"))
+        pl.when("is_torn").then(pl.lit("damaged"))
+        .when("is_system").then(pl.lit("system_notice"))
         .when(pl.col("author").is_null() & pl.col("is_complete")).then(pl.lit("no_author"))
         .when(pl.col("author").is_null()).then(pl.lit("cut_off"))
         .when(~pl.col("is_bot")).then(pl.lit("not_a_bot"))
-        .when(~is_named).then(pl.lit("other_bot"))
+        .when(is_named & ~is_bot).then(pl.lit("borrowed_name"))
+        .when(~is_bot).then(pl.lit("other_bot"))
         .when(~pl.col("is_complete")).then(pl.lit("cut_off"))
-        .when(~pl.col("html").str.contains("<video class=", literal=True)).then(pl.lit("no_video"))
+        .when(~pl.col("html").str.contains("<video", literal=True)).then(pl.lit("no_video"))
     )  # fmt: skip
 
 
 def _read_usual(messages: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the place and the ``GENERATION`` of messages that look as usual, and the others."""
-    content = pl.col("html").cast(pl.Binary).bin.slice(place_of("chatlog__content"))
-    contents = messages.select(content).to_series()
+    is_first = place_of("chatlog__content") > place_of(CONTENT_TAG)
+    content = pl.col("html").cast(pl.Binary).bin.slice(place_of(CONTENT_TAG))
+    contents = messages.select(pl.when(is_first).then(content)).to_series()
     is_usual, pieces = [], []
     for content in contents:
-        found = content and match_usual(content)
+        found = match_usual(content) if content else None
         is_usual.append(found is not None)
         pieces += found or ()
     is_usual = pl.Series(is_usual, dtype=pl.Boolean)
@@ -132,9 +186,10 @@ def _read_generation(html: bytes) -> tuple | str:
 
 def _finish(messages: pl.DataFrame) -> pl.DataFrame:
     """Add the time, which is in the id, and the slash command that a message answers."""
-    reply = bytes_between(place_of("chatlog__reply-author"), place_of("chatlog__header"))
-    replies = messages.select(pl.when("opens_group").then(reply)).to_series()
-    interactions = [reply and find_interaction(reply) for reply in replies]
+    before = pl.col("html").cast(pl.Binary).bin.slice(0, place_of("chatlog__header"))
+    has_reply = pl.col("html").str.contains("chatlog__reply-author", literal=True)
+    replies = messages.select(pl.when(pl.col("opens_group") & has_reply).then(before)).to_series()
+    interactions = [find_interaction(reply) if reply else None for reply in replies]
     commands = [interaction and interaction.command for interaction in interactions]
     users = [interaction and interaction.user for interaction in interactions]
     milliseconds = snowflake_ms(pl.col("message_id").cast(pl.UInt64)).cast(pl.Int64)
@@ -175,8 +230,7 @@ if __name__ == "__main__":
     with rule_log(snakemake) as log:
         counts = extract_messages(
             export=Path(snakemake.input.export),
-            messages=Path(snakemake.output.messages),
-            rejects=Path(snakemake.output.rejects),
-            bot_names=snakemake.params.bot_names,
+            **{name: Path(path) for name, path in snakemake.output.items()},
+            **settings_of(snakemake.params),
         )
         log.finish(counts)

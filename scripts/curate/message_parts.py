@@ -11,46 +11,66 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from scripts.curate.html_tags import ATTRIBUTES, read_attributes, tag
+
 FILE_SIZE = r" \([^()]*\)$"
 LINK_EXPIRY = r"[?&]ex=([0-9a-fA-F]{1,8})(?:&|$)"
 
-_HEADER = re.compile(
-    rb"chatlog__author[\"']?(?P<attributes>\s[^<>]*)>(?P<name>[^<]*)</span>\s*"
-    rb"(?P<tag><span class=[\"']?chatlog__(?:author-tag|bot-label)[\"']?>[^<]*</span>\s*)?"
-    rb"<span class=[\"']?"
+_EDITED = tag("span", "chatlog__edited-timestamp")
+_LABEL = tag("span", "chatlog__(?:author-tag|bot-label)")
+_AUTHOR = (
+    tag("span", "chatlog__author", "attributes")
+    + rf"(?P<name>[^<]*)</span>\s*(?P<label>{_LABEL}[^<]*</span>\s*)?<span\s[^<>]*?"
 )
-_HEADER_LINK = re.compile(
-    rb"chatlog__timestamp\b[^<>]*>\s*(?:<a href=[\"']?#chatlog__message-container-(?P<id>\d+))?"
+_HEADER_LINK = (
+    rf"chatlog__timestamp\b{ATTRIBUTES}>\s*"
+    r"(?:<a\s[^<>]*?\bhref=[\"']?#chatlog__message-container-(?P<id>\d+))?"
 )
-_INTERACTION = re.compile(
-    rb"chatlog__reply-author[\"']?(?P<attributes>[^<>]*)>[^<]*</div>\s*"
-    rb"<div class=[\"']?chatlog__reply-content[\"']?>\s*used /(?P<command>[^<]*?)\s*</div>"
+
+
+def _compile(expression: str) -> re.Pattern[bytes]:
+    return re.compile(expression.encode())
+
+
+_AUTHOR_TAG = _compile(tag("span", "chatlog__author"))
+_HEADER = _compile(_AUTHOR)
+_OWN_HEADER = _compile(f"(?P<header>{_AUTHOR}){_HEADER_LINK}")
+_INTERACTION = _compile(
+    tag("div", "chatlog__reply-author", "attributes")
+    + r"[^<]*</div>\s*"
+    + tag("div", "chatlog__reply-content")
+    + r"\s*used /(?P<command>[^<]*?)\s*</div>"
 )
-_CONTENT = re.compile(
-    rb"chatlog__content\b[^<>]*>\s*<(span|div) class=[\"']?chatlog__markdown-preserve[\"']?>"
+_CONTENT = _compile(
+    tag("div", "chatlog__content")
+    + r"\s*"
+    + tag("(?P<element>span|div)", "chatlog__markdown-preserve")
 )
 # What stands between the content, which is inside a span or a div, and the first attachment.
 _CONTENT_END = {
-    tag: re.compile(
-        rb"</%s>\s*(?:<span class=[\"']?chatlog__edited-timestamp\b[^<>]*>[^<]*</span>\s*)?"
-        rb"</div>\s*<div class=[\"']?chatlog__attachment[\"' >]" % tag
+    element.encode(): _compile(
+        rf"</{element}>\s*(?:{_EDITED}[^<]*</span>\s*)?</div>\s*{tag('div', 'chatlog__attachment')}"
     )
-    for tag in (b"span", b"div")
+    for element in ("span", "div")
 }
-_VIDEO = re.compile(
-    rb"<video class=[\"']?chatlog__attachment-media(?P<player>[^<>]*)>\s*<source(?P<source>[^<>]*)>"
+_VIDEO = _compile(
+    tag("video", "chatlog__attachment-media", "player")
+    + rf"\s*<source(?=\s)(?P<source>{ATTRIBUTES})>"
 )
 _VIDEO_TITLE = "Video: "
-_ATTRIBUTE = re.compile(rb"\s([\w-]+)=(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>]+))")
 _DISCORD_EPOCH_MS = 1_420_070_400_000
 
 
 class Author(NamedTuple):
-    """Who wrote a message: the name shown, the full name (``name`` or ``name#1234``)."""
+    """Who wrote a message: the name shown, the full name (``name`` or ``name#1234``), the id.
+
+    Anybody may take a name; an id is one account's for good.
+    """
 
     name: str
     full_name: str
     is_bot: bool
+    user_id: str | None = None
 
 
 class Interaction(NamedTuple):
@@ -93,12 +113,12 @@ def find_author(body: bytes, message_id: bytes) -> Author | None:
         message_id: the message's id, in digits.
     """
     unlinked = None
-    for header in _HEADER.finditer(body):
-        link = _HEADER_LINK.match(body, header.end())
-        if link and link["id"] == message_id:
-            return read_author(header[0])
-        if link and link["id"] is None and unlinked is None:
-            unlinked = read_author(header[0])
+    for start in _AUTHOR_TAG.finditer(body):
+        header = _OWN_HEADER.match(body, start.start())
+        if header and header["id"] == message_id:
+            return read_author(header["header"])
+        if header and header["id"] is None and unlinked is None:
+            unlinked = read_author(header["header"])
     return unlinked
 
 
@@ -107,14 +127,16 @@ def read_author(header: bytes) -> Author | None:
     """Return the author that a header names; None if it is no header.
 
     Args:
-        header: what stands between ``chatlog__author``, included, and ``chatlog__timestamp``.
+        header: what stands between the tag of ``chatlog__author``, included, and the word
+            ``chatlog__timestamp``.
     """
     found = _HEADER.fullmatch(header)
     if found is None:
         return None
     shown = html.unescape(decode(found["name"])).strip()
-    full_name = _attributes(found["attributes"]).get("title") or shown
-    return Author(shown, full_name, found["tag"] is not None)
+    attributes = read_attributes(decode(found["attributes"]))
+    full_name = attributes.get("title") or shown
+    return Author(shown, full_name, found["label"] is not None, attributes.get("data-user-id"))
 
 
 @lru_cache(maxsize=1 << 14)
@@ -128,7 +150,7 @@ def find_interaction(reply: bytes) -> Interaction | None:
     if found is None:
         return None
     command = html.unescape(decode(found["command"]))
-    return Interaction(command, _attributes(found["attributes"]).get("title"))
+    return Interaction(command, read_attributes(decode(found["attributes"])).get("title"))
 
 
 def content_and_video(body: bytes) -> tuple[str, Video | None]:
@@ -142,11 +164,11 @@ def content_and_video(body: bytes) -> tuple[str, Video | None]:
     """
     content, attachments = b"", 0
     if opening := _CONTENT.search(body):
-        for ending in _CONTENT_END[opening[1]].finditer(body, opening.end()):
+        for ending in _CONTENT_END[opening["element"]].finditer(body, opening.end()):
             content = body[opening.end() : ending.start()]
             attachments = ending.end()
     for player in _VIDEO.finditer(body, attachments):
-        source = _attributes(player["source"])
+        source = read_attributes(decode(player["source"]))
         # Until 2.38 an embedded GIF was rendered like an attachment.
         if source.get("src") and b"aria-label" not in player["player"]:
             return decode(content), _video(source["src"], source.get("title", ""))
@@ -162,11 +184,3 @@ def _video(location: str, title: str) -> Video:
     if title.startswith(_VIDEO_TITLE):
         return Video(location, re.sub(FILE_SIZE, "", title.removeprefix(_VIDEO_TITLE)))
     return Video(location, unquote(location.partition("?")[0]).rpartition("/")[2])
-
-
-def _attributes(tag: bytes) -> dict[str, str]:
-    """Return the attributes of a tag, of which its name is cut off, entities decoded."""
-    return {
-        decode(name): html.unescape(decode(double or single or bare))
-        for name, double, single, bare in _ATTRIBUTE.findall(tag)
-    }

@@ -3,6 +3,8 @@
 import html
 import re
 
+from scripts.curate.html_tags import ATTRIBUTES, raw_attributes, tag
+
 # Discord allows 4,000 characters; more is damage, and not worth the regular expressions' time.
 LONGEST_TEXT = 20_000
 
@@ -16,13 +18,10 @@ NOBODY = "Unknown"
 """The name that the exporter gives to users whom it cannot look up."""
 
 _TAG = re.compile(
-    r"<span class=[\"']?chatlog__markdown-mention[\"']?(?P<mention>[^<>]*)>(?P<shown>[^<]*)</span>"
-    r"|<img\s(?P<image>[^<>]*)>"
-    r"|</?(?P<name>[a-zA-Z][a-zA-Z0-9]*)\b[^<>]*>"
+    tag("span", "chatlog__markdown-mention", "mention") + r"(?P<shown>[^<]*)</span>"
+    rf"|<img(?=\s)(?P<image>{ATTRIBUTES})>"
+    rf"|</?(?P<name>[a-zA-Z][a-zA-Z0-9]*)\b{ATTRIBUTES}>"
 )
-_VALUE = r"=(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>]+))"
-_ALT = re.compile(r"\balt" + _VALUE)
-_TITLE = re.compile(r"\btitle" + _VALUE)
 _BLOCKS = frozenset({"br", "div", "p", "pre", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6"})
 
 # Only an export made with `--markdown false` has these: elsewhere `<` is always encoded.
@@ -72,19 +71,17 @@ def plain_text(content: str) -> str:
     return fold(marked_text(content))
 
 
-def _render(tag: re.Match[str]) -> str:
-    if tag["mention"] is not None:
-        title = _TITLE.search(tag["mention"])
-        if title is None:  # a role, a channel, everyone: nobody's name
-            return tag["shown"]
-        name = title[title.lastindex]
+def _render(found: re.Match[str]) -> str:
+    if found["mention"] is not None:
+        name = raw_attributes(found["mention"]).get("title")
+        if name is None:  # a role, a channel, everyone: nobody's name
+            return found["shown"]
         return f"\x02{'' if name == NOBODY else name}\x03"
-    if tag["image"] is not None:
-        alt = _ALT.search(tag["image"])
-        return alt[alt.lastindex] if alt else ""
-    if tag["name"] == "li":
-        return "\n" if tag[0].startswith("</") else f"\n{_BULLET}"
-    return "\n" if tag["name"] in _BLOCKS else ""
+    if found["image"] is not None:
+        return raw_attributes(found["image"]).get("alt", "")
+    if found["name"] == "li":
+        return "\n" if found[0].startswith("</") else f"\n{_BULLET}"
+    return "\n" if found["name"] in _BLOCKS else ""
 
 
 def _text_as_typed(content: str) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from scripts.curate.html_tags import tag
 from scripts.curate.message_text import LONGEST_TEXT, MENTION, fold, marked_text
 from scripts.curate.pika_parameters import Parameters, split_parameters
 
@@ -23,7 +24,7 @@ _FIELDS = {
     "Message:": re.compile(r"\s*(?:\d+\s+Attachments?|.*\(Font:[^()]*\))\s*", re.DOTALL),
 }
 _BOLD = re.compile(
-    r"\s*(?:<span class=[\"']?chatlog__markdown-mention\b[^<>]*>[^<]*</span>\s*|<@!?\d+>\s*)?"
+    rf"\s*(?:{tag('span', 'chatlog__markdown-mention')}[^<]*</span>\s*|<@!?\d+>\s*)?"
     r"(?:<strong>|\*\*)"
 )
 _SIGNATURE = re.compile(rf"-(?<!\S-)\s*{MENTION}")

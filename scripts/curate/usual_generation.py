@@ -40,13 +40,14 @@ _FIELDS = (
 )
 _BOLD = rb"<strong>(?![^<]*Prompt:)%(typed)s</strong> - %(mention)s" % _PARTS
 _USUAL = re.compile(
-    rb'chatlog__content chatlog__markdown"><span class=chatlog__markdown-preserve>'
+    rb'<div class="chatlog__content chatlog__markdown"><span class=chatlog__markdown-preserve>'
     rb"(?:%s|%s)</span>"
     rb"(?: <span class=chatlog__edited-timestamp [^<>]*>[^<]*</span>)?</div>"
     rb"<div class=chatlog__attachment><video class=chatlog__attachment-media controls>"
     rb'<source src=(?:"([^"]+)"|([^\s"\'<>=]+)) alt="Video attachment" title="Video: ([^"]*)">'
     % (_FIELDS, _BOLD)
 )
+CONTENT_TAG = '<div class="chatlog__content'
 _PIECES = (
     "mentioned", "fields", "image_label", "author",
     "bold", "signature",
@@ -86,10 +87,13 @@ def match_usual(content: bytes) -> tuple[bytes | None, ...] | None:
     """Return the pieces of a message, for ``read_usual``; None if it does not look as usual.
 
     Args:
-        content: what the message's container holds from ``chatlog__content`` on.
+        content: what the message's container holds from ``CONTENT_TAG`` on.
     """
     found = _USUAL.match(content)
-    return found.groups() if found and found.end() < LONGEST_TEXT else None
+    if found is None or found.end() >= LONGEST_TEXT:
+        return None
+    # Of several attachments, which may all be damage, the content goes on to the last.
+    return None if content.find(b"chatlog__attachment", found.end()) >= 0 else found.groups()
 
 
 def read_usual(pieces: Sequence[bytes | None]) -> pl.DataFrame:

@@ -38,7 +38,7 @@ def prepare(path):
 def parse(path):
     folder = path.parent
     counts = extract_messages(
-        path, folder / "messages.parquet", folder / "rejects.parquet", bot_names=["Pika"]
+        path, folder / "messages.parquet", folder / "rejects.parquet", folder / "state.parquet", bot_names=["Pika"]
     )
     assert counts.kept and not counts.lost and not counts.notes, counts
 """

@@ -34,7 +34,8 @@ def rows_of(source: DiscordExport) -> list[Message]:
     return [
         Message(
             int(row["message_id"]),
-            row["author"] and Author(row["author"], row["full_name"], row["is_bot"]),
+            row["author"]
+            and Author(row["author"], row["full_name"], row["is_bot"], row["author_id"]),
             row["is_system"],
             row["is_complete"],
             row["opens_group"],

@@ -50,6 +50,7 @@ class Said:
     notice: str | None = None
     is_edited: bool = False
     below: str = ""
+    user_id: int = 7
 
 
 def typed(text: str) -> str:
@@ -120,7 +121,7 @@ def container(said: Said, dress: Dress = MINIFIED) -> str:
             time = f"<a {a('href', link)}>{time}</a>"
         parts.append(
             f"<div {a('class', 'chatlog__header')}>{gap}<span {a('class', 'chatlog__author')} "
-            f"{a('title', said.author)} {a('data-user-id', 7)}>{said.author.partition('#')[0]}"
+            f"{a('title', said.author)} {a('data-user-id', said.user_id)}>{typed(said.author.partition('#')[0])}"
             f"</span> {gap}"
         )
         if said.is_bot:

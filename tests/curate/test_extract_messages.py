@@ -15,7 +15,7 @@ from scripts.common.tables import read_table
 from scripts.curate import discord_export
 from scripts.curate.extract_messages import extract_messages
 from scripts.curate.message_parts import snowflake_ms
-from scripts.curate.usual_generation import match_usual
+from scripts.curate.usual_generation import CONTENT_TAG, match_usual
 from tests.curate.small_export import (
     DRESSES,
     FIRST_ID,
@@ -39,13 +39,14 @@ REAL = [
 ] or [pytest.param(None, marks=pytest.mark.skip(reason="there are no exports beside the project"))]
 
 
-def extract(folder: Path, document: str | bytes | Path, bots=("Pika",)):
+def extract(folder: Path, document: str | bytes | Path, bots=("Pika",), **settings):
     path = document
     if not isinstance(document, Path):
         path = folder / "export.html"
         path.write_bytes(document if isinstance(document, bytes) else document.encode())
     kept, rejected = folder / "messages.parquet", folder / "rejects.parquet"
-    counts = extract_messages(path, kept, rejected, bot_names=bots)
+    state = folder / "state.parquet"
+    counts = extract_messages(path, kept, rejected, state, bot_names=bots, **settings)
     rows = read_table(kept, MESSAGES).to_pylist()
     rejects = read_table(rejected, MESSAGE_REJECTS).to_pylist()
     assert counts.kept == len(rows)
@@ -215,7 +216,7 @@ PLAIN = "a cat runs -motion 2"
 def test_messages_as_they_usually_look_take_the_short_cut(content):
     """Else reading would be right, and slow."""
     text = export([generation(1, content, is_edited=True)])
-    assert match_usual(text[text.index("chatlog__content") :].encode()) is not None
+    assert match_usual(text[text.index(CONTENT_TAG) :].encode()) is not None
 
 
 def test_the_same_export_gives_the_same_bytes(tmp_path):
@@ -238,7 +239,7 @@ from pathlib import Path
 from scripts.curate.extract_messages import extract_messages
 folder = Path(sys.argv[1])
 for name in ("small", "large"):
-    extract_messages(folder / f"{name}.html", folder / "m", folder / "r", bot_names=["Pika"])
+    extract_messages(folder / f"{name}.html", folder / "m", folder / "r", folder / "s", bot_names=["Pika"])
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

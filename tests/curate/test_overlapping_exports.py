@@ -23,7 +23,13 @@ def collect(folder, parts):
         path = folder / f"{name}.html"
         path.write_text(export(*[[message] for message in messages]))
         tables.append(folder / "messages" / f"{name}.parquet")
-        extract_messages(path, tables[-1], folder / "rejects" / name, bot_names=["Pika"])
+        extract_messages(
+            path,
+            tables[-1],
+            folder / "rejects" / name,
+            folder / "states" / name,
+            bot_names=["Pika"],
+        )
     prompts, rejects = folder / "prompts.parquet", folder / "rejects.parquet"
     counts = collect_prompts(tables, [prompts], rejects, kinds=["image_to_video", "unknown"],
                              user_key="k")  # fmt: skip

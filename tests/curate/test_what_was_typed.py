@@ -154,7 +154,9 @@ SAID = st.builds(
 def extract(folder: Path, document: str) -> list[dict]:
     path, kept = folder / "export.html", folder / "messages.parquet"
     path.write_text(document, encoding="utf-8", newline="")
-    extract_messages(path, kept, folder / "rejects.parquet", bot_names=["Pika"])
+    extract_messages(
+        path, kept, folder / "rejects.parquet", folder / "state.parquet", bot_names=["Pika"]
+    )
     return read_table(kept, MESSAGES).to_pylist()
 
 

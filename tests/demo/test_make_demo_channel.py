@@ -91,7 +91,7 @@ def test_parser_recovers_exactly_what_was_made_up(channel, truth, tmp_path):
     found = []
     for name in EXPORTS:
         messages, rejects = tmp_path / "messages.parquet", tmp_path / "rejects.parquet"
-        extract_messages(channel / name, messages, rejects, bot_names=["Pika"])
+        extract_messages(channel / name, messages, rejects, tmp_path / "state.parquet", bot_names=["Pika"])
         rows = read_table(messages).to_pylist()
         text = (channel / name).read_text(encoding="utf-8")
         declared = int(re.search(r"Exported ([\d,]+) message", text)[1].replace(",", ""))

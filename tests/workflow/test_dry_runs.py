@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from scripts.common.code import ROOT
+from scripts.common.tables import read_table
+from tests.curate.small_export import export, generation, in_bold
 
 
 def snakemake(*arguments, cwd=ROOT):
@@ -47,6 +49,23 @@ def test_the_papers_configuration_is_planned(folder):
     assert answer.returncode == 0, answer.stdout[-2000:]
     for rule in ("extract_messages", "train_cosface", "build_table5", "plot_figure6"):
         assert f"\n{rule} " in answer.stdout
+
+
+def test_names_of_exports_may_hold_braces(folder):
+    """Which Snakemake takes for a pattern."""
+    exports = folder / "data" / "exports"
+    (exports / "G {export} [1].html").touch()
+    target = "results/messages/G-export-1.parquet"
+    configured = ("--directory", folder, "--configfile", settings(folder, **SMALL))
+    answer = snakemake("-n", target, *configured)
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    assert (planned(answer, "link_export"), planned(answer, "extract_messages")) == (1, 1)
+    (exports / "G {export} [1].html").write_text(export([generation(1, in_bold("a cat"))]))
+    answer = snakemake(target, *configured)
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    assert read_table(folder / target).num_rows == 1
+    answer = snakemake("-n", "results/prompts/00000.parquet", *configured)
+    assert planned(answer, "extract_messages") == 1, "of the other export alone"
 
 
 def test_the_demo_is_planned_from_nothing(tmp_path):

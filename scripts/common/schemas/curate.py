@@ -4,9 +4,39 @@ import pyarrow as pa
 
 from scripts.common.tables import column, table_schema
 
+EXPORT_REASONS = {
+    "empty": "the file has no bytes",
+    "no_export": "the file is no HTML export of DiscordChatExporter",
+    "too_old": "a version of DiscordChatExporter before 2.34 made it",
+    "other_tool": "its messages name no author in the way of DiscordChatExporter",
+    "no_message": "it says that it holds messages, but none was found",
+    "damaged": "it goes on for megabytes without a new message; what stands before was read",
+}
+"""The closed list of reasons of EXPORTS."""
+
+EXPORTS = table_schema(
+    "exports",
+    "One row: whether an HTML file is an export, and could be read to its end.",
+    [
+        column("file", pa.string(), "name of the file, without its folder"),
+        column("status", pa.string(), "ok or rejected"),
+        column("reason", pa.string(), "why: one of EXPORT_REASONS", nullable=True),
+        column("detail", pa.string(), "the reason in a sentence, with the way out", nullable=True),
+        column("found_messages", pa.int64(), "messages that were found in it"),
+        column("declared_messages", pa.int64(), "its own count of messages", nullable=True),
+        column(
+            "bot_ids",
+            pa.list_(pa.field("element", pa.string(), nullable=False)),
+            "ids of the bots in it that bear a name of curate.bot_names",
+        ),
+    ],
+)
+
 MESSAGE_REJECT_REASONS = {
+    "damaged": "another message begins inside it, whose own beginning the file lost",
     "system_notice": "a notice of Discord's, such as somebody joining",
     "not_a_bot": "a person wrote it",
+    "borrowed_name": "a bot of a name in curate.bot_names wrote it, with none of curate.bot_ids",
     "other_bot": "a bot wrote it that the configuration does not name",
     "no_author": "the file lost the part that names its author",
     "no_video": "the bot attached no video: a request in progress, refused or failed",
