@@ -2,10 +2,13 @@
 
 import io
 import math
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -13,6 +16,21 @@ from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import VideoReformatter
 
 from scripts.common.errors import Rejected
+
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2",
+    "matroska,webm",
+    "avi",
+    "mpegts",
+    "mpeg",
+    "flv",
+    "asf",
+    "ogg",
+)
+"""FFmpeg's names of the containers that are read; none of them names other files."""
+LONGEST_S = 600.0
+"""Longest time in which a video is opened, and longest that is spent on decoding it."""
+_ALONE = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "none"}
 
 
 @dataclass(frozen=True)
@@ -168,7 +186,14 @@ def encode_video(
     return target.getvalue()
 
 
-def _open(source: bytes | Path) -> av.container.InputContainer:
+@contextmanager
+def _open(source: bytes | Path) -> Iterator[av.container.InputContainer]:
+    """Open a video, from which nothing else can be reached.
+
+    FFmpeg guesses what a file is, and many things that it knows name others: lists of files,
+    descriptions of streams for which it opens sockets. Only containers that hold all there is are
+    known here, and nothing is opened but the bytes given.
+    """
     if isinstance(source, bytes):
         if not source:
             raise Rejected("empty_file")
@@ -178,15 +203,22 @@ def _open(source: bytes | Path) -> av.container.InputContainer:
             raise Rejected("missing_file", str(source))
         if not Path(source).stat().st_size:
             raise Rejected("empty_file", str(source))
-        handle = str(source)
-    try:
-        container = av.open(handle, "r")
-    except (av.FFmpegError, ValueError) as error:
-        raise Rejected("undecodable", str(error)) from None
-    if not container.streams.video:
-        container.close()
-        raise Rejected("undecodable", "no video stream")
-    return container
+        handle = open(source, "rb")  # noqa: SIM115
+    with handle:
+        try:
+            container = av.open(
+                handle, "r", container_options=_ALONE, io_open=_refuse, timeout=LONGEST_S
+            )
+        except (av.FFmpegError, ValueError) as error:
+            raise Rejected("undecodable", str(error)) from None
+        with container:
+            if not container.streams.video:
+                raise Rejected("undecodable", "no video stream")
+            yield container
+
+
+def _refuse(address: str, flags: int, options: dict) -> BinaryIO:
+    raise PermissionError(f"a video names another file, {address}")
 
 
 @dataclass(frozen=True)
@@ -234,7 +266,17 @@ def _refuse_large(width: int, height: int, max_megapixels: float) -> None:
 def _decode(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
     # One decoding thread: several change nothing for 3-second clips and oversubscribe the cores.
     container.streams.video[0].thread_count = 1
-    try:
-        yield from container.decode(video=0)
-    except (av.FFmpegError, ValueError) as error:
-        raise Rejected("undecodable", str(error)) from None
+    frames, spent_s = container.decode(video=0), 0.0
+    while True:
+        # The time of this thread alone: neither other jobs nor who takes the frames count.
+        started = time.thread_time()
+        try:
+            frame = next(frames, None)
+        except (av.FFmpegError, ValueError) as error:
+            raise Rejected("undecodable", str(error)) from None
+        spent_s += time.thread_time() - started
+        if frame is None:
+            return
+        if spent_s > LONGEST_S:
+            raise Rejected("undecodable", f"it took more than {LONGEST_S:.0f} s")
+        yield frame

@@ -183,7 +183,7 @@ def test_frames_that_are_larger_than_the_file_says_are_refused():
 
 
 def spliced(*videos):
-    """Return a raw H.264 stream in which frames of another size follow."""
+    """Return a stream in which frames of another size follow."""
     pieces = []
     for video in videos:
         with av.open(io.BytesIO(video)) as source:
@@ -191,7 +191,16 @@ def spliced(*videos):
             convert = av.BitStreamFilterContext("h264_mp4toannexb", stream)
             for packet in source.demux(stream):
                 pieces += [bytes(out) for out in convert.filter(packet)]
-    return b"".join(pieces)
+    target = io.BytesIO()
+    with av.open(io.BytesIO(b"".join(pieces)), format="h264") as raw, \
+            av.open(target, "w", format="mpegts") as output:  # fmt: skip
+        stream = output.add_stream_from_template(raw.streams.video[0])
+        for number, packet in enumerate(raw.demux()):
+            if packet.size:
+                packet.stream, packet.time_base = stream, Fraction(1, 24)
+                packet.pts = packet.dts = number
+                output.mux(packet)
+    return target.getvalue()
 
 
 def test_a_video_that_is_cut_off_gives_what_can_be_read(tmp_path):
