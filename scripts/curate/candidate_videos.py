@@ -1,6 +1,7 @@
 """The search for a prompt's video: in its candidates' order, beside the export, mirror, link."""
 
 import asyncio
+import errno
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from scripts.common.errors import Rejected
+from scripts.common.engine import FAILURES_IN_A_ROW
+from scripts.common.errors import Rejected, UserError
+from scripts.common.faults import first_line, is_of_the_machine, is_out_of_memory
 from scripts.common.ledger import FileLedger
 from scripts.common.shards import ShardItem
 from scripts.common.video import probe_video
@@ -63,7 +66,8 @@ class Look:
 class CandidateVideos:
     """Looks for videos, proves each by decoding it, and puts what is good into a ledger.
 
-    ``looks`` is the account of all candidates: rows of ``VIDEO_CANDIDATES``.
+    ``looks`` is the account of all candidates: rows of ``VIDEO_CANDIDATES``; ``notes`` has what
+    went wrong in unforeseen ways.
     """
 
     def __init__(
@@ -95,6 +99,8 @@ class CandidateVideos:
         self._limit_bytes = int(max_mb * MEGABYTE)
         self._max_megapixels = max_megapixels
         self.looks: list[dict] = []
+        self.notes: list[str] = []
+        self._failures: list[str] = []
 
     def recall(self, uuid: str, candidates: Sequence[Mapping]) -> str | None:
         """Return the version under which an earlier run has the video of a candidate, if it has."""
@@ -112,13 +118,17 @@ class CandidateVideos:
 
         Returns:
             (its version, None), or (None, the reason of the earliest candidate).
+
+        Raises:
+            UserError: a setting does not work, or many looks in a row failed in unforeseen ways.
+            OSError: the machine's fault.
         """
         version, reasons = None, []
         for number, candidate in enumerate(candidates):
             if version is not None:
                 self._note(uuid, number, candidate, Look(None, "not_needed"))
                 continue
-            looks = await self._look(uuid, candidate)
+            looks = await self._look_safely(uuid, candidate)
             for look in looks:
                 self._note(uuid, number, candidate, look)
             if looks[-1].outcome == "ok":
@@ -130,6 +140,25 @@ class CandidateVideos:
     def _note(self, uuid: str, number: int, candidate: Mapping, look: Look) -> None:
         about = {"uuid": uuid, "candidate": number, "message_id": candidate["message_id"]}
         self.looks.append(about | vars(look))
+
+    async def _look_safely(self, uuid: str, candidate: Mapping) -> list[Look]:
+        """Look for one candidate; what it holds can end no other's search."""
+        try:
+            looks = await self._look(uuid, candidate)
+        except Exception as error:
+            if isinstance(error, UserError) or is_of_the_machine(error) or is_out_of_memory(error):
+                raise
+            self._failures.append(f"{candidate['message_id']}: {first_line(error)}")
+            if len(self._failures) >= FAILURES_IN_A_ROW:
+                raise UserError(
+                    f"the search for videos failed {len(self._failures)} times in a row, first "
+                    f"for message {self._failures[0]}; mend that and run again: finished videos "
+                    "are kept"
+                ) from error
+            self.notes.append(f"message {self._failures[-1]}")
+            return [Look(None, "search_failed")]
+        self._failures.clear()
+        return looks
 
     async def _look(self, uuid: str, candidate: Mapping) -> list[Look]:
         """Look for one candidate; the last look is what became of it."""
@@ -221,25 +250,43 @@ class CandidateVideos:
         await asyncio.get_running_loop().run_in_executor(self._decoders, work)
 
     def _prove_file(self, uuid: str, version: str, path: Path) -> None:
-        if not path.is_file():
-            raise Rejected("missing_file", str(path))
-        if path.stat().st_size > self._limit_bytes:
-            raise Rejected("too_large", str(path))
-        data = path.read_bytes()
+        data = read_file(path, self._limit_bytes)
         properties = probe_video(data, max_megapixels=self._max_megapixels)
         self._ledger.put(ShardItem(uuid, data, properties), version)
+
+
+def read_file(path: Path, limit_bytes: int) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        Rejected: missing_file, too_large, unreadable_file.
+    """
+    try:
+        if not path.is_file():
+            raise Rejected("missing_file", str(path))
+        if path.stat().st_size > limit_bytes:
+            raise Rejected("too_large", str(path))
+        return path.read_bytes()
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ENOENT):
+            raise Rejected("missing_file", error.strerror) from None
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise Rejected("unreadable_file", str(path)) from None
+        raise
 
 
 def local_file(video: str, folder: Path) -> Path:
     """Return the media file that an export's percent-encoded relative path names.
 
     Raises:
-        Rejected: unsafe_path, if the path leads out of ``folder``.
+        Rejected: unsafe_path, if the path leads out of ``folder``; missing_file, if no file can
+            have the name.
     """
     try:
         path = (folder / unquote(video)).resolve()
-    except (ValueError, OSError):  # a NUL, a loop of links
-        raise Rejected("unsafe_path", video) from None
+    except (ValueError, OSError, RuntimeError) as error:  # a NUL, a name too long, a loop of links
+        is_long = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
+        raise Rejected("missing_file" if is_long else "unsafe_path", video) from None
     if not path.is_relative_to(folder.resolve()):
         raise Rejected("unsafe_path", video)
     return path

@@ -18,8 +18,11 @@ from scripts.curate.link_policy import LinkPolicy, Network, PinnedTransport, hos
 from scripts.curate.partial_files import PartialFile, mark_of
 
 MEGABYTE = 1_000_000
+_LOCATION = "location"
 _REDIRECTS = {301, 302, 303, 307, 308}
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)", re.ASCII)
+# No file has more bytes than fit into 18 digits, and Python refuses to read a number of 5,000.
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
+_CONTENT_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _HEADERS = {
     "User-Agent": "tip-i2v-workflow",
     "Accept": "*/*",
@@ -115,6 +118,7 @@ class Downloads:
             follow_redirects=False,
             trust_env=False,
             timeout=httpx.Timeout(read, connect=settings.connect_timeout_s, pool=None),
+            event_hooks={"response": [_take_location]},
         )
         self.received_bytes = 0
 
@@ -183,7 +187,7 @@ class Downloads:
                     if response.status_code not in _REDIRECTS:
                         await self._receive(response, part, download)
                         return
-                    location = response.headers.get("location", "")
+                    location = response.extensions[_LOCATION]
             except (httpx.TimeoutException, TimeoutError):
                 raise _PassingFault("timed_out") from None
             except (httpx.ConnectError, httpx.ProxyError):
@@ -251,7 +255,8 @@ class Downloads:
         """Return where an answer's body begins in the file, and the file's size if it is said."""
         declared = response.headers.get("content-length")
         if response.status_code not in (206, 416):
-            return 0, int(declared) if declared is not None else None
+            is_number = declared is not None and _CONTENT_LENGTH.fullmatch(declared)
+            return 0, int(declared) if is_number else None
         # The rest of a file, if it is really that: asked for, from where we are, of the same file.
         span = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
         fits = response.status_code == 206 and part.mark and span and int(span[1]) == part.size
@@ -275,6 +280,11 @@ class Downloads:
         return min(wait_s, self._settings.longest_wait_s) * random.uniform(0.5, 1.0)
 
 
+async def _take_location(response: httpx.Response) -> None:
+    """Put by where an answer redirects to, before httpx reads it: not all that it reads is good."""
+    response.extensions[_LOCATION] = response.headers.pop("location", "")
+
+
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     """Return the seconds that a ``Retry-After`` header asks for; None if it asks for none.
 
@@ -289,9 +299,9 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     except ValueError:
         try:
             date = parsedate_to_datetime(value)
-        except ValueError:
+            if date.tzinfo is None:  # "-0000": UTC by RFC 5322
+                date = date.replace(tzinfo=UTC)
+            seconds = (date - (now or datetime.now(UTC))).total_seconds()
+        except (ValueError, OverflowError):
             return None
-        if date.tzinfo is None:  # "-0000": UTC by RFC 5322
-            date = date.replace(tzinfo=UTC)
-        seconds = (date - (now or datetime.now(UTC))).total_seconds()
     return max(0.0, seconds) if math.isfinite(seconds) else None

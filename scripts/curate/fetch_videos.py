@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import fingerprint, hash_files
 from scripts.common.ledger import LEDGER, FileLedger
 from scripts.common.progress import item_progress
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.prompts import PROMPTS
 from scripts.common.schemas.videos import VIDEO_CANDIDATES
-from scripts.common.shards import ShardItem, write_shard
+from scripts.common.shards import write_shard
 from scripts.common.tables import read_table, write_table
 from scripts.curate.candidate_videos import MEGABYTE, CandidateVideos, Places
 from scripts.curate.media_links import is_link
@@ -28,6 +28,7 @@ from scripts.curate.refused_links import RefusedLinks
 if TYPE_CHECKING:
     from scripts.curate.link_policy import Network
 
+_NOTED = 5
 LOCAL_ONLY = {
     "fetch": False,
     "mirror": "",
@@ -97,7 +98,9 @@ def fetch_videos(
     )
     try:
         found, reasons, looks = asyncio.run(_search(job))
-        counts = write_shard(tar, index, _items(ledger, rows, found, reasons), "mp4")
+        versions = {uuid: found.get(uuid) for uuid in rows}
+        faults = {uuid: Rejected(reason) for uuid, reason in reasons.items()}
+        counts = write_shard(tar, index, ledger.items(versions, faults), "mp4")
         write_table(looks, candidates, VIDEO_CANDIDATES, sort_by=["uuid", "candidate", "place"])
         ledger.finish(tar, index)
     except OSError as error:
@@ -172,7 +175,7 @@ async def _search(job: _Job) -> tuple[dict[str, str], dict[str, str], list[dict]
                     group.create_task(work())
         except BaseExceptionGroup as errors:  # the first one stopped the others
             raise errors.exceptions[0] from None
-        _report(job, places, search.looks, seconds())
+        _report(job, places, search, seconds())
     return found, reasons, search.looks
 
 
@@ -199,22 +202,10 @@ async def _open_places(job: _Job, stack: AsyncExitStack) -> Places:
     return Places(job.folders, mirror, downloads, fresh)
 
 
-def _items(
-    ledger: FileLedger,
-    uuids: Mapping[str, object],
-    found: Mapping[str, str],
-    reasons: Mapping[str, str],
-):
-    """Yield the shard's items in order, one in memory at a time."""
-    for uuid in sorted(uuids):
-        if uuid in found:
-            item = ledger.get(uuid, found[uuid])
-            yield item or ShardItem(uuid, reason="broken_copy")
-        else:
-            yield ShardItem(uuid, reason=reasons[uuid])
-
-
-def _report(job: _Job, places: Places, looks: Sequence[Mapping], seconds: float) -> None:
+def _report(job: _Job, places: Places, search: CandidateVideos, seconds: float) -> None:
+    looks = search.looks
+    for line in search.notes[:_NOTED]:
+        job.note(f"search_failed: {line}")
     outcomes = Counter(look["outcome"] for look in looks)
     listed = ", ".join(f"{name} {number:,}" for name, number in outcomes.most_common())
     job.note(f"candidates looked for: {len(looks):,} = {listed}")

@@ -268,6 +268,17 @@ async def too_many_for_a_day(a):
 
 
 @behaviour
+async def too_many_until_the_year_99999(a):
+    await a.send(b"", status=429, extra="Retry-After: Fri, 31 Dec 99999 23:59:59 GMT\r\n")
+
+
+@behaviour
+async def range_of_5000_digits(a):
+    span = f"Content-Range: bytes 0-{'9' * 5000}/{'9' * 5000}\r\n"
+    await a.send(a.server.video, status=206, extra=span)
+
+
+@behaviour
 async def error_once(a):
     if a.number == 1:
         return await a.send(b"oops", status=500)
@@ -295,6 +306,9 @@ BEHAVIOURS |= {
     "moved_to_a_file": redirect("file:///etc/passwd"),
     "moved_in_a_circle": redirect("/attachments/1/2/moved_in_a_circle.mp4"),
     "moved_nowhere": lambda a: a.send(b"", status=302),
+    "moved_to_a_script": redirect("javascript:1"),
+    "moved_to_no_name": redirect("http://xn--a/"),
+    "moved_to_a_wrong_port": redirect("http://media.test:port/"),
 }
 
 

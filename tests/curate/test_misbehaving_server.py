@@ -34,13 +34,15 @@ REJECTED = {
     "always_451": "forbidden", "always_500": "server_error", "always_503": "server_error",
     "moved_elsewhere": "host_not_allowed", "moved_inside": "private_address",
     "moved_to_a_file": "not_https", "moved_in_a_circle": "too_many_redirects",
-    "moved_nowhere": "too_many_redirects", "endless": "too_large", "huge": "too_large",
+    "moved_nowhere": "too_many_redirects", "moved_to_a_script": "not_https",
+    "moved_to_no_name": "host_not_allowed", "moved_to_a_wrong_port": "bad_link",
+    "too_many_until_the_year_99999": "too_many_requests", "range_of_5000_digits": "bad_range", "endless": "too_large", "huge": "too_large",
     "empty": "empty_file", "no_content": "empty_file", "page": "not_a_video",
     "noise": "undecodable", "half_a_video": "undecodable", "zipped": "compressed",
     "no_http": "unreachable", "hangs_up": "unreachable",
 }  # fmt: skip
 TIMES = {
-    "too_many_until_a_date": 1, "too_many_for_a_day": 1, "never_answers": 4, "stops_halfway": 4,
+    "too_many_until_the_year_99999": 2, "too_many_until_a_date": 1, "too_many_for_a_day": 1, "never_answers": 4, "stops_halfway": 4,
     "drips": 4,
 }  # fmt: skip
 """Links of behaviours that take the client's time; of all others there are 8."""

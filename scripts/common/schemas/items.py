@@ -34,6 +34,8 @@ REASONS = {
     "not_a_video": "the server called the answer text, and it does not decode",
     "mirror_failed": "the mirror had an error when it was asked for the file",
     "broken_copy": "the ledger's copy of the file is broken; the next run looks for it again",
+    "search_failed": "an error that nobody foresaw ended the search for it; the log names it",
+    "unreadable_file": "the file is there, but the system does not let it be read",
     "missing_file": "the file that the export names is not there",
     "unsafe_path": "the path leads out of the export's media folder",
     "empty_file": "the file has no bytes",
