@@ -78,7 +78,7 @@ rule collect_prompts:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=6000,
+        mem_mb=2000,
         runtime=60,
     params:
         bot_ids=lookup("curate/bot_ids", within=config),

@@ -2,11 +2,15 @@
 
 import hmac
 import os
+import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from scripts.common.identity_columns import (
     normalise_prompts,
@@ -14,16 +18,30 @@ from scripts.common.identity_columns import (
     uuid_bytes,
     uuid_texts,
 )
+from scripts.common.partitions import Partitions
+from scripts.common.progress import progress
 from scripts.common.rule_log import Counts, rule_log
-from scripts.common.schemas.curate import EXPORTS
+from scripts.common.schemas.curate import EXPORTS, MESSAGES
 from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
-from scripts.common.tables import read_table, write_table
+from scripts.common.tables import TableWriter, read_table, write_table
 from scripts.curate.removal_list import RemovalList, read_removals
 
+BATCH_ROWS = 100_000
+"""Messages that are read at a time."""
+PART_ROWS = 250_000
+"""Messages of which copies are sought at a time: about as many as make half a gigabyte."""
+_DRAWN = 64
 _LISTED = 10
 PARAMETERS = [
     "negative_prompt", "motion", "guidance_scale", "aspect_ratio", "camera", "fps", "seed"
 ]  # fmt: skip
+
+_EMPTY = pl.from_arrow(MESSAGES.empty_table()).select(
+    "message_id", "timestamp_utc", "requester", "kind", "prompt", *PARAMETERS, "video",
+    "video_expires_utc", export=pl.lit(None, pl.String),
+)  # fmt: skip
+_EMPTY_USABLE = _EMPTY.with_columns(is_copy=pl.lit(None, pl.Boolean))
+_EMPTY_REJECTS = pl.from_arrow(PROMPT_REJECTS.empty_table())
 
 
 def collect_prompts(
@@ -44,6 +62,9 @@ def collect_prompts(
     one may have come with its media or with a link that still lives. 'After deduplicating the text
     prompts and validating the video links' (Section 3) thus loses no prompt that has one good video.
 
+    Messages are dealt out to parts on disk, first by their ids, where copies lie side by side, then
+    by their prompts: in memory is one part at a time, and one bucket of prompts.
+
     Args:
         messages: tables of ``MESSAGES``, one for each export; the file's stem is the export.
         prompts: one table of ``PROMPTS`` for each bucket of the UUID, in the buckets' order.
@@ -57,26 +78,35 @@ def collect_prompts(
     Returns:
         Counts of messages.
     """
-    table = _give_reasons(_read_messages(messages), kinds)
-    unique = _unique(table)
-    ids = uuid_bytes(unique["prompt"])
-    unique = unique.with_columns(
-        uuid=uuid_texts(ids),
-        bucket=pl.Series(shards_of(ids, len(prompts))),
-        user_id=_hash_users(unique["requester"], user_key),
-    )
-    if removals:
-        table, unique = _leave_out(table, unique, removals)
-    rejected = table.filter(pl.col("reason").is_not_null()).select("message_id", "reason")
-    write_table(rejected.to_arrow(), rejects, PROMPT_REJECTS, sort_by=["message_id", "reason"])
-    counts = Counts(declared=table.height, notes=_say_of_exports(exports, bot_ids))
-    for reason, number in rejected["reason"].value_counts().iter_rows():
-        counts.reject(reason, number)
-    del table, rejected
-    for bucket, path in enumerate(prompts):
-        rows = unique.filter(pl.col("bucket") == bucket).select(PROMPTS.names).sort("uuid")
-        write_table(rows.to_arrow(), path, PROMPTS)
-        counts.keep(rows.height)
+    counts = Counts(declared=0, notes=_say_of_exports(exports, bot_ids))
+    edges = _edges(messages)
+    number = len(edges) + 1
+    prompts[0].parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=prompts[0].parent, prefix="tmp-") as folder,
+        Partitions(Path(folder, "messages"), number, _EMPTY) as by_message,
+        Partitions(Path(folder, "prompts"), len(prompts), _EMPTY_USABLE) as by_prompt,
+        Partitions(Path(folder, "rejects"), number, _EMPTY_REJECTS) as fallen,
+        TableWriter(rejects, PROMPT_REJECTS) as reject,
+    ):
+        for batch in progress(_read_messages(messages), "messages"):
+            counts.declared += batch.height
+            by_message.write(batch, _parts_of(batch, edges))
+        for part in progress(range(number), "copies of messages"):
+            table = _give_reasons(by_message.read(part), kinds)
+            lost = table.filter(pl.col("reason").is_not_null())
+            fallen.write(lost, np.full(lost.height, part))
+            usable = table.filter("is_usable")
+            by_prompt.write(usable, shards_of(uuid_bytes(usable["prompt"]), len(prompts)))
+        for bucket, path in enumerate(progress(prompts, "buckets of prompts")):
+            unique, lost = _settle(by_prompt.read(bucket), user_key, removals)
+            write_table(unique.select(PROMPTS.names).to_arrow(), path, PROMPTS)
+            fallen.write(lost, _parts_of(lost, edges))
+            counts.keep(unique.height)
+        for part in range(number):
+            lost = fallen.read(part).sort("message_id", "reason")
+            reject.write(lost.to_arrow())
+            counts.rejected.update(dict(lost["reason"].value_counts().iter_rows()))
     return counts
 
 
@@ -101,44 +131,84 @@ def _say_of_exports(exports: Sequence[Path], bot_ids: Sequence[str]) -> list[str
     return notes
 
 
-def _read_messages(messages: Sequence[Path]) -> pl.DataFrame:
-    """Return what is needed of all messages, in the order of time, copies of one side by side."""
-    columns = [
-        "message_id", "timestamp_utc", "requester", "kind", "prompt", *PARAMETERS, "video",
-        "video_expires_utc",
-    ]  # fmt: skip
-    tables = [
-        pl.read_parquet(path, columns=columns).with_columns(
-            pl.col("prompt").map_batches(normalise_prompts, return_dtype=pl.String),
-            export=pl.lit(path.stem),
-        )
-        for path in messages
+def _edges(messages: Sequence[Path]) -> np.ndarray:
+    """Return the ids that part all messages, in their order as texts, into parts of some size."""
+    rows = sum(pq.read_metadata(path).num_rows for path in messages)
+    parts = -(-rows // PART_ROWS)
+    if parts < 2:
+        return np.array([], "S20")
+    tables = (pq.ParquetFile(path).iter_batches(PART_ROWS, columns=["message_id"])
+              for path in messages)  # fmt: skip
+    drawn = [
+        np.array(batch["message_id"][::_DRAWN].to_pylist(), "S20")
+        for table in tables
+        for batch in table
     ]
-    return pl.concat(tables).sort("timestamp_utc", "message_id", "export")
+    ids = np.sort(np.concatenate(drawn))
+    return np.unique(ids[np.arange(1, parts) * len(ids) // parts])
+
+
+def _parts_of(table: pl.DataFrame, edges: np.ndarray) -> np.ndarray:
+    """Return the part of each message; copies of one have the same."""
+    return np.searchsorted(edges, table["message_id"].to_numpy().astype("S20"), side="right")
+
+
+def _read_messages(messages: Sequence[Path]) -> Iterator[pl.DataFrame]:
+    """Yield what is needed of all messages, some at a time."""
+    for path in messages:
+        columns = [name for name in _EMPTY.columns if name != "export"]
+        for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS, columns=columns):
+            yield pl.from_arrow(pa.Table.from_batches([batch])).with_columns(
+                pl.col("prompt").map_batches(normalise_prompts, return_dtype=pl.String),
+                export=pl.lit(path.stem),
+            )
 
 
 def _give_reasons(table: pl.DataFrame, kinds: Sequence[str]) -> pl.DataFrame:
-    """Add ``reason``, null for the first message of each prompt, and let copies say the same.
+    """Add ``is_usable`` and ``reason``, null for usable ones, and let copies say the same.
 
     A copy may have been read otherwise (an export without Markdown, say): what counts is the first.
     """
-    table = table.with_columns(is_copy=~pl.col("message_id").is_first_distinct())
-    copied = pl.col("message_id").filter("is_copy").unique()
-    said = table.join(table.select(copied), on="message_id", how="semi").filter(~pl.col("is_copy"))
-    said = said.select("message_id", said_prompt="prompt", said_kind="kind")
-    table = table.join(said, on="message_id", how="left", maintain_order="left").with_columns(
-        prompt=pl.coalesce("said_prompt", "prompt"), kind=pl.coalesce("said_kind", "kind")
-    )
+    table = table.sort("message_id", "export", maintain_order=True)
+    first = pl.col("prompt", "kind").first().over("message_id")
+    table = table.with_columns(first, is_copy=~pl.col("message_id").is_first_distinct())
     is_wanted = pl.col("kind").is_in(list(kinds))
-    is_usable = is_wanted & (pl.col("prompt") != "")
-    return table.drop("said_prompt", "said_kind").with_columns(
-        is_usable=is_usable,
+    return table.with_columns(
+        is_usable=is_wanted & (pl.col("prompt") != ""),
         reason=pl.when("is_copy").then(pl.lit("same_message"))
-        .when(~is_wanted).then(pl.col("kind").cast(pl.String))
-        .when(pl.col("prompt") == "").then(pl.lit("empty_prompt"))
-        .when(~pl.struct(is_usable, "prompt").is_first_distinct())
-        .then(pl.lit("duplicate_prompt")),
+        .when(~is_wanted).then("kind")
+        .when(pl.col("prompt") == "").then(pl.lit("empty_prompt")),
     )  # fmt: skip
+
+
+def _settle(
+    table: pl.DataFrame, user_key: str | None, removals: RemovalList | None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the unique prompts of a bucket, and the messages that gave none, with the reason.
+
+    Args:
+        table: the usable messages, copies included.
+        user_key: as ``collect_prompts``.
+        removals: as ``collect_prompts``.
+    """
+    table = table.sort("timestamp_utc", "message_id", "export", maintain_order=True)
+    unique = _unique(table)
+    unique = unique.with_columns(
+        uuid=uuid_texts(uuid_bytes(unique["prompt"])),
+        user_id=_hash_users(unique["requester"], user_key),
+    ).sort("uuid")
+    messages = table.filter(~pl.col("is_copy"))
+    is_first = pl.col("prompt").is_first_distinct()
+    messages = messages.with_columns(reason=pl.when(~is_first).then(pl.lit("duplicate_prompt")))
+    if removals:
+        is_listed = pl.col("uuid").is_in(removals.uuids)
+        is_listed |= pl.col("user_id").is_in(removals.users).fill_null(False)
+        listed = unique.filter(is_listed)["prompt"].implode()
+        unique = unique.filter(~is_listed)
+        is_removed = pl.col("reason").is_null() & pl.col("prompt").is_in(listed)
+        reason = pl.when(is_removed).then(pl.lit("removed")).otherwise("reason")
+        messages = messages.with_columns(reason=reason)
+    return unique, messages.filter(pl.col("reason").is_not_null())
 
 
 def _unique(table: pl.DataFrame) -> pl.DataFrame:
@@ -148,8 +218,7 @@ def _unique(table: pl.DataFrame) -> pl.DataFrame:
     is_link = pl.col("video").str.contains("^https?://")
     is_again = is_link & ~pl.struct("message_id", "video").is_first_distinct()
     return (
-        table.filter("is_usable")
-        .with_columns(is_candidate=pl.col("video").is_not_null() & ~is_again)
+        table.with_columns(is_candidate=pl.col("video").is_not_null() & ~is_again)
         .group_by("prompt", maintain_order=True)
         .agg(
             pl.first("timestamp_utc", "requester", "kind", *PARAMETERS),
@@ -157,18 +226,6 @@ def _unique(table: pl.DataFrame) -> pl.DataFrame:
             candidates=candidate.filter("is_candidate"),
         )
     )
-
-
-def _leave_out(
-    table: pl.DataFrame, unique: pl.DataFrame, removals: RemovalList
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return messages and prompts without what is on the removal list; the messages say so."""
-    is_listed = pl.col("uuid").is_in(removals.uuids)
-    is_listed |= pl.col("user_id").is_in(removals.users).fill_null(False)
-    listed = unique.filter(is_listed)["prompt"].implode()
-    is_first = pl.col("reason").is_null() & pl.col("prompt").is_in(listed)
-    reason = pl.when(is_first).then(pl.lit("removed")).otherwise("reason")
-    return table.with_columns(reason=reason), unique.filter(~is_listed)
 
 
 def _hash_users(names: pl.Series, key: str | None) -> pl.Series:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from scripts.common.identity import shard_of
+from scripts.common.partitions import Partitions
 from scripts.common.progress import progress
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.prompts import PROMPTS
@@ -17,6 +17,11 @@ from scripts.common.tables import TableWriter, write_table
 from scripts.curate.release.released_layout import EVAL, SUBSET, stated_rows
 from scripts.curate.release.released_rows import OPTIONAL, iterate_rows
 from scripts.curate.removal_list import RemovalList, read_removals
+
+_TEXTS = dict.fromkeys(("given_uuid", "uuid", "prompt"), pl.String)
+_PLACES = {"row": pl.Int64, "rank": pl.Int32, "split": pl.String}
+_TIME = {"timestamp_utc": pl.Datetime("ms", "UTC")}
+_EMPTY = pl.DataFrame(schema=_TEXTS | _TIME | OPTIONAL | _PLACES)
 
 
 def read_release(
@@ -58,13 +63,13 @@ def read_release(
     rows[0].parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=rows[0].parent, prefix="tmp-") as folder,
+        Partitions(Path(folder, "parts"), len(rows), _EMPTY) as parts,
         TableWriter(rejects, RELEASE_REJECTS) as fallen,
         TableWriter(splits, RELEASED_SPLITS) as animated,
     ):
-        parts = [Path(folder) / f"{number}.parquet" for number in range(len(rows))]
         found = _deal_out(tables, parts)
-        for bucket, part in progress(list(enumerate(parts)), "buckets of prompts"):
-            kept, lost = _settle(pl.read_parquet(part), removals)
+        for bucket in progress(range(len(parts)), "buckets of prompts"):
+            kept, lost = _settle(parts.read(bucket), removals)
             write_table(kept.select(RELEASE_ROWS.names).to_arrow(), rows[bucket], RELEASE_ROWS,
                         sort_by=["UUID"])  # fmt: skip
             write_table(_as_prompts(kept).to_arrow(), prompts[bucket], PROMPTS)
@@ -87,24 +92,21 @@ def read_release(
     return counts
 
 
-def _deal_out(tables: Mapping[str, Sequence[Path]], parts: Sequence[Path]) -> dict[str, int]:
+def _deal_out(tables: Mapping[str, Sequence[Path]], parts: Partitions) -> dict[str, int]:
     """Write each row to the part of its bucket; return how many rows each split has."""
     found = {}
-    with _Writers(parts) as writers:
-        for rank, (split, paths) in enumerate(tables.items()):
-            found[split] = 0
-            for batch, first in progress(iterate_rows(paths), f"rows of {split}"):
-                found[split] = first + batch.height
-                # Rows without a UUID have no bucket of their own; they are rejected in the first.
-                buckets = [shard_of(uuid, len(parts)) if uuid else 0 for uuid in batch["uuid"]]
-                batch = batch.with_columns(
-                    row=pl.int_range(first, first + batch.height, dtype=pl.Int64),
-                    rank=pl.lit(rank, pl.Int32),
-                    split=pl.lit(split),
-                    bucket=pl.Series(buckets, dtype=pl.Int32),
-                )
-                for (bucket,), rows in batch.partition_by("bucket", as_dict=True).items():
-                    writers.write(bucket, rows.drop("bucket"))
+    for rank, (split, paths) in enumerate(tables.items()):
+        found[split] = 0
+        for batch, first in progress(iterate_rows(paths), f"rows of {split}"):
+            found[split] = first + batch.height
+            # Rows without a UUID have no bucket of their own; they are rejected in the first.
+            buckets = [shard_of(uuid, len(parts)) if uuid else 0 for uuid in batch["uuid"]]
+            batch = batch.with_columns(
+                row=pl.int_range(first, first + batch.height, dtype=pl.Int64),
+                rank=pl.lit(rank, pl.Int32),
+                split=pl.lit(split),
+            )
+            parts.write(batch, buckets)
     return found
 
 
@@ -152,30 +154,6 @@ def _as_prompts(kept: pl.DataFrame) -> pl.DataFrame:
         "candidates": pl.lit([], pl.List(pl.Null)),
     }
     return kept.select(known.get(name, pl.lit(None)).alias(name) for name in PROMPTS.names)
-
-
-class _Writers:
-    """One Parquet file for each bucket, written a piece at a time."""
-
-    def __init__(self, parts: Sequence[Path]):
-        values = {"given_uuid": pl.String, "uuid": pl.String, "prompt": pl.String}
-        places = {"row": pl.Int64, "rank": pl.Int32, "split": pl.String}
-        time = {"timestamp_utc": pl.Datetime("ms", "UTC")}
-        self._empty = pl.DataFrame(schema=values | time | OPTIONAL | places)
-        schema = self._empty.to_arrow().schema
-        self._writers = [pq.ParquetWriter(part, schema) for part in parts]
-        self._schema = schema
-
-    def write(self, bucket: int, rows: pl.DataFrame) -> None:
-        """Append rows to a bucket's file."""
-        self._writers[bucket].write_table(rows.select(self._empty.columns).to_arrow())
-
-    def __enter__(self) -> "_Writers":
-        return self
-
-    def __exit__(self, *fault: object) -> None:
-        for writer in self._writers:
-            writer.close()
 
 
 if __name__ == "__main__":
