@@ -90,6 +90,26 @@ rule collect_prompts:
         "../scripts/curate/collect_prompts.py"
 
 
+rule collect_parameters:
+    """Put what users asked Pika for (camera, motion, frame rate) beside the data set's rows."""
+    input:
+        prompts=expand("results/prompts/{shard}.parquet", shard=study.shards),
+        dataset="results/dataset.parquet",
+    output:
+        parameters="results/dataset/parameters.parquet",
+    log:
+        "logs/collect_parameters.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code_of("scripts/curate/collect_parameters.py"),
+    script:
+        "../scripts/curate/collect_parameters.py"
+
+
 rule fetch_videos:
     """Bring the scraped videos of a shard's prompts together, each proved by decoding it."""
     input:

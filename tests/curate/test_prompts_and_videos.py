@@ -5,20 +5,24 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import polars as pl
 import pytest
 
 from scripts.common.errors import Rejected
 from scripts.common.identity import normalise_prompt, prompt_uuid, shard_of
 from scripts.common.schemas.curate import MESSAGES
-from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
+from scripts.common.schemas.prompts import PARAMETERS, PROMPT_REJECTS, PROMPTS
 from scripts.common.shards import Shard
 from scripts.common.tables import fit, read_table, write_table
 from scripts.common.video import encode_video
 from scripts.curate.candidate_videos import local_file
+from scripts.curate.collect_parameters import collect_parameters
 from scripts.curate.collect_prompts import collect_prompts
 from scripts.curate.export_files import find_exports
+from scripts.curate.extract_messages import extract_messages
 from scripts.curate.fetch_videos import fetch_videos
 from scripts.curate.removal_list import RemovalList
+from tests.curate.small_export import export, generation, with_fields
 
 START = datetime(2023, 8, 1, tzinfo=UTC)
 
@@ -284,3 +288,29 @@ def test_exports_are_found_and_named(tmp_path):
     found = find_exports(str(tmp_path), made_up=False)
     assert set(found) == {"G-C-1", "G-C-1-part-2", "G-C-1-2"}
     assert find_exports(str(tmp_path / "none"), made_up=False) == {}
+
+
+def test_what_users_asked_for_lies_beside_the_data_set(tmp_path):
+    typed = {
+        "a cat -camera zoom in -motion 4 -gs 15.5 -neg blurry, dull -ar 16:9 -fps 8": (
+            ["zoom in"], 4, 15.5, "blurry, dull", "16:9", 8),
+        "a dog": (None,) * 6,
+        "left out -motion 2": None,
+    }  # fmt: skip
+    path, table = tmp_path / "export.html", tmp_path / "messages.parquet"
+    path.write_text(export(*[[generation(n, with_fields(text))] for n, text in enumerate(typed)]))
+    extract_messages(path, table, tmp_path / "r", tmp_path / "s", bot_names=["Pika"])
+    shards = [tmp_path / "prompts" / f"{number}.parquet" for number in range(2)]
+    collect_prompts([table], shards, tmp_path / "rejects", kinds=["image_to_video"], user_key=None)
+    ids = {text: prompt_uuid(text.partition(" -")[0]) for text in typed}
+    wanted = sorted(ids[text] for text, values in typed.items() if values)
+    pl.DataFrame({"UUID": wanted, "Subject": ["x"] * 2}).write_parquet(tmp_path / "dataset.parquet")
+    counts = collect_parameters(
+        shards, tmp_path / "dataset.parquet", tmp_path / "parameters.parquet"
+    )
+    assert counts.sentence() == "read 2 = kept 2 + rejected 0"
+    rows = read_table(tmp_path / "parameters.parquet", PARAMETERS).to_pylist()
+    assert [row["UUID"] for row in rows] == wanted
+    names = ["camera", "motion", "guidance_scale", "negative_prompt", "aspect_ratio", "fps"]
+    found = {row["UUID"]: tuple(row[name] for name in names) for row in rows}
+    assert found == {ids[text]: values for text, values in typed.items() if values}

@@ -53,6 +53,28 @@ PROMPTS = table_schema(
     ],
 )
 
+PARAMETERS = table_schema(
+    "parameters",
+    "What the user asked Pika for beside the prompt, for each row of the data set; null where it "
+    "was not asked for, and Pika's default held.",
+    [
+        column("UUID", pa.string(), "id of the data set's row"),
+        column(
+            "camera",
+            pa.list_(pa.field("element", pa.string(), nullable=False)),
+            "-camera: moves in their order, each 'zoom in|out', 'pan up|down|left|right' or "
+            "'rotate' and a direction as typed",
+            nullable=True,
+        ),
+        column("motion", pa.int32(), "-motion: strength, 0 to 4 by Pika; default 1", nullable=True),
+        column("guidance_scale", pa.float64(), "-gs: 8 to 24 by Pika; default 12", nullable=True),
+        column("negative_prompt", pa.string(), "-neg: what not to show", nullable=True),
+        column("aspect_ratio", pa.string(), "-ar: width:height as typed", nullable=True),
+        column("fps", pa.int32(), "-fps: 8 to 24 by Pika; default 24", "1/s", nullable=True),
+    ],
+)
+"""The side table of the data set: numbers as users typed them, be they outside Pika's range."""
+
 PROMPT_REJECTS = table_schema(
     "prompt_rejects",
     "Messages with a video that gave no prompt of their own.",
