@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -233,8 +234,13 @@ def _hash_users(names: pl.Series, key: str | None) -> pl.Series:
     if not key:
         return pl.Series([None] * len(names), dtype=pl.String)
     unique = names.drop_nulls().unique()
-    hashed = [hmac.digest(key.encode(), name.encode(), "sha256").hex()[:32] for name in unique]
+    hashed = [_hash_user(key, name) for name in unique]
     return names.replace_strict(unique, pl.Series(hashed, dtype=pl.String), default=None)
+
+
+@lru_cache(maxsize=1 << 16)  # most users type prompts of several buckets
+def _hash_user(key: str, name: str) -> str:
+    return hmac.digest(key.encode(), name.encode(), "sha256").hex()[:32]
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def test_a_list_or_a_description_of_streams_asks_nobody(tmp_path, listener, text
     started = time.perf_counter()
     with pytest.raises(Rejected, match="undecodable"):
         look(source)
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 9  # it waited 20 s for what nobody sends
     assert calls == []
 
 
@@ -70,7 +70,7 @@ def test_a_description_of_a_stream_opens_no_socket():
         port = probe.getsockname()[1] & ~1
     looking = threading.Thread(target=rejected, args=[SDP.format(port).encode()])
     looking.start()
-    looking.join(2)
+    looking.join(9)
     assert not looking.is_alive()
 
 
