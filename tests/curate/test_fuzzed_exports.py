@@ -23,8 +23,8 @@ from tests.curate.small_export import (
     with_fields,
 )
 
-TRIALS = 250
-"""Of each kind of damage; all together run for less than half a minute on one core."""
+TRIALS = 120
+"""Of each kind of damage; all together take half a minute of one core."""
 WORDS = [
     "chatlog__reply-author", "chatlog__header", "chatlog__content", "chatlog__author ",
     "chatlog__message-container", "chatlog__message-primary", "chatlog__message-aside",
