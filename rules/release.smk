@@ -199,7 +199,9 @@ if release.embeddings:
             tables=stopping(release.embedding_tables),
             indexes=study.image_indexes,
         output:
-            annotations=expand("results/annotations/{{embedding}}/{shard}.parquet", shard=study.shards),
+            annotations=expand(
+                "results/annotations/{{embedding}}/{shard}.parquet", shard=study.shards
+            ),
             vectors=expand("results/embeddings/{{embedding}}/{shard}.parquet", shard=study.shards),
         log:
             "logs/read_embeddings/{embedding}.log",
