@@ -50,7 +50,6 @@ rule all:
     """Make every table, every figure, the data set and the account of where items went."""
     default_target: True
     input:
-        [] if study.is_release else curate.targets,
         annotate.targets,
         publish.dataset,
         split.targets,

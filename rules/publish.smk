@@ -64,6 +64,7 @@ rule describe_dataset:
     input:
         packed=publish.packed_shards,
         embeddings=publish.packed_embeddings,
+        parameters=publish.parameters,
     output:
         card="results/dataset/README.md",
     log:

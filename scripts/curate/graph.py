@@ -27,11 +27,6 @@ class CurateGraph:
         """Whether the workflow makes the channel up."""
         return self.study.config["source"] == "demo"
 
-    @property
-    def targets(self) -> list[str]:
-        """The last files of the stage that no other stage asks for."""
-        return ["results/dataset/parameters.parquet"]
-
     @cached_property
     def exports(self) -> dict[str, str]:
         """Name -> path of every export."""

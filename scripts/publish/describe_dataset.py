@@ -9,6 +9,7 @@ import yaml
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.annotate import PACKED_DATASET
+from scripts.common.schemas.prompts import PARAMETERS
 from scripts.publish.pack_dataset import refuse_empty
 
 _SIZES = [
@@ -28,6 +29,7 @@ def describe_dataset(
     annotators: Mapping[str, str],
     licence: str,
     banner: str,
+    parameters: Sequence[Path] = (),
 ) -> Counts:
     """Write README.md with the features, the split and its size, and what made each column.
 
@@ -38,6 +40,7 @@ def describe_dataset(
         annotators: what made each annotation, in words.
         licence: of the data, by its identifier on the hub.
         banner: a line put over everything; empty for none.
+        parameters: the table of ``PARAMETERS``, if there is one.
 
     Returns:
         Counts of the data set's rows.
@@ -50,6 +53,7 @@ def describe_dataset(
     size = sum(path.stat().st_size for path in packed)
     front = yaml.safe_dump(_front_matter(rows, size, licence), sort_keys=False, allow_unicode=True)
     text = f"---\n{front}---\n\n{_body(rows, embeddings, annotators, banner)}"
+    text += "".join(map(_of_parameters, parameters))
     card.parent.mkdir(parents=True, exist_ok=True)
     card.write_text(text, encoding="utf-8")
     return Counts(kept=rows, declared=rows)
@@ -115,6 +119,19 @@ def _body(rows: int, embeddings: Sequence[Path], annotators: Mapping[str, str], 
         lines.append(f"| `{path.parent.name}/{path.name}` | `{vector.name}` | {kind} |")
     lines += ["", "| annotation | made by |", "|---|---|"]
     lines += [f"| {name.replace('_', ' ')} | {maker} |" for name, maker in annotators.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _of_parameters(path: Path) -> str:
+    """Return the card's section about what users asked for."""
+    lines = [
+        "",
+        f"`{path.name}` has what users asked Pika for beside the prompt, in a row for each `UUID`:",
+        "",
+        "| column | what it holds |",
+        "|---|---|",
+        *(f"| `{each.name}` | {each.metadata[b'description'].decode()} |" for each in PARAMETERS),
+    ]
     return "\n".join(lines) + "\n"
 
 

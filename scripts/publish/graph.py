@@ -34,9 +34,15 @@ class PublishGraph:
         return [PACKED_EMBEDDINGS.format(modality=modality) for modality in MODALITIES]
 
     @property
+    def parameters(self) -> list[str]:
+        """The table of what users asked for; a release has none, for it does not say."""
+        return [] if self.study.is_release else ["results/dataset/parameters.parquet"]
+
+    @property
     def dataset(self) -> list[str]:
-        """The data set as Hugging Face datasets loads it."""
-        return ["results/dataset/README.md", *self.packed_shards, *self.packed_embeddings]
+        """The data set as Hugging Face datasets loads it, and what lies beside it."""
+        files = [*self.packed_shards, *self.packed_embeddings, *self.parameters]
+        return ["results/dataset/README.md", *files]
 
     def vectors(self, wildcards: Any) -> list[str]:
         """Return the tables of the embeddings of texts or of images, one for each shard."""

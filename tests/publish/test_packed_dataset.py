@@ -12,6 +12,7 @@ from PIL import Image
 
 from scripts.common.errors import UserError
 from scripts.common.schemas.annotate import PACKED_DATASET, embeddings
+from scripts.common.schemas.prompts import PARAMETERS
 from scripts.common.tables import write_table
 from scripts.publish.describe_dataset import describe_dataset
 from scripts.publish.pack_dataset import encode_preview
@@ -111,4 +112,8 @@ def test_the_card_says_what_it_is(stage, tmp_path):
     assert "| text nsfw | Detoxify |" in body
     assert "| `Embedding/Full_Image_Embedding.parquet` | `Image_Embedding` | 4 x float16 |" in body
     describe_dataset(stage.pack(), embeddings, card, banner="", **settings)
-    assert "MADE UP" not in card.read_text()
+    assert "MADE UP" not in card.read_text() and "camera" not in card.read_text()
+    parameters = [tmp_path / "parameters.parquet"]
+    describe_dataset(stage.pack(), embeddings, card, banner="", parameters=parameters, **settings)
+    said = card.read_text().partition("`parameters.parquet`")[2]
+    assert all(f"| `{name}` |" in said for name in PARAMETERS.names)

@@ -62,8 +62,8 @@ PARAMETERS = table_schema(
         column(
             "camera",
             pa.list_(pa.field("element", pa.string(), nullable=False)),
-            "-camera: moves in their order, each 'zoom in|out', 'pan up|down|left|right' or "
-            "'rotate' and a direction as typed",
+            "-camera: moves in their order: zoom in or out; pan up, down, left or right; rotate and "
+            "a direction as typed",
             nullable=True,
         ),
         column("motion", pa.int32(), "-motion: strength, 0 to 4 by Pika; default 1", nullable=True),
