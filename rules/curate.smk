@@ -114,7 +114,7 @@ rule fetch_videos:
     """Bring the scraped videos of a shard's prompts together, each proved by decoding it."""
     input:
         prompts="results/prompts/{shard}.parquet",
-        media=curate.media_lists,
+        media_lists=curate.media_lists,
         fresh=curate.fresh_links,
     output:
         tar="results/videos/{generator}/{shard}.tar",
@@ -145,8 +145,8 @@ rule fetch_videos:
 rule extract_images:
     """Take each scraped video's first frame as its image prompt."""
     input:
-        tar=f"results/videos/{curate.generator}/{{shard}}.tar",
-        index=f"results/videos/{curate.generator}/{{shard}}.parquet",
+        videos_tar=f"results/videos/{curate.generator}/{{shard}}.tar",
+        videos_index=f"results/videos/{curate.generator}/{{shard}}.parquet",
     output:
         tar="results/images/{shard}.tar",
         index="results/images/{shard}.parquet",

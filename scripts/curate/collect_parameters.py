@@ -5,7 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.prompts import PARAMETERS, PROMPTS
 from scripts.common.tables import read_table, write_table
 
@@ -33,10 +34,4 @@ def collect_parameters(prompts: Sequence[Path], dataset: Path, parameters: Path)
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake.log[0]) as log:
-        counts = collect_parameters(
-            prompts=[Path(path) for path in snakemake.input.prompts],
-            dataset=Path(snakemake.input.dataset),
-            parameters=Path(snakemake.output.parameters),
-        )
-        log.finish(counts)
+    run_job(collect_parameters, snakemake)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.common.code import settings_of
 from scripts.common.engine import Task, ledger_key, run
 from scripts.common.errors import Rejected
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, FileLedger
 from scripts.common.pictures import encode_png, picture_properties
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.shards import Shard, ShardItem, write_shard
 from scripts.common.video import read_frames
 
@@ -63,12 +63,4 @@ def extract_images(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = extract_images(
-            videos_tar=Path(snakemake.input.tar),
-            videos_index=Path(snakemake.input.index),
-            tar=Path(snakemake.output.tar),
-            index=Path(snakemake.output.index),
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(extract_images, snakemake)

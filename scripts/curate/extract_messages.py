@@ -6,9 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
-from scripts.common.code import settings_of
+from scripts.common.job import run_job
 from scripts.common.progress import byte_progress
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.curate import EXPORTS, MESSAGE_REJECTS, MESSAGES
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.tables import TableWriter, write_table
@@ -227,10 +227,4 @@ def _compare(counts: Counts, source: DiscordExport) -> None:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = extract_messages(
-            export=Path(snakemake.input.export),
-            **{name: Path(path) for name, path in snakemake.output.items()},
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(extract_messages, snakemake)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.common.code import settings_of
 from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import fingerprint, hash_files
 from scripts.common.ledger import LEDGER, FileLedger
@@ -226,13 +227,10 @@ if __name__ == "__main__":
     with rule_log(snakemake) as log:
         counts = fetch_videos(
             prompts=Path(snakemake.input.prompts),
-            tar=Path(snakemake.output.tar),
-            index=Path(snakemake.output.index),
-            candidates=Path(snakemake.output.candidates),
-            exports=snakemake.params.exports,
-            links=snakemake.params.links,
+            media_lists=[Path(path) for path in snakemake.input.media_lists],
+            **{name: Path(path) for name, path in snakemake.output.items()},
+            **settings_of(snakemake.params),
             decoders=snakemake.threads,
-            media_lists=[Path(path) for path in snakemake.input.media],
             note=log.info,
         )
         log.finish(counts)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from scripts.common.code import settings_of
 from scripts.common.identity import seeded_order
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.generate import CHOSEN
 from scripts.common.schemas.release import RELEASED_SPLITS
 from scripts.common.schemas.split import TIP_EVAL
@@ -50,11 +50,4 @@ def choose_released(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = choose_released(
-            splits=Path(snakemake.input.splits),
-            chosen=Path(snakemake.output.chosen),
-            tip_eval=Path(snakemake.output.tip_eval),
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(choose_released, snakemake)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.curate.release.released_index import place_items
 
 
@@ -29,12 +30,4 @@ def index_images(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = index_images(
-            rows=Path(snakemake.input.rows),
-            members=[Path(path) for path in snakemake.input.members],
-            tars=snakemake.params.tars,
-            tar=Path(snakemake.output.tar),
-            index=Path(snakemake.output.index),
-        )
-        log.finish(counts)
+    run_job(index_images, snakemake)

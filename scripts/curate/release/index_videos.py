@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from scripts.common.identity import shard_of
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.curate.release.released_index import place_items
 
 
@@ -41,14 +42,4 @@ def index_videos(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = index_videos(
-            wanted=[Path(path) for path in snakemake.input.wanted],
-            members=[Path(path) for path in snakemake.input.members],
-            tars=snakemake.params.tars,
-            tar=Path(snakemake.output.tar),
-            index=Path(snakemake.output.index),
-            shard=snakemake.wildcards.shard,
-            shards=snakemake.params.shards,
-        )
-        log.finish(counts)
+    run_job(index_videos, snakemake)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from scripts.common.code import settings_of
 from scripts.common.engine import Task, ledger_key, run
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, RowLedger
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import REJECTED
 from scripts.common.schemas.release import RELEASED_MEMBERS
 from scripts.common.tables import write_table
@@ -84,10 +84,4 @@ def _look(member: Member, file: BinaryIO, kind: str, *, decode: bool) -> dict:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = list_members(
-            tar=Path(snakemake.input.tar),
-            members=Path(snakemake.output.members),
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    run_job(list_members, snakemake)

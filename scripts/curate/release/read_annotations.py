@@ -5,7 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.annotate import DIRECTION, IMAGE_NSFW, NSFW, SAFE, SUBJECT, TEXT_NSFW
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.release import RELEASED
@@ -89,10 +90,5 @@ READERS: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], object]] = {
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = read_annotations(
-            rows=Path(snakemake.input.rows),
-            index=Path(snakemake.input.index),
-            annotations={name: Path(path) for name, path in snakemake.output.items()},
-        )
-        log.finish(counts)
+    annotations = {name: Path(path) for name, path in snakemake.output.items()}
+    run_job(read_annotations, snakemake, annotations=annotations)

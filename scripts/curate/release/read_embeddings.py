@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 
 from scripts.common.errors import UserError
 from scripts.common.identity import shard_of
+from scripts.common.job import run_job
 from scripts.common.progress import progress
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.annotate import EMBEDDED, embeddings
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.release import RELEASED
@@ -198,11 +199,4 @@ def _deal_out(readers: Sequence[_Reader], parts: Sequence[_Part]) -> None:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = read_embeddings(
-            tables=[Path(path) for path in snakemake.input.tables],
-            indexes=[Path(path) for path in snakemake.input.indexes],
-            annotations=[Path(path) for path in snakemake.output.annotations],
-            vectors=[Path(path) for path in snakemake.output.vectors],
-        )
-        log.finish(counts)
+    run_job(read_embeddings, snakemake)

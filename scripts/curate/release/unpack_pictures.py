@@ -8,8 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
+from scripts.common.job import run_job
 from scripts.common.progress import progress
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.release import RELEASED_MEMBERS
 from scripts.common.tables import write_table
@@ -84,12 +85,4 @@ def _why_not(uuid: str | None, known: set[str], taken: set[str]) -> str | None:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = unpack_pictures(
-            table=Path(snakemake.input.table),
-            others=[Path(path) for path in snakemake.input.others],
-            tar=Path(snakemake.output.tar),
-            members=Path(snakemake.output.members),
-            decode=snakemake.params.decode,
-        )
-        log.finish(counts)
+    run_job(unpack_pictures, snakemake)

@@ -7,9 +7,10 @@ import numpy as np
 
 from scripts.common.engine import Task, ledger_key, run
 from scripts.common.fingerprints import hash_files
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.pictures import decode_picture
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.watermark import OVERLAYS, WATERMARKS
 from scripts.common.shards import Shard
@@ -104,11 +105,4 @@ def _row(uuid: str, reason: str | None = None) -> dict:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = score_watermarks(
-            tar=Path(snakemake.input.tar),
-            index=Path(snakemake.input.index),
-            overlays=Path(snakemake.input.overlays),
-            watermarks=Path(snakemake.output.watermarks),
-        )
-        log.finish(counts)
+    run_job(score_watermarks, snakemake)
