@@ -9,7 +9,7 @@ from scripts.curate.graph import CurateGraph
 
 try:
     curate = CurateGraph(study)
-    EXPORT_FILES, SCRAPED_GENERATOR = curate.exports, curate.generator
+    assert curate.generator
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -59,10 +59,12 @@ def curate_steps(study: Study, exports: Mapping[str, str], scraped: str) -> list
     """
     step = StageSteps("curate").step
     messages = {name: f"results/messages/{name}.parquet" for name in exports}
+    states = [f"results/rejects/exports/{name}.parquet" for name in exports]
     prompts = [f"results/prompts/{shard}.parquet" for shard in study.shards]
     videos = [f"results/videos/{scraped}/{shard}.parquet" for shard in study.shards]
     marks = [f"results/watermark/scores/{shard}.parquet" for shard in study.shards]
     return [
+        step("extract_messages", "exports", out=rows(states)),
         *(
             step("extract_messages", "messages", name, stated=["export", export],
                  out=rows(messages[name]), why=[rows(f"results/rejects/messages/{name}.parquet")],

@@ -107,6 +107,11 @@ def curated(study):
     write("messages/channel.parquet", curate.MESSAGES, [{"message_id": str(i)} for i in (1, 2, 3)])
     rejects = [{"message_id": "9", "reason": "no_video"}]
     write("rejects/messages/channel.parquet", curate.MESSAGE_REJECTS, rejects)
+    write(
+        "rejects/exports/channel.parquet",
+        curate.EXPORTS,
+        [{"file": "a", "status": "ok", "reason": None}],
+    )
     write("prompts/00000.parquet", PROMPTS, [{"uuid": "a"}, {"uuid": "b"}])
     rejects = [{"message_id": "3", "reason": "duplicate_prompt"}]
     write("rejects/prompts.parquet", PROMPT_REJECTS, rejects)
@@ -118,6 +123,7 @@ def curated(study):
 
 def test_curate(curated):
     assert sums(curated) == {
+        "extract_messages": (1, 1, {}),
         "extract_messages channel": (5, 3, {"no_video": 1, "not_in_the_file": 1}),
         "collect_prompts": (3, 2, {"duplicate_prompt": 1}),
         "fetch_videos": (2, 1, {"undecodable": 1}),
@@ -127,6 +133,9 @@ def test_curate(curated):
     marked = [row | {"score": 0.9, "has_overlay": True} for row in statuses(a=None)]
     write("watermark/scores/00000.parquet", WATERMARKS, marked)
     assert sums(curated)["score_watermarks"] == (1, 0, {"overlay": 1})
+    odd = {"file": "a", "status": "rejected", "reason": "no_export"}
+    write("rejects/exports/channel.parquet", curate.EXPORTS, [odd])
+    assert sums(curated)["extract_messages"] == (1, 0, {"no_export": 1})
     Path("channel.html").write_text("cut off")
     assert sums(curated)["extract_messages channel"] == (4, 3, {"no_video": 1})
 

@@ -141,22 +141,6 @@ class ReleaseGraph:
         """Return the released tables of an embedding."""
         return list(map(str, find_embeddings(self.folder, wildcards.embedding, self.splits)))
 
-    def all_members(self, wildcards: Any) -> list[str]:
-        """Return the members of all tars, and of all tables whose pictures are unpacked."""
-        archives = [self.pictures, *map(self.videos, self.study.released)]
-        return [members for files in archives for _, members in files.values()]
-
-    def all_pictures(self, wildcards: Any) -> dict[str, list[str]]:
-        """Return ``pictures`` as a rule's parameter."""
-        return {name: list(files) for name, files in self.pictures.items()}
-
-    def all_videos(self, wildcards: Any) -> dict[str, dict[str, list[str]]]:
-        """Return ``videos`` of each generator as a rule's parameter."""
-        return {
-            generator: {name: list(files) for name, files in self.videos(generator).items()}
-            for generator in self.study.released
-        }
-
     def _placed(self, names: list[str]) -> Archives:
         return {
             name: (f"{self.folder}/{name}.tar", f"results/release/members/{name}.parquet")
