@@ -20,7 +20,7 @@ from scripts.common.backends import check_entry, find_backend
 from scripts.common.code import ROOT
 from scripts.common.errors import UserError
 from scripts.common.study import Study
-from scripts.curate.export_files import find_exports
+from scripts.curate.graph import CurateGraph, no_exports
 from scripts.curate.release.released_layout import (
     EMBEDDINGS,
     find_embeddings,
@@ -94,14 +94,9 @@ def find_absences(study: Study) -> list[str]:
 
 
 def _missing_exports(study: Study) -> list[str]:
-    exports, made_up = study.config["curate"]["exports"], study.config["source"] == "demo"
-    faults = _missing_for_links(study.config["curate"]["links"])
-    if not find_exports(exports, made_up=made_up):
-        faults.append(
-            f"curate.exports: the folder {exports} holds no .html file; put DiscordChatExporter "
-            "exports there, or name another folder in the configuration"
-        )
-    return faults
+    curate = CurateGraph(study)
+    faults = _missing_for_links(curate.settings["links"])
+    return faults if curate.exports else [*faults, no_exports(curate.settings["exports"])]
 
 
 def _missing_of_the_release(study: Study) -> list[str]:

@@ -136,7 +136,7 @@ def _refusal(bot_names: Sequence[str], bot_ids: Sequence[str]) -> pl.Expr:
     has_id = pl.col("author_id").is_in(list(bot_ids)).fill_null(False)
     is_bot = has_id if bot_ids else is_named
     return (
-        pl.when("is_torn").then(pl.lit("damaged"))
+        pl.when("is_torn").then(pl.lit("torn"))
         .when("is_system").then(pl.lit("system_notice"))
         .when(pl.col("author").is_null() & pl.col("is_complete")).then(pl.lit("no_author"))
         .when(pl.col("author").is_null()).then(pl.lit("cut_off"))

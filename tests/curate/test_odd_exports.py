@@ -232,7 +232,7 @@ def test_a_message_in_which_another_begins_is_rejected(tmp_path, lost):
     broken = document[:place] + "#" + document[place + 1 :]
     rows, rejects, _, counts = extract(tmp_path, broken)
     assert (rows, counts.lost) == ([], 1)
-    assert rejects == {str(FIRST_ID + 1): "damaged", str(FIRST_ID + 3): "no_author"}
+    assert rejects == {str(FIRST_ID + 1): "torn", str(FIRST_ID + 3): "no_author"}
 
 
 def test_a_group_whose_beginning_is_lost_is_not_given_to_the_author_before(tmp_path):

@@ -32,6 +32,7 @@ POPULARITY = table_schema(
 
 ACCOUNT_REASONS = (
     {"": "no item was rejected"}
+    | curate.EXPORT_REASONS
     | curate.MESSAGE_REJECT_REASONS
     | prompts.REJECT_REASONS
     | release.ROW_REASONS

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from scripts.common.schemas.items import outcome
 from scripts.common.tables import column, table_schema
 
 EXPORT_REASONS = {
@@ -19,8 +20,7 @@ EXPORTS = table_schema(
     "One row: whether an HTML file is an export, and could be read to its end.",
     [
         column("file", pa.string(), "name of the file, without its folder"),
-        column("status", pa.string(), "ok or rejected"),
-        column("reason", pa.string(), "why: one of EXPORT_REASONS", nullable=True),
+        *outcome(EXPORT_REASONS),
         column("detail", pa.string(), "the reason in a sentence, with the way out", nullable=True),
         column("found_messages", pa.int64(), "messages that were found in it"),
         column("declared_messages", pa.int64(), "its own count of messages", nullable=True),
@@ -33,7 +33,7 @@ EXPORTS = table_schema(
 )
 
 MESSAGE_REJECT_REASONS = {
-    "damaged": "another message begins inside it, whose own beginning the file lost",
+    "torn": "another message begins inside it, whose own beginning the file lost",
     "system_notice": "a notice of Discord's, such as somebody joining",
     "not_a_bot": "a person wrote it",
     "borrowed_name": "a bot of a name in curate.bot_names wrote it, with none of curate.bot_ids",
