@@ -109,7 +109,7 @@ rule plot_watermark:
     """The watermark check: what image prompts of each size have in common, and their scores."""
     input:
         overlays="results/watermark/overlays.parquet",
-        watermarks=watermark_scores(),
+        watermarks=study.watermark_scores,
     output:
         **reported("plot_watermark"),
     log:

@@ -12,7 +12,6 @@ from scripts.analyse.registry import RESULTS
 from scripts.common.backends import check_entry
 from scripts.common.code import code_checksum
 from scripts.common.errors import UserError
-from scripts.common.identity import shard_names
 from scripts.common.study import Study
 from scripts.curate.release.released_layout import released_annotations
 from scripts.curate.removal_list import read_removals
@@ -23,17 +22,6 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-SHEETS = study.sheets
-GENERATORS = study.generators
-SCRAPED = study.scraped
-RELEASED = study.released
-RELEASED_ANNOTATIONS = study.released_annotations
-GENERATED = study.generated
-DETECTORS = config["detect"]["detectors"]
-TRACERS = config["trace"]["tracers"]
-REAL_SOURCES = study.real_sources
-TEXT_SOURCES = study.text_sources
-SHARDS = study.shards
 # An input that is never newer: 'make remove' takes out of all results what the list names, and an
 # edit of it has nothing made again.
 REMOVALS = os.path.relpath(Path(workflow.basedir) / "config/removals.txt")
@@ -41,8 +29,7 @@ REMOVALS = os.path.relpath(Path(workflow.basedir) / "config/removals.txt")
 
 wildcard_constraints:
     shard=r"\d{5}",
-    generator="|".join(GENERATORS),
-    detector="|".join(DETECTORS) or "none",
+    generator="|".join(study.generators),
     setting="same_domain|cross_domain",
 
 
@@ -67,63 +54,11 @@ def stopping(get):
     return get_or_stop
 
 
-def shards_of(generator):
-    """Return the shard names of a generator's videos: scraped ones lie with their prompts."""
-    stage = "curate" if generator in SCRAPED else "generate"
-    return shard_names(config[stage]["shards"])
-
-
-def choosable():
-    """Return the table of prompts of which some are animated: of a release, the animated ones."""
-    if config["source"] == "release":
-        return "results/release/splits.parquet"
-    return "results/dataset.parquet"
-
-
-def video_tars(generator):
-    """Return all tars of a generator's videos."""
-    return expand(
-        "results/videos/{generator}/{shard}.tar",
-        generator=generator,
-        shard=shards_of(generator),
-    )
-
-
-def video_indexes(generator):
-    """Return the indexes beside ``video_tars``, in the same order."""
-    return [tar.removesuffix(".tar") + ".parquet" for tar in video_tars(generator)]
-
-
-def get_generator_tars(wildcards):
-    """Return all video tars of the wildcard's generator."""
-    return video_tars(wildcards.generator)
-
-
-def get_generator_indexes(wildcards):
-    """Return all video indexes of the wildcard's generator."""
-    return video_indexes(wildcards.generator)
-
-
-def image_tars():
-    """Return all tars of image prompts."""
-    return expand("results/images/{shard}.tar", shard=SHARDS)
-
-
-def image_indexes():
-    """Return the indexes beside ``image_tars``, in the same order."""
-    return expand("results/images/{shard}.parquet", shard=SHARDS)
-
-
-def watermark_scores():
-    """Return the scores of all image prompts in the watermark check."""
-    return expand("results/watermark/scores/{shard}.parquet", shard=SHARDS)
-
-
 def entries_of(value):
     """Return the sheets' entries of which a rule's parameter is the deciding part."""
     return {
         f"config/{sheet}.yaml: {name}": entry
-        for sheet, entries in SHEETS.items()
+        for sheet, entries in study.sheets.items()
         for name, entry in entries.items()
         if all(entry.get(key) == value.get(key) for key in ("backend", "weights", "settings"))
     }

@@ -19,7 +19,6 @@ import numpy as np
 import pyarrow as pa
 
 from scripts.common.errors import Rejected, UserError
-from scripts.common.progress import progress
 from scripts.common.shards import Shard, ShardItem
 from scripts.common.tables import TableWriter, fit, read_table, write_table
 from scripts.common.video import VideoProperties
@@ -174,64 +173,6 @@ class RowLedger:
             order += numbers
         return pa.concat_tables(pieces).take(np.argsort(order))
 
-    def complete(
-        self,
-        items: Sequence[str],
-        work: Callable[[Sequence[str]], list[dict]],
-        *,
-        batch_size: int = 1,
-        what: str = "items",
-        failed: Callable[[dict], bool] = lambda row: row.get("status") == "rejected",
-        versions: Mapping[str, str] | None = None,
-    ) -> list[dict]:
-        """Return a row for each item: recalled where it is finished, else worked out.
-
-        Args:
-            items: keys of the wanted items.
-            work: makes the rows of a batch of keys, in order, one for each.
-            batch_size: keys per call of ``work``.
-            what: name of the progress bar.
-            failed: whether a row is of a failed item; it is returned, but not kept, so that the
-                next run tries again.
-            versions: checksum of what each item is made from (its image, its video) where its
-                key does not decide that; a row made from something else is not recalled.
-        """
-
-        def stream(left: Sequence[str]) -> Iterator[dict]:
-            for start in range(0, len(left), batch_size):
-                yield from work(left[start : start + batch_size])
-
-        return self.stream(items, stream, what=what, failed=failed, versions=versions).to_list()
-
-    def stream(
-        self,
-        items: Sequence[str],
-        work: Callable[[Sequence[str]], Iterable[dict]],
-        *,
-        what: str = "items",
-        failed: Callable[[dict], bool] = lambda row: row.get("status") == "rejected",
-        versions: Mapping[str, str] | None = None,
-    ) -> "FinishedRows":
-        """Work out what is not finished, and return all rows without holding them in memory.
-
-        Args:
-            items: as ``complete``.
-            work: takes all keys that are not finished and makes their rows one by one, in any
-                order, one for each. When it is asked for the next row, the ledger has the last.
-            what: as ``complete``.
-            failed: as ``complete``; rows of failed items are held in memory.
-            versions: as ``complete``.
-        """
-        left = self.left(items, versions)
-        faults: dict[str, dict] = {}
-        for row in progress(work(left) if left else (), what, total=len(left)):
-            if failed(row):
-                faults[row[self._key]] = row
-            else:
-                self.add([row], versions)
-        self.flush()
-        return FinishedRows(self, items, faults)
-
     def __enter__(self) -> "RowLedger":
         return self
 
@@ -363,31 +304,6 @@ class FileLedger:
         self._versions[item.uuid] = version
         record = {"properties": asdict(item.properties), "group": item.group, "version": version}
         _write_atomically(self.folder / f"{item.uuid}.json", json.dumps(record).encode())
-
-    def complete(
-        self,
-        uuids: Sequence[str],
-        work: Callable[[str], ShardItem],
-        *,
-        what: str = "items",
-        versions: Mapping[str, str] | None = None,
-    ) -> Iterable[ShardItem]:
-        """Yield an item for each UUID: recalled where it is finished, else made and kept.
-
-        Args:
-            uuids: the wanted items.
-            work: makes one item, or a rejected one; it does not raise for an item's own fault.
-            what: name of the progress bar.
-            versions: checksum of what each item is made from (its image, its video) where its
-                UUID does not decide that; an item made from something else is not recalled.
-        """
-        for uuid in progress(uuids, what):
-            version = (versions or {}).get(uuid)
-            item = self.get(uuid, version)
-            if item is None:
-                item = work(uuid)
-                self.put(item, version)
-            yield item
 
     def items(
         self, versions: Mapping[str, str | None], faults: Mapping[str, Rejected]

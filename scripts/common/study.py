@@ -135,6 +135,11 @@ class Study:
         """The indexes beside ``image_tars``, in the same order."""
         return indexes_of(self.image_tars)
 
+    @cached_property
+    def watermark_scores(self) -> list[str]:
+        """The scores of all image prompts in the watermark check."""
+        return [f"results/watermark/scores/{shard}.parquet" for shard in self.shards]
+
     def images_beside(self, shard: str, shards: int) -> list[str]:
         """Return the tars that can hold the image prompts of one of ``shards`` shards of videos.
 

@@ -1,16 +1,8 @@
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-import time
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from scripts.common.code import ROOT
+from scripts.common.errors import Rejected
 from scripts.common.ledger import (
     FileLedger,
     FinishedRows,
@@ -32,30 +24,6 @@ ROWS = table_schema(
     ],
 )
 KEYS = [f"{n:03d}" for n in range(60)]
-
-
-def scorer(asked):
-    def work(keys):
-        asked.extend(keys)
-        return [
-            {"uuid": key, "value": None, "status": "rejected"}
-            if key == "007"
-            else {"uuid": key, "value": float(key), "status": "ok"}
-            for key in keys
-        ]
-
-    return work
-
-
-def test_finished_items_are_recalled_and_failed_ones_tried_again(tmp_path):
-    first, second = [], []
-    with RowLedger(tmp_path, ROWS) as ledger:
-        rows = ledger.complete(KEYS[:10], scorer(first), batch_size=4)
-    with RowLedger(tmp_path, ROWS) as ledger:
-        again = ledger.complete(KEYS[:12], scorer(second), batch_size=4)
-    assert first == KEYS[:10]
-    assert second == ["007", "010", "011"]
-    assert again[:10] == rows and [row["uuid"] for row in again] == KEYS[:12]
 
 
 def finished(folder, keys, versions, failing=(), asked=None):
@@ -116,23 +84,11 @@ def test_a_broken_finished_table_is_made_again(tmp_path, name):
     assert asked == KEYS[:4]
 
 
-def test_an_item_made_from_something_else_is_not_recalled(tmp_path):
-    first, second = [], []
-    with RowLedger(tmp_path, ROWS) as ledger:
-        ledger.complete(["001", "002"], scorer(first), versions={"001": "a", "002": "b"})
-    with RowLedger(tmp_path, ROWS) as ledger:
-        ledger.complete(["001", "002"], scorer(second), versions={"001": "a", "002": "c"})
-    assert second == ["002"]
-
-
 def test_an_error_keeps_what_was_finished(tmp_path):
-    def failing(keys):
-        if "005" in keys:
-            raise RuntimeError("out of memory")
-        return scorer([])(keys)
-
     with pytest.raises(RuntimeError), RowLedger(tmp_path, ROWS) as ledger:
-        ledger.complete(KEYS[:10], failing)
+        for key in KEYS[:5]:
+            ledger.keep(key, {"value": 1.0, "status": "ok"})
+        raise RuntimeError("the disk is full")
     assert sorted(RowLedger(tmp_path, ROWS)) == KEYS[:5]
 
 
@@ -148,15 +104,16 @@ VECTORS = table_schema(
 
 
 def test_rows_come_from_disk_in_the_order_of_the_items_with_the_failed_ones_between(tmp_path):
-    def work(keys):
-        for key in reversed(keys):  # in any order, as a batch behind an endpoint comes back
-            vector = None if key == "007" else np.full(3, float(key), np.float16)
-            yield {"uuid": key, "embedding": vector, "status": "rejected" if key == "007" else "ok"}
-
     items = [*KEYS[5:20], *KEYS[:5]]
+    faults = {"007": {"uuid": "007", "embedding": None, "status": "rejected"}}
     with RowLedger(tmp_path, VECTORS, flush_rows=4) as ledger:
-        ledger.stream(KEYS[10:12], work)
-        rows = ledger.stream(items, work)
+        # In any order, as a batch behind an endpoint comes back.
+        for key in [*KEYS[10:12], *reversed(items)]:
+            if key not in faults:
+                vector = np.full(3, float(key), np.float16)
+                ledger.keep(key, {"embedding": vector, "status": "ok"})
+        ledger.flush()
+        rows = FinishedRows(ledger, items, faults)
         tables = list(rows.tables(rows=6))
     assert [table.num_rows for table in tables] == [6, 6, 6, 2]
     found = pa.concat_tables(tables)
@@ -166,7 +123,7 @@ def test_rows_come_from_disk_in_the_order_of_the_items_with_the_failed_ones_betw
     assert found["embedding"].to_pylist() == expected
     assert [row["embedding"] is None for row in rows.to_list()] == [key == "007" for key in items]
     again = RowLedger(tmp_path, VECTORS)
-    assert again.left(items) == ["007"]
+    assert again.left(items, {}) == ["007"]
     assert again.read(["013", "002"])["embedding"].to_pylist() == [[13.0] * 3, [2.0] * 3]
 
 
@@ -179,53 +136,10 @@ def test_a_row_made_anew_replaces_the_old_one(tmp_path):
 
 def test_a_broken_part_is_made_again(tmp_path):
     with RowLedger(tmp_path, ROWS) as ledger:
-        ledger.complete(["001"], scorer([]))
+        ledger.keep("001", {"value": 1.0, "status": "ok"})
     (part,) = tmp_path.glob("part-*")
     part.write_bytes(part.read_bytes()[:-20])
-    assert RowLedger(tmp_path, ROWS).left(["001"]) == ["001"]
-
-
-def test_a_killed_process_resumes_at_the_next_item(tmp_path):
-    """Two real processes: the first is killed without a chance to tidy up."""
-    program = textwrap.dedent(
-        """
-        import sys, time
-        from pathlib import Path
-        from scripts.common.ledger import RowLedger
-        from tests.common.test_ledger import KEYS, ROWS, scorer
-        folder, journal, wait = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
-        def work(keys):
-            time.sleep(wait)
-            with journal.open("a") as file:
-                file.write(keys[0] + "\\n")
-            return scorer([])(keys)
-        with RowLedger(folder, ROWS, flush_rows=1) as ledger:
-            ledger.complete(KEYS, work)
-        """
-    )
-
-    def start(wait):
-        command = [sys.executable, "-c", program, tmp_path / "ledger", tmp_path / "journal", wait]
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        return subprocess.Popen(list(map(str, command)), cwd=ROOT, env=environment)
-
-    def parts():
-        return list(Path(tmp_path / "ledger").glob("part-*"))
-
-    process = start(0.02)
-    deadline = time.monotonic() + 60
-    while len(parts()) < 10 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    kept = len(parts())
-    assert 10 <= kept < len(KEYS)
-    done_before = (tmp_path / "journal").read_text().splitlines()
-    assert start(0).wait() == 0
-    done_after = (tmp_path / "journal").read_text().splitlines()[len(done_before) :]
-    # At most the one item in work when the process was killed is done twice, and 007 failed.
-    assert len(set(done_before) & set(done_after) - {"007"}) <= 1
-    assert set(done_before) | set(done_after) == set(KEYS)
+    assert RowLedger(tmp_path, ROWS).left(["001"], {}) == ["001"]
 
 
 def item(value):
@@ -234,30 +148,27 @@ def item(value):
 
 
 def test_files_are_recalled_singly_and_then_from_the_finished_tar(tmp_path):
-    made = []
+    versions, faults = {"id-1": "a", "id-2": "b"}, {"id-9": Rejected("undecodable")}
 
-    def work(uuid):
-        made.append(uuid)
-        return item(int(uuid[3:])) if uuid != "id-9" else ShardItem(uuid, reason="undecodable")
+    def opened():
+        return FileLedger(tmp_path / "ledger")
 
-    ledger = FileLedger(tmp_path / "ledger")
-    loose = list(ledger.complete(["id-1", "id-9"], work))
-    again = list(FileLedger(tmp_path / "ledger").complete(["id-1", "id-2", "id-9"], work))
-    assert made == ["id-1", "id-9", "id-2", "id-9"]
-    assert again[0] == loose[0]
+    for name in versions:
+        assert opened().left(versions, versions) == sorted(versions)[int(name[3:]) - 1 :]
+        opened().keep(name, item(int(name[3:])), versions[name])
+    wanted = versions | {"id-9": None}
+    ledger = opened()
+    loose = list(ledger.items(wanted, faults))
+    assert loose == [item(1), item(2), ShardItem("id-9", reason="undecodable")]
     tar, index = tmp_path / "s.tar", tmp_path / "s.parquet"
-    write_shard(tar, index, again, "png")
-    ledger = FileLedger(tmp_path / "ledger")
-    list(ledger.complete(["id-1", "id-2"], work))
+    write_shard(tar, index, loose, "png")
     ledger.finish(tar, index)
     assert not list((tmp_path / "ledger").glob("*.data"))
     assert (tmp_path / "ledger" / "finished.tar").stat().st_ino == tar.stat().st_ino
     tar.unlink(), index.unlink()
-    made.clear()
-    assert list(FileLedger(tmp_path / "ledger").complete(["id-1", "id-2"], work)) == again[:2]
-    assert made == []
-    list(FileLedger(tmp_path / "ledger").complete(["id-1"], work, versions={"id-1": "new"}))
-    assert made == ["id-1"]
+    assert opened().left(wanted, wanted) == ["id-9"]
+    assert list(opened().items(wanted, faults)) == loose
+    assert opened().left(versions, versions | {"id-1": "new"}) == ["id-1"]
 
 
 def test_a_whole_job_is_recalled(tmp_path):
