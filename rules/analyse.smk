@@ -35,8 +35,8 @@ rule account_stage:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=more(8000),
+        runtime=more(60),
     params:
         code=code_of("scripts/analyse/account_stage.py"),
         steps=analyse.steps,

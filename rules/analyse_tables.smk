@@ -12,8 +12,8 @@ rule count_popularity:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=more(2000),
+        runtime=more(20),
     params:
         code=code_of("scripts/analyse/count_popularity.py"),
     script:

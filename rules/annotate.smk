@@ -25,8 +25,8 @@ rule estimate_costs:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=more(2000),
+        runtime=more(60),
     params:
         annotators=annotate.bills,
         code=annotate.code("estimate_costs", annotate.asked),
@@ -52,8 +52,8 @@ rule ask_endpoint:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=4000,
-        runtime=annotate.runtime_of,
+        mem_mb=more(4000),
+        runtime=more(annotate.runtime_of),
     params:
         budget_usd=annotate.budget_of,
         code=annotate.code("ask_endpoint", annotate.asked),
@@ -89,8 +89,8 @@ if annotate.texts:
         resources:
             gpu=annotate.gpus(annotate.texts),
             # A language model passes through it on its way to the GPU.
-            mem_mb=32000 if annotate.language_models else 4000,
-            runtime=240 + 720 * annotate.language_models,
+            mem_mb=more(32000 if annotate.language_models else 4000),
+            runtime=more(240 + 720 * annotate.language_models),
         params:
             batch_size=lookup("annotate/batch_size", within=config),
             code=annotate.code("annotate_texts", annotate.texts),
@@ -118,8 +118,8 @@ if annotate.pictures:
         threads: config["annotate"]["decoders"]
         resources:
             gpu=annotate.gpus(annotate.pictures),
-            mem_mb=6000,
-            runtime=480,
+            mem_mb=more(6000),
+            runtime=more(480),
         params:
             batch_size=lookup("annotate/batch_size", within=config),
             code=annotate.code("annotate_pictures", annotate.pictures),
@@ -143,8 +143,8 @@ rule merge_subjects:
         "../envs/models.yaml"
     resources:
         gpu=annotate.gpus(["subjects"]),
-        mem_mb=8000,
-        runtime=480,
+        mem_mb=more(8000),
+        runtime=more(480),
     params:
         batch_size=lookup("annotate/batch_size", within=config),
         budget_usd=annotate.budget_of,
@@ -173,8 +173,8 @@ rule build_dataset:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=more(8000),
+        runtime=more(60),
     params:
         code=code_of("scripts/annotate/build_dataset.py"),
     script:

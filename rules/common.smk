@@ -12,6 +12,7 @@ from scripts.analyse.registry import RESULTS
 from scripts.common.backends import check_entry
 from scripts.common.code import code_checksum
 from scripts.common.errors import UserError
+from scripts.common.resources import more
 from scripts.common.study import Study
 from scripts.curate.release.released_layout import released_annotations
 from scripts.curate.removal_list import read_removals

@@ -27,8 +27,8 @@ rule link_export:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=more(500),
+        runtime=more(10),
     params:
         code=code_of("scripts/curate/link_export.py"),
         path=curate.export_path,
@@ -51,8 +51,8 @@ rule extract_messages:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=500,
-        runtime=120,
+        mem_mb=more(500),
+        runtime=more(120),
     params:
         bot_ids=lookup("curate/bot_ids", within=config),
         bot_names=lookup("curate/bot_names", within=config),
@@ -78,8 +78,8 @@ rule collect_prompts:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=more(2000),
+        runtime=more(60),
     params:
         bot_ids=lookup("curate/bot_ids", within=config),
         code=code_of("scripts/curate/collect_prompts.py"),
@@ -102,8 +102,8 @@ rule collect_parameters:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more(2000),
+        runtime=more(30),
     params:
         code=code_of("scripts/curate/collect_parameters.py"),
     script:
@@ -130,8 +130,8 @@ rule fetch_videos:
         "../envs/video.yaml"
     threads: curate.decoders
     resources:
-        mem_mb=4000,
-        runtime=1440,
+        mem_mb=more(4000),
+        runtime=more(1440),
         # One job at a time asks hosts, whose limits hold for each job (profiles/default).
         downloads=int(config["curate"]["links"]["fetch"]),
     params:
@@ -157,8 +157,8 @@ rule extract_images:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=more(2000),
+        runtime=more(240),
     params:
         code=code_of("scripts/curate/extract_images.py"),
         max_megapixels=lookup("curate/max_image_megapixels", within=config),

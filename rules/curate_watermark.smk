@@ -18,8 +18,8 @@ rule find_watermark:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=more(4000),
+        runtime=more(120),
     params:
         code=code_of("scripts/curate/watermark/find_watermark.py"),
         seed=config["seed"],
@@ -43,8 +43,8 @@ rule score_watermarks:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=more(2000),
+        runtime=more(240),
     params:
         code=code_of("scripts/curate/watermark/score_watermarks.py"),
     script:

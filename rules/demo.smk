@@ -21,8 +21,8 @@ rule make_demo_channel:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=more(1000),
+        runtime=more(30),
     params:
         code=code_of("scripts/demo/make_demo_channel.py"),
         generations=DEMO["generations"],
@@ -50,8 +50,8 @@ rule make_demo_sources:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=more(1000),
+        runtime=more(30),
     params:
         code=code_of("scripts/demo/make_demo_sources.py"),
         real_videos=DEMO["real_videos"],

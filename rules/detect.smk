@@ -26,8 +26,8 @@ rule score_frames:
     threads: 2
     resources:
         gpu=config["detect"]["gpu"],
-        mem_mb=8000,
-        runtime=480,
+        mem_mb=more(8000),
+        runtime=more(480),
     params:
         batch_size=lookup("detect/batch_size", within=config),
         code=detect.detectors_code,
@@ -53,8 +53,8 @@ rule train_videomae:
     threads: detect.training_threads
     resources:
         gpu=config["detect"]["training_gpu"],
-        mem_mb=32000 * max(1, config["detect"]["training_gpu"]),
-        runtime=1440,
+        mem_mb=more(32000 * max(1, config["detect"]["training_gpu"])),
+        runtime=more(1440),
     params:
         code=code_of("scripts/detect/train_videomae.py", detect.videomae_backend),
         entry=detect.videomae_entry,
@@ -82,8 +82,8 @@ rule classify_videos:
     threads: 2
     resources:
         gpu=config["detect"]["gpu"],
-        mem_mb=16000,
-        runtime=1440,
+        mem_mb=more(16000),
+        runtime=more(1440),
     params:
         batch_size=lookup("detect/batch_size", within=config),
         code=code_of("scripts/detect/classify_videos.py", detect.videomae_backend),
@@ -107,8 +107,8 @@ rule measure_detection:
     conda:
         "../envs/evaluation.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=more(4000),
+        runtime=more(30),
     params:
         code=code_of("scripts/detect/measure_detection.py"),
         detectors=detect.detectors,

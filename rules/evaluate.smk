@@ -29,8 +29,8 @@ rule score_videos:
     resources:
         # Frames as they are decoded and once more as one array, of each video that is read ahead,
         # and the models.
-        mem_mb=4000 + 6 * config["evaluate"]["max_decoded_mb"],
-        runtime=720,
+        mem_mb=more(4000 + 6 * config["evaluate"]["max_decoded_mb"]),
+        runtime=more(720),
         gpu=config["evaluate"]["gpu"],
     params:
         code=evaluate.code,
@@ -52,8 +52,8 @@ rule summarise_evaluation:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=more(1000),
+        runtime=more(20),
     params:
         code=code_of("scripts/evaluate/summarise_evaluation.py"),
         dimensions=evaluate.measured,

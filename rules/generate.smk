@@ -22,8 +22,8 @@ rule choose_prompts:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=more(4000),
+        runtime=more(30),
     params:
         code=code_of("scripts/generate/choose_prompts.py"),
         prompts=lookup("generate/prompts", within=config),
@@ -51,8 +51,8 @@ rule generate_videos:
     threads: 2
     resources:
         gpu=config["generate"]["gpu"],
-        mem_mb=4000 if not config["generate"]["gpu"] else 32000,
-        runtime=240 if not config["generate"]["gpu"] else 2880,
+        mem_mb=more(4000 if not config["generate"]["gpu"] else 32000),
+        runtime=more(240 if not config["generate"]["gpu"] else 2880),
     params:
         code=generate.code,
         entry=generate.entry,

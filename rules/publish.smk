@@ -29,8 +29,8 @@ rule pack_dataset:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=more(4000),
+        runtime=more(120),
     params:
         code=code_of("scripts/publish/pack_dataset.py"),
         preview_quality=lookup("annotate/preview_quality", within=config),
@@ -51,8 +51,8 @@ rule pack_embeddings:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=more(4000),
+        runtime=more(60),
     params:
         code=code_of("scripts/publish/pack_embeddings.py"),
     script:
@@ -72,8 +72,8 @@ rule describe_dataset:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=more(500),
+        runtime=more(10),
     params:
         annotators=publish.annotators,
         banner=config["banner"],

@@ -43,8 +43,8 @@ rule read_release:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=more(3000),
+        runtime=more(60),
     params:
         code=code_of("scripts/curate/release/read_release.py"),
         removals=ancient(REMOVALS),
@@ -66,8 +66,8 @@ rule list_members:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=2000,
-        runtime=720,
+        mem_mb=more(2000),
+        runtime=more(720),
     params:
         code=code_of("scripts/curate/release/list_members.py"),
         decode=lookup("release/decode", within=config),
@@ -91,8 +91,8 @@ rule unpack_pictures:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=more(2000),
+        runtime=more(240),
     params:
         code=code_of("scripts/curate/release/unpack_pictures.py"),
         decode=lookup("release/decode", within=config),
@@ -113,8 +113,8 @@ rule index_images:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=more(3000),
+        runtime=more(30),
     params:
         code=code_of("scripts/curate/release/index_images.py"),
         tars=release.picture_tars,
@@ -134,8 +134,8 @@ rule choose_released:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more(2000),
+        runtime=more(30),
     params:
         code=code_of("scripts/curate/release/choose_released.py"),
         prompts=lookup("generate/prompts", within=config),
@@ -159,8 +159,8 @@ rule index_videos:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=more(3000),
+        runtime=more(30),
     params:
         code=code_of("scripts/curate/release/index_videos.py"),
         shards=release.video_shards,
@@ -183,8 +183,8 @@ if release.values:
         conda:
             "../envs/tabular.yaml"
         resources:
-            mem_mb=2000,
-            runtime=30,
+            mem_mb=more(2000),
+            runtime=more(30),
         params:
             code=code_of("scripts/curate/release/read_annotations.py"),
         script:
@@ -210,8 +210,8 @@ if release.embeddings:
         conda:
             "../envs/tabular.yaml"
         resources:
-            mem_mb=4000,
-            runtime=240,
+            mem_mb=more(4000),
+            runtime=more(240),
         params:
             code=code_of("scripts/curate/release/read_embeddings.py"),
         script:

@@ -21,8 +21,8 @@ rule split_tip_eval:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=more(4000),
+        runtime=more(30),
     params:
         code=code_of("scripts/split/split_tip_eval.py"),
         prompts_per_subject=lookup("split/tip_eval/prompts_per_subject", within=config),
@@ -46,8 +46,8 @@ rule split_tip_id:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=more(4000),
+        runtime=more(30),
     params:
         code=code_of("scripts/split/split_tip_id.py"),
         label=split.wanted_label,
@@ -69,8 +69,8 @@ rule split_tip_trace:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more(2000),
+        runtime=more(30),
     params:
         code=code_of("scripts/split/split_tip_trace.py"),
         query_prompts=lookup("split/tip_trace/query_prompts", within=config),
@@ -91,8 +91,8 @@ rule sample_trace_frames:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=more(4000),
+        runtime=more(30),
     params:
         code=code_of("scripts/split/sample_trace_frames.py"),
         frames_per_video=lookup("split/tip_trace/frames_per_video", within=config),
@@ -118,8 +118,8 @@ rule collect_trace_images:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=more(8000),
+        runtime=more(30),
     params:
         code=code_of("scripts/split/collect_trace_images.py"),
         distractor_tar=split.outside("distractors")["tar"],
@@ -150,8 +150,8 @@ rule check_splits:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=more(8000),
+        runtime=more(60),
     params:
         code=code_of("scripts/split/check_splits.py"),
         indexes=split.all_indexes,

@@ -32,8 +32,8 @@ rule decode_frames:
         "../envs/video.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=more(2000),
+        runtime=more(120),
     params:
         code=code_of("scripts/trace/decode_frames.py"),
         shards=trace.video_shards,
@@ -62,8 +62,8 @@ rule train_cosface:
     threads: trace.training_threads
     resources:
         gpu=config["trace"]["training_gpu"],
-        mem_mb=64000 * trace.processes if config["trace"]["training_gpu"] else 2000,
-        runtime=2880,
+        mem_mb=more(64000 * trace.processes if config["trace"]["training_gpu"] else 2000),
+        runtime=more(2880),
     params:
         code=code_of("scripts/trace/train_cosface.py"),
         entry=trace.training_entry,
@@ -89,8 +89,8 @@ rule extract_features:
     threads: trace.threads
     resources:
         gpu=config["trace"]["gpu"],
-        mem_mb=16000 if config["trace"]["gpu"] else 2000,
-        runtime=1440,
+        mem_mb=more(16000 if config["trace"]["gpu"] else 2000),
+        runtime=more(1440),
     params:
         batch_size=lookup("trace/batch_size", within=config),
         code=trace.public_code,
@@ -157,8 +157,8 @@ rule collect_background:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=more(4000),
+        runtime=more(30),
     params:
         code=code_of("scripts/trace/collect_background.py"),
         max_images=lookup("trace/score_normalisation/max_images", within=config),
@@ -182,8 +182,8 @@ rule match_queries:
     threads: trace.threads
     resources:
         gpu=config["trace"]["gpu"],
-        mem_mb=2000 + 4 * config["trace"]["search_block_mb"],
-        runtime=240,
+        mem_mb=more(2000 + 4 * config["trace"]["search_block_mb"]),
+        runtime=more(240),
     params:
         block_mb=lookup("trace/search_block_mb", within=config),
         code=code_of("scripts/trace/match_queries.py"),
@@ -210,8 +210,8 @@ rule measure_tracing:
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=more(4000),
+        runtime=more(120),
     params:
         code=code_of("scripts/trace/measure_tracing.py"),
         resamples=lookup("trace/resamples", within=config),

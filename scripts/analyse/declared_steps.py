@@ -62,7 +62,7 @@ def curate_steps(study: Study, exports: Mapping[str, str], scraped: str) -> list
     states = [f"results/rejects/exports/{name}.parquet" for name in exports]
     prompts = [f"results/prompts/{shard}.parquet" for shard in study.shards]
     videos = [f"results/videos/{scraped}/{shard}.parquet" for shard in study.shards]
-    marks = [f"results/watermark/scores/{shard}.parquet" for shard in study.shards]
+    marks = study.watermark_scores
     return [
         step("extract_messages", "exports", out=rows(states)),
         *(
