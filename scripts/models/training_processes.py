@@ -92,12 +92,16 @@ def train_on(
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=folder),
         )
-        paths = filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))
-        os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+        before = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), before)))
         try:
             elastic_launch(config, sys.executable)("-m", _MODULE, str(told))
         except ChildFailedError as error:
             raise _cause(list(error.failures.values())) from None
+        finally:  # other programs that this process starts must find their own modules
+            os.environ.pop("PYTHONPATH")
+            if before is not None:
+                os.environ["PYTHONPATH"] = before
         return json.loads(_answer(told).read_text(encoding="utf-8"))
 
 

@@ -8,9 +8,8 @@ import open_clip
 import pytest
 import timm
 import torch
-import yaml
 
-from scripts.commands.check import find_absences
+from scripts.commands.check import find_absences, read_configuration, study_of
 from scripts.common.backends import check_entry, find_backend
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
@@ -103,7 +102,7 @@ def test_missing_weights_are_named_with_the_command_that_fetches_them(name, tmp_
 
 
 def test_what_cannot_be_had_is_said_by_the_check():
-    absences = find_absences(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+    absences = find_absences(study_of(read_configuration()))
     assert len(absences) == 1 + 3  # a tracer of Table 5, dimensions of Table 7
     [absence] = [sentence for sentence in absences if "tracers.yaml" in sentence]
     assert "asl (ASL): its authors published the loss function, but no weights" in absence

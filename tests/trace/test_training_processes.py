@@ -85,7 +85,9 @@ def test_two_processes_end_where_one_does_whatever_happens(trace, tmp_path):  # 
         train(trace, together, entry=ENTRY, processes=2, threads=2)
     assert torch.load(state, weights_only=True)["done"] >= done
 
+    before = dict(os.environ)
     weights, table, _ = train(trace, together, entry=ENTRY, processes=2, threads=2)
+    assert dict(os.environ) == before
     assert_equal_weights(load_file(weights), load_file(alone))
     assert losses(table) == pytest.approx(losses(alone_table), rel=1e-4)
     assert not state.exists()

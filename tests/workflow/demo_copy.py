@@ -41,6 +41,7 @@ class Workflow:
         """Run Snakemake in the copy with the demo's profile."""
         command = [sys.executable, "-m", "snakemake", "--profile", "profiles/demo", *arguments]
         environment = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0"}
+        environment.pop("PYTHONPATH", None)  # the copy's own modules, not those of this process
         return subprocess.run(
             command,
             cwd=self.root,
