@@ -8,6 +8,7 @@ import open_clip
 import pytest
 import timm
 import torch
+import yaml
 
 from scripts.commands.check import find_absences, read_configuration, study_of
 from scripts.common.backends import check_entry, find_backend
