@@ -1,5 +1,6 @@
 """Join prompts, images and annotations into the data set in its released columns (Figure 2)."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,9 @@ VALUES = {
     "direction": [pl.col("verbs").list.join(", ").alias("Direction")],
 }
 """What the data set takes from each annotation: of embeddings, whether they are there."""
+UNANSWERED = ("subject", "direction")
+"""Annotations whose prompt stays without them: a model that refuses an unsafe prompt, as it may,
+must not take out of the data set what it is collected for."""
 
 
 def build_dataset(
@@ -31,6 +35,9 @@ def build_dataset(
     rejects: Path,
 ) -> Counts:
     """Write a row for each prompt that has an image and all annotations; count the others.
+
+    A prompt of which a model named no subject or no direction, or would not answer, is kept with a
+    null; how many there are, and why, is noted.
 
     Args:
         prompts: tables of ``PROMPTS``, one for each shard.
@@ -45,6 +52,7 @@ def build_dataset(
         Counts of prompts.
     """
     names = pl.read_parquet(subjects, columns=["variant", "subject"])
+    unanswered = Counter()
     counts, kept, rejected = Counts(declared=0), [], []
     by_shard = zip(*annotations.values(), strict=True)
     for table, index, paths in zip(prompts, indexes, by_shard, strict=True):
@@ -53,8 +61,12 @@ def build_dataset(
         is_kept = pl.col("reason").is_null()
         kept.append(_release(rows.filter(is_kept), index.stem, names))
         rejected.append(rows.filter(~is_kept).select("uuid", "reason", "detail"))
+        for name in UNANSWERED:
+            faults = rows.filter(is_kept)[f"no_{name}"].drop_nulls().value_counts()
+            unanswered.update({f"{name}: {fault}": n for fault, n in faults.iter_rows()})
     rejected = pl.concat(rejected)
     write_table(rejected.to_arrow(), rejects, DATASET_REJECTS)
+    counts.notes += [f"{n:,} kept without {name}" for name, n in sorted(unanswered.items())]
     for reason, number in rejected["reason"].value_counts().iter_rows():
         counts.reject(reason, number)
     rows = pl.concat(kept).sort("UUID")
@@ -85,12 +97,20 @@ def _join_shard(prompts: Path, index: Path, annotations: Mapping[str, Path]) -> 
 
 
 def _join_annotation(table: pl.LazyFrame, name: str, path: Path) -> pl.LazyFrame:
-    """Add an annotation's values, and reject the rows that have none and no earlier fault."""
+    """Add an annotation's values, and reject the rows that have none and no earlier fault.
+
+    Of ``UNANSWERED`` a row is only rejected that nobody was asked about; ``no_<name>`` says why
+    another has none.
+    """
     found = pl.scan_parquet(path).select(
         "uuid", pl.col("status").alias("found"), pl.col("reason").alias("fault"), *VALUES[name]
     )
     table = table.join(found, on="uuid", how="left")
-    missing = pl.col("reason").is_null() & pl.col("found").ne_missing(OK)
+    missing = pl.col("found").ne_missing(OK)
+    if name in UNANSWERED:
+        table = table.with_columns(pl.when(missing).then("fault").alias(f"no_{name}"))
+        missing = pl.col("found").is_null()
+    missing &= pl.col("reason").is_null()
     fault = pl.format("{}: {}", pl.lit(name), pl.col("fault").fill_null("not there"))
     return table.with_columns(
         reason=pl.when(missing).then(pl.lit("not_annotated")).otherwise("reason"),

@@ -86,6 +86,8 @@ class _OpenAITagger(OpenAIModel):
         message = choice["message"]
         if choice.get("finish_reason") == "content_filter" or message.get("refusal"):
             return [Rejected("refused")]
+        if choice.get("finish_reason") == "length":
+            return [Rejected("malformed_answer", "cut off")]
         return [self._parse(message["content"])]
 
 

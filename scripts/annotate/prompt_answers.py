@@ -13,6 +13,20 @@ DIRECTION_INSTRUCTION = (
 )
 """The paper's prompt (Supplement 10), word for word."""
 
+_REFUSAL = re.compile(
+    r"\b(?:sorry|apologi[sz]e|as an ai|against .{0,40}(?:policy|policies|guidelines))\b"
+    r"|\b(?:can['’]?t|cannot|can not|won['’]?t|will not|unable to|not able to)\b.{0,40}"
+    r"\b(?:assist|help|comply|fulfil+|process|provide|continue|do that|extract|discuss|support)\b"
+    r"|^i (?:can['’]?t|cannot|must decline|decline)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_NOTHING = re.compile(
+    r"(?:none|null|nothing|empty|n/?a|unknown|not applicable|blank"
+    r"|(?:there (?:is|are) )?(?:no|not any) (?:\w+ )?(?:subjects?|verbs?|actions?)\b.{0,40}"
+    r"|(?:the )?(?:sentence|text|prompt|input) (?:has|contains|does not|doesn['’]t).{0,20}"
+    r"(?:no |any )?(?:subjects?|verbs?).{0,20})",
+    re.IGNORECASE,
+)
 _WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*(?: [^\W\d_]+(?:['’-][^\W\d_]+)*){0,2}")
 
 
@@ -31,20 +45,39 @@ def subject_question(question: str | None) -> str:
 
 
 def parse_subject(answer: str) -> str | Rejected:
-    """Return the subject in an answer; a sentence instead of a name is malformed."""
-    name = _bare(answer)
+    """Return the subject in an answer; empty where the model says in words that there is none.
+
+    A refusal in words is a refusal, any other sentence instead of a name is malformed.
+    """
+    name = _said(answer)
+    if isinstance(name, Rejected):
+        return name
     if "\n" in name or len(name) > 60 or len(name.split()) > 6:
         return Rejected("malformed_answer")
     return name[:1].upper() + name[1:]
 
 
 def parse_verbs(answer: str) -> list[str] | Rejected:
-    """Return the verbs in an answer; anything but verbs between commas is malformed."""
-    verbs = [_bare(part).lower() for part in _bare(answer).split(",")]
+    """Return the verbs in an answer; refusals and non-answers as ``parse_subject`` has them.
+
+    Anything else but verbs between commas is malformed.
+    """
+    said = _said(answer)
+    if isinstance(said, Rejected):
+        return said
+    verbs = [_bare(part).lower() for part in said.split(",")]
     verbs = [verb for verb in verbs if verb]
     if not all(_WORDS.fullmatch(verb) for verb in verbs):
         return Rejected("malformed_answer")
     return list(dict.fromkeys(verbs))
+
+
+def _said(answer: str) -> str | Rejected:
+    """Return an answer without quotes and full stop; empty if it says that there is nothing."""
+    said = _bare(answer)
+    if _REFUSAL.search(said):
+        return Rejected("refused")
+    return "" if _NOTHING.fullmatch(said) else said
 
 
 def _bare(text: str) -> str:

@@ -43,17 +43,35 @@ def test_a_prompt_without_subject_or_verb_is_kept(stage):
     assert (row["Subject"], row["Direction"]) == (None, "")
 
 
-def test_what_lacks_an_annotation_is_rejected_with_its_reason(stage):
-    failed = {"status": "rejected", "reason": "malformed_answer"}
-    stage.changes[("direction", "a dog runs")] = failed
+def test_what_a_model_would_not_answer_is_null_and_its_row_stays(stage):
+    """Unsafe prompts are the ones that models refuse; the paper keeps them."""
+    failed = {"status": "rejected", "subject": None}
     stage.changes[("subject", "a dog runs")] = failed | {"reason": "refused"}
+    failed = {"status": "rejected", "verbs": None}
+    stage.changes[("direction", "a dog runs")] = failed | {"reason": "malformed_answer"}
+    stage.changes[("direction", "zoom in")] = failed | {"reason": "refused"}
+    counts = stage.build()
+    rows = stage.rows()
+    assert (rows["a dog runs"]["Subject"], rows["a dog runs"]["Direction"]) == (None, None)
+    assert rows["zoom in"]["Direction"] is None and rows["zoom in"]["Subject"] is not None
+    assert counts.notes == [
+        "1 kept without direction: malformed_answer",
+        "1 kept without direction: refused",
+        "1 kept without subject: refused",
+    ]
+    assert (counts.kept, counts.rejected) == (5, {"no_image": 1})
+
+
+def test_what_lacks_another_annotation_is_rejected_with_its_reason(stage):
+    failed = {"status": "rejected", "reason": "annotation_failed"}
+    stage.changes[("image_nsfw", "a dog runs")] = failed
     stage.changes[("text_embedding", "dogs dance")] = failed | {"reason": "service_failed"}
     counts = stage.build()
     rows = read_table(stage.rejects, DATASET_REJECTS).to_pylist()
     found = {row["uuid"]: (row["reason"], row["detail"]) for row in rows}
     assert found == {
         prompt_uuid("a bird without image"): ("no_image", "no_video"),
-        prompt_uuid("a dog runs"): ("not_annotated", "subject: refused"),
+        prompt_uuid("a dog runs"): ("not_annotated", "image_nsfw: annotation_failed"),
         prompt_uuid("dogs dance"): ("not_annotated", "text_embedding: service_failed"),
     }
     assert sorted(stage.rows()) == ["a slow fish", "cats walk", "zoom in"]

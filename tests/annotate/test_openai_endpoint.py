@@ -189,7 +189,7 @@ def test_a_killed_run_sends_nothing_twice(server, tmp_path):
         ("The verbs are: walk", MALFORMED),
         ("walk\nrun", MALFORMED),
         ("1, 2", MALFORMED),
-        ("I am sorry but I cannot help with that", MALFORMED),
+        ("I am sorry but I cannot help with that", REFUSED),
     ],
 )
 def test_only_verbs_between_commas_are_an_answer(answer, verbs):

@@ -26,7 +26,8 @@ def stage(tmp_path):
 
 
 def test_embeddings_are_those_of_the_data_sets_rows_and_no_others(stage):
-    stage.changes[("subject", "a dog runs")] = {"status": "rejected", "reason": "refused"}
+    failed = {"status": "rejected", "reason": "annotation_failed"}
+    stage.changes[("image_nsfw", "a dog runs")] = failed
     stage.build()
     stage.pack()
     for modality in ("Text", "Image"):

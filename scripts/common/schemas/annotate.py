@@ -146,7 +146,12 @@ _RELEASED = [
     column("Text_NSFW", pa.float32(), "how unsafe the text is, 0 to 1"),
     column("Image_NSFW", pa.string(), f"{SAFE} or {NSFW}"),
     column("UserID", pa.string(), "keyed hash of who asked", nullable=True),
-    column("Direction", pa.string(), "verbs in base form, separated by commas"),
+    column(
+        "Direction",
+        pa.string(),
+        "verbs in base form, separated by commas; empty if there are none, null if unanswered",
+        nullable=True,
+    ),
 ]
 
 DATASET = table_schema("dataset", "The data set in the released columns (Figure 2).", _RELEASED)
