@@ -54,9 +54,13 @@ def arguments_of(function: Callable, job: Any, **others: Any) -> dict[str, Any]:
         fault = f"takes no '{idle[0]}'" if idle else f"wants '{missing[0]}', which the rule lacks"
         raise TypeError(f"{function.__name__} {fault}; rule {job.rule} and it must agree")
     kinds = typing.get_type_hints(function)
-    found = {name: _as(kinds.get(name), known[name]) for name in wanted if name in known}
     # What a script says itself comes before its rule, and as it is.
-    return found | {name: value for name, value in others.items() if name in wanted}
+    said = {name: value for name, value in others.items() if name in wanted}
+    return said | {
+        name: _as(kinds.get(name), known[name])
+        for name in wanted
+        if name in known and name not in said
+    }
 
 
 def _as(kind: Any, value: Any) -> Any:

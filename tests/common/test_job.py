@@ -103,5 +103,10 @@ def test_gpus_are_told_as_they_are_asked_for():
 
 
 def test_what_a_script_says_itself_comes_before_its_rule_and_as_it_is():
-    found = arguments_of(describe, job(), table=Path("other"), pictures={"a": 1})
+    found = arguments_of(describe, job(), table=Path("other"), pictures={"a": 1}, shard=3)
     assert found["table"] == Path("other") and found["pictures"] == {"a": 1}
+    wanted = job()
+    wanted.wildcards = Wildcards(
+        fromdict={"shard": "no number", "generator": "pika"}
+    )  # an output, say, of the name of a setting
+    assert arguments_of(describe, wanted, shard=3)["shard"] == 3 == found["shard"]
