@@ -43,7 +43,7 @@ rule extract_messages:
     output:
         messages="results/messages/{export}.parquet",
         rejects="results/rejects/messages/{export}.parquet",
-        state="results/rejects/exports/{export}.parquet",
+        state="results/messages/exports/{export}.parquet",
     log:
         "logs/extract_messages/{export}.log",
     benchmark:
@@ -66,7 +66,7 @@ rule collect_prompts:
     """Keep each prompt once, with its earliest message and all videos made from it."""
     input:
         messages=stopping(curate.all_messages),
-        exports=curate.of_exports("results/rejects/exports/{export}.parquet"),
+        exports=curate.of_exports("results/messages/exports/{export}.parquet"),
         removals=ancient(REMOVALS),
     output:
         prompts=expand("results/prompts/{shard}.parquet", shard=study.shards),

@@ -59,7 +59,7 @@ def curate_steps(study: Study, exports: Mapping[str, str], scraped: str) -> list
     """
     step = StageSteps("curate").step
     messages = {name: f"results/messages/{name}.parquet" for name in exports}
-    states = [f"results/rejects/exports/{name}.parquet" for name in exports]
+    states = [f"results/messages/exports/{name}.parquet" for name in exports]
     prompts = [f"results/prompts/{shard}.parquet" for shard in study.shards]
     videos = [f"results/videos/{scraped}/{shard}.parquet" for shard in study.shards]
     marks = study.watermark_scores

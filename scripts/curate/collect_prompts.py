@@ -121,7 +121,7 @@ def _say_of_exports(exports: Sequence[Path], bot_ids: Sequence[str]) -> list[str
         more = f" and {len(odd) - _LISTED:,} more" if len(odd) > _LISTED else ""
         notes.append(
             f"{len(odd):,} of {len(states):,} files were no exports that can be read to their end: "
-            f"{', '.join(odd[:_LISTED])}{more}; results/rejects/exports says why"
+            f"{', '.join(odd[:_LISTED])}{more}; results/messages/exports says why"
         )
     if ids and not bot_ids:
         found = ", ".join(f"{name} (in {number:,})" for name, number in ids.most_common(_LISTED))

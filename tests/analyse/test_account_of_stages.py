@@ -108,7 +108,7 @@ def curated(study):
     rejects = [{"message_id": "9", "reason": "no_video"}]
     write("rejects/messages/channel.parquet", curate.MESSAGE_REJECTS, rejects)
     write(
-        "rejects/exports/channel.parquet",
+        "messages/exports/channel.parquet",
         curate.EXPORTS,
         [{"file": "a", "status": "ok", "reason": None}],
     )
@@ -134,7 +134,7 @@ def test_curate(curated):
     write("watermark/scores/00000.parquet", WATERMARKS, marked)
     assert sums(curated)["score_watermarks"] == (1, 0, {"overlay": 1})
     odd = {"file": "a", "status": "rejected", "reason": "no_export"}
-    write("rejects/exports/channel.parquet", curate.EXPORTS, [odd])
+    write("messages/exports/channel.parquet", curate.EXPORTS, [odd])
     assert sums(curated)["extract_messages"] == (1, 0, {"no_export": 1})
     Path("channel.html").write_text("cut off")
     assert sums(curated)["extract_messages channel"] == (4, 3, {"no_video": 1})

@@ -56,9 +56,16 @@ class Workflow:
         return {job for job, _ in self._planned(*arguments)}
 
     def causes(self, *arguments: str) -> set[Job]:
-        """Return the planned jobs that run for a reason of their own, not for another's result."""
+        """Return the planned jobs that run for a reason of their own, and not for another's result.
+
+        Of a job that another's result reaches, Snakemake says nothing else.
+        """
         another = "Input files updated by another job"
-        return {job for job, reason in self._planned(*arguments) if not reason.startswith(another)}
+        return {
+            job
+            for job, reasons in self._planned(*arguments)
+            if any(not reason.startswith(another) for reason in reasons.split("; "))
+        }
 
     def _planned(self, *arguments: str) -> list[tuple[Job, str]]:
         answer = self.snakemake(*arguments, "--dry-run")
