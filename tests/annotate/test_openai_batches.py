@@ -134,7 +134,7 @@ def test_what_the_server_fails_on_again_and_again_is_rejected_alone(server, tmp_
 
 def test_refused_and_malformed_answers_have_their_reasons_and_are_not_sent_again(server, tmp_path):
     server.refused = '"content": "c"'
-    server.answer = lambda text: "I am sorry, I cannot do that" if text == "d" else "walk"
+    server.answer = lambda text: "the verbs are hard to tell" if text == "d" else "walk"
     found = tag(server, tmp_path)
     assert found["c"] == Rejected("refused")
     assert found["d"] == Rejected("malformed_answer")
