@@ -52,11 +52,10 @@ class Kept:
 
 def read_funnel(funnel: Path) -> list[Kept]:
     """Return all parts of all steps, in the order of the graph, from the CSV of ``account``."""
-    parts: dict[tuple[str, str, str], Kept] = {}
+    parts: dict[tuple[str, ...], Kept] = {}
     for row in read_csv(funnel):
-        key = row["stage"], row["step"], row["part"]
-        numbers = {"read": int(row["read"]), "kept": int(row["kept"])}
-        part = parts.setdefault(key, Kept(*key, unit=row["unit"], **numbers))
+        key = row["stage"], row["step"], row["part"], row["unit"]
+        part = parts.setdefault(key, Kept(*key, read=int(row["read"]), kept=int(row["kept"])))
         if row["reason"]:
             part.reasons[row["reason"]] += int(row["count"])
     return list(parts.values())
@@ -83,14 +82,16 @@ def _number(text: str) -> int:
 def sum_up(parts: Iterable[Kept], *, by_part: bool = False) -> list[Kept]:
     """Return each step once, its parts summed up, in the order of the parts given.
 
+    What a step counts in another unit stands apart: exports and their messages make no sum.
+
     Args:
         parts: of steps; of a part there may be several, such as shards.
         by_part: sum up what is of one part only.
     """
     steps: dict[tuple[str, ...], Kept] = {}
     for part in parts:
-        key = (part.stage, part.step, part.part if by_part else "")
-        before = steps.get(key, Kept(*key, unit=part.unit))
+        key = (part.stage, part.step, part.part if by_part else "", part.unit)
+        before = steps.get(key, Kept(*key))
         steps[key] = replace(
             before,
             read=before.read + part.read,

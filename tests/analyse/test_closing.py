@@ -148,3 +148,13 @@ def test_only_what_this_run_finished_counts():
     assert [(j.rule, j.stage, j.part) for j in found] == [
         ("score_videos", "evaluate", "a"), ("all", "", "")
     ]  # fmt: skip
+
+
+def test_exports_and_their_messages_make_no_sum(tmp_path):
+    funnel = tmp_path / "funnel.csv"
+    exports = "curate,extract_messages,,exports,3,2,1,not_an_export,1\n"
+    head, rows = FUNNEL.split("curate", 1)
+    funnel.write_text(f"{head}{exports}curate{rows}")
+    first, second, *_ = sum_up(read_funnel(funnel))
+    assert first.sentence() == "2 of 3 exports" and first.reasons == {"not_an_export": 1}
+    assert second.sentence() == "11 of 15 messages"
