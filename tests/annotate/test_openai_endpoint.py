@@ -123,6 +123,22 @@ def test_each_bad_answer_has_its_reason_and_the_others_are_kept(server):
     assert found == [MALFORMED, MALFORMED, REFUSED, MALFORMED, REFUSED, ["walk"]]
 
 
+@pytest.mark.parametrize("content", ["walk", "walk, ru", "Cat"])
+def test_an_answer_that_was_cut_off_is_malformed_however_well_it_reads(server, content):
+    for kind in (OpenAIDirection, OpenAISubject):
+        cut = completion(content)
+        cut["choices"][0]["finish_reason"] = "length"
+        server.faults = [(200, cut)]
+        assert tagger(kind, server).tag(["a"]) == [MALFORMED]
+
+
+def test_an_answer_that_the_endpoints_filter_stopped_is_refused(server):
+    stopped = completion("walk")
+    stopped["choices"][0]["finish_reason"] = "content_filter"
+    server.faults = [(200, stopped)]
+    assert tagger(OpenAIDirection, server).tag(["a"]) == [REFUSED]
+
+
 def test_an_item_on_which_the_server_fails_is_rejected_alone(server):
     server.faults = [DOWN, DOWN, DOWN]
     server.answer = lambda text: "walk"
