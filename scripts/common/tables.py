@@ -17,37 +17,40 @@ if TYPE_CHECKING:  # pandas costs a light job half of its start
     import pandas as pd
 
 Rows = Union[pa.Table, "pd.DataFrame", list[dict]]
+TEXTS = pa.list_(pa.field("element", pa.string(), nullable=False))
+"""The type of several texts."""
 ROW_GROUP = 65_536
 ROW_GROUP_BYTES = 2**26
 """Most bytes of a row group's vectors: what a reader has to hold at least."""
 
 
 def column(
-    name: str,
-    kind: pa.DataType,
-    description: str,
-    unit: str = "",
-    nullable: bool = False,
-    values: Iterable[str] = (),
+    name: str, kind: pa.DataType, description: str, unit: str = "", values: Iterable[str] = ()
 ) -> pa.Field:
-    """Return a field of a schema.
+    """Return a field of a schema, of which no value may be missing.
 
     Args:
         name: the column's name.
         kind: its Arrow type.
         description: one sentence on what it holds.
         unit: its unit where it has one (``s``, ``bytes``, ``pixels``).
-        nullable: whether a value may be missing.
         values: the closed list of what it may hold; anything by default. Files do not name it: a
             longer list gives the same bytes.
     """
     metadata = {"description": description} | ({"unit": unit} if unit else {})
     if closed := list(values):
         metadata["values"] = json.dumps(closed)
-    return pa.field(name, kind, nullable=nullable, metadata=metadata)
+    return pa.field(name, kind, nullable=False, metadata=metadata)
 
 
-def table_schema(name: str, description: str, columns: Sequence[pa.Field]) -> pa.Schema:
+def optional(
+    name: str, kind: pa.DataType, description: str, unit: str = "", values: Iterable[str] = ()
+) -> pa.Field:
+    """Return a field as ``column`` does, of which values may be missing."""
+    return column(name, kind, description, unit, values).with_nullable(True)
+
+
+def table_schema(name: str, description: str, *columns: pa.Field) -> pa.Schema:
     """Return the schema of one kind of table; ``name`` is how errors call it."""
     return pa.schema(columns, metadata={"name": name, "description": description})
 

@@ -20,16 +20,14 @@ from scripts.common.errors import Rejected, UserError
 from scripts.common.ledger import FileLedger, RowLedger
 from scripts.common.pictures import encode_png, picture_properties
 from scripts.common.shards import ShardItem, write_shard
-from scripts.common.tables import column, table_schema
+from scripts.common.tables import column, optional, table_schema
 
 ROWS = table_schema(
     "rows",
     "test",
-    [
-        column("uuid", pa.string(), "id"),
-        column("value", pa.float64(), "value", nullable=True),
-        column("reason", pa.string(), "why there is none", nullable=True),
-    ],
+    column("uuid", pa.string(), "id"),
+    optional("value", pa.float64(), "value"),
+    optional("reason", pa.string(), "why there is none"),
 )
 KEYS = [f"{number:03d}" for number in range(60)]
 

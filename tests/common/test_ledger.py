@@ -12,16 +12,14 @@ from scripts.common.ledger import (
 )
 from scripts.common.pictures import encode_png, picture_properties
 from scripts.common.shards import ShardItem, write_shard
-from scripts.common.tables import column, embedding, read_table, table_schema
+from scripts.common.tables import column, embedding, optional, read_table, table_schema
 
 ROWS = table_schema(
     "rows",
     "test",
-    [
-        column("uuid", pa.string(), "id"),
-        column("value", pa.float64(), "value", nullable=True),
-        column("status", pa.string(), "status"),
-    ],
+    column("uuid", pa.string(), "id"),
+    optional("value", pa.float64(), "value"),
+    column("status", pa.string(), "status"),
 )
 KEYS = [f"{n:03d}" for n in range(60)]
 
@@ -95,11 +93,9 @@ def test_an_error_keeps_what_was_finished(tmp_path):
 VECTORS = table_schema(
     "vectors",
     "test",
-    [
-        column("uuid", pa.string(), "id"),
-        column("embedding", embedding(3), "vector", nullable=True),
-        column("status", pa.string(), "status"),
-    ],
+    column("uuid", pa.string(), "id"),
+    optional("embedding", embedding(3), "vector"),
+    column("status", pa.string(), "status"),
 )
 
 

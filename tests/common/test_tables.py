@@ -13,6 +13,7 @@ from scripts.common.tables import (
     column,
     embedding,
     fit,
+    optional,
     read_table,
     table_schema,
     write_table,
@@ -21,11 +22,9 @@ from scripts.common.tables import (
 SCORES = table_schema(
     "scores",
     "test",
-    [
-        column("uuid", pa.string(), "id"),
-        column("score", pa.float32(), "score"),
-        column("note", pa.string(), "note", nullable=True),
-    ],
+    column("uuid", pa.string(), "id"),
+    column("score", pa.float32(), "score"),
+    optional("note", pa.string(), "note"),
 )
 ROWS = [{"uuid": "b", "score": 0.5}, {"uuid": "a", "score": 1.0, "note": "x"}]
 
@@ -60,7 +59,7 @@ def test_rows_are_sorted_and_bytes_do_not_depend_on_their_order(tmp_path):
 
 def test_reading_another_schema_names_file_and_column(tmp_path):
     path = tmp_path / "x.parquet"
-    other = table_schema("other", "test", [column("uuid", pa.string(), "id")])
+    other = table_schema("other", "test", column("uuid", pa.string(), "id"))
     write_table([{"uuid": "a"}], path, other)
     with pytest.raises(UserError, match=r"x\.parquet: column 'score' is missing"):
         read_table(path, SCORES)
@@ -73,7 +72,7 @@ def test_reading_another_schema_names_file_and_column(tmp_path):
 
 def test_embeddings_are_fixed_size_lists_of_float16(tmp_path):
     schema = table_schema(
-        "e", "test", [column("uuid", pa.string(), "id"), column("embedding", embedding(4), "v")]
+        "e", "test", column("uuid", pa.string(), "id"), column("embedding", embedding(4), "v")
     )
     values = np.arange(8, dtype=np.float16).reshape(2, 4)
     rows = [{"uuid": "a", "embedding": values[0]}, {"uuid": "b", "embedding": values[1]}]
@@ -94,10 +93,8 @@ def test_a_table_may_be_written_in_pieces(tmp_path):
 CLOSED = table_schema(
     "closed",
     "A table with a closed list.",
-    [
-        column("uuid", pa.string(), "id"),
-        column("reason", pa.string(), "why", nullable=True, values={"gone": "x", "late": "y"}),
-    ],
+    column("uuid", pa.string(), "id"),
+    optional("reason", pa.string(), "why", values={"gone": "x", "late": "y"}),
 )
 
 
@@ -112,7 +109,7 @@ def test_what_is_not_in_a_closed_list_is_named(as_rows):
 
 
 def test_a_longer_closed_list_gives_the_same_bytes(tmp_path):
-    longer = [CLOSED.field(0), column("reason", pa.string(), "why", nullable=True, values="xyz")]
+    longer = [CLOSED.field(0), optional("reason", pa.string(), "why", values="xyz")]
     for name, schema in (("a", CLOSED), ("b", pa.schema(longer, metadata=CLOSED.metadata))):
         write_table([{"uuid": "a", "reason": None}], tmp_path / name, schema)
         with TableWriter(tmp_path / f"{name}+", schema) as writer:

@@ -39,7 +39,7 @@ class Scored:
         columns = [pa.field(name, pa.string()) for name in ("uuid", "prompt", "subject")]
         rows = [{"uuid": u, "prompt": t, "subject": "cat"} for u, t in self.texts.items()]
         tip_eval = self.folder / "prompts.parquet"
-        write_table(rows, tip_eval, table_schema("tip_eval", "", columns))
+        write_table(rows, tip_eval, table_schema("tip_eval", "", *columns))
         videos = self.folder / "videos.tar", self.folder / "videos.parquet"
         write_shard(*videos, [self.videos[uuid] for uuid in sorted(self.videos)], "mp4")
         images = self.folder / "images.tar", self.folder / "images.parquet"

@@ -21,13 +21,11 @@ DIRECTION = "direction"
 POPULARITY = table_schema(
     "popularity",
     "How often each subject and each direction is asked for (Section 5.1, Supplement 10).",
-    [
-        column("kind", pa.string(), "subject or direction"),
-        column("name", pa.string(), "the subject, or the verb in base form"),
-        column("count", pa.int64(), "prompts with the subject, or mentions of the verb"),
-        column("rank", pa.int64(), "1 for the most frequent; ties in the order of names"),
-        column("cumulative_share", pa.float64(), "share of all counts up to this rank"),
-    ],
+    column("kind", pa.string(), "subject or direction"),
+    column("name", pa.string(), "the subject, or the verb in base form"),
+    column("count", pa.int64(), "prompts with the subject, or mentions of the verb"),
+    column("rank", pa.int64(), "1 for the most frequent; ties in the order of names"),
+    column("cumulative_share", pa.float64(), "share of all counts up to this rank"),
 )
 
 ACCOUNT_REASONS = (
@@ -56,22 +54,18 @@ ACCOUNT_REASONS = (
 ACCOUNT = table_schema(
     "account",
     "What each step read, kept and rejected: one row per step, part and reason.",
-    [
-        column("stage", pa.string(), "stage of the step"),
-        column("step", pa.string(), "rule of the step"),
-        column(
-            "part", pa.string(), "generator, dimension or tracer; empty where there is one part"
-        ),
-        column("unit", pa.string(), "what is counted: messages, prompts, videos ..."),
-        column("read", pa.int64(), "items that came in"),
-        column("kept", pa.int64(), "items that came out"),
-        column("rejected", pa.int64(), "items that did not"),
-        column(
-            "reason",
-            pa.string(),
-            "why they did not; empty where none was rejected",
-            values=ACCOUNT_REASONS,
-        ),
-        column("count", pa.int64(), "items rejected for this reason"),
-    ],
+    column("stage", pa.string(), "stage of the step"),
+    column("step", pa.string(), "rule of the step"),
+    column("part", pa.string(), "generator, dimension or tracer; empty where there is one part"),
+    column("unit", pa.string(), "what is counted: messages, prompts, videos ..."),
+    column("read", pa.int64(), "items that came in"),
+    column("kept", pa.int64(), "items that came out"),
+    column("rejected", pa.int64(), "items that did not"),
+    column(
+        "reason",
+        pa.string(),
+        "why they did not; empty where none was rejected",
+        values=ACCOUNT_REASONS,
+    ),
+    column("count", pa.int64(), "items rejected for this reason"),
 )

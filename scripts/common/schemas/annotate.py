@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 
 from scripts.common.schemas.items import outcome
-from scripts.common.tables import column, embedding, table_schema
+from scripts.common.tables import TEXTS, column, embedding, optional, table_schema
 
 SAFE, NSFW = "Safe", "NSFW"
 """Values of ``Image_NSFW``; the release has 'Safe' for a harmless picture."""
@@ -27,7 +27,6 @@ DATASET_REASONS = {
 }
 """The closed list of reasons why a prompt is not in the data set."""
 
-_TEXTS = pa.list_(pa.field("element", pa.string(), nullable=False))
 _SCORES = pa.map_(pa.string(), pa.field("value", pa.float32(), nullable=False))
 
 
@@ -38,7 +37,7 @@ _BACKEND = column("backend", pa.string(), "entry of config/annotators.yaml that 
 
 def _annotation(name: str, description: str, *values: pa.Field) -> pa.Schema:
     """Return a schema: one row per prompt that has an image, done or rejected."""
-    return table_schema(name, description, [_UUID, *values, *_STATUS, _BACKEND])
+    return table_schema(name, description, _UUID, *values, *_STATUS, _BACKEND)
 
 
 def values_of(schema: pa.Schema) -> pa.Schema:
@@ -52,7 +51,8 @@ EMBEDDED = table_schema(
     "embedded",
     "Which prompts have an embedding (Section 3). Vectors lie apart, so that others of the same "
     "prompts change nothing here.",
-    [_UUID, *_STATUS],
+    _UUID,
+    *_STATUS,
 )
 
 
@@ -61,58 +61,56 @@ def embeddings(dimension: int) -> pa.Schema:
     return table_schema(
         "embeddings",
         "Embeddings of text or image prompts (Section 3).",
-        [_UUID, column("embedding", embedding(dimension), "vector of length 1"), _BACKEND],
+        _UUID,
+        column("embedding", embedding(dimension), "vector of length 1"),
+        _BACKEND,
     )
 
 
 TEXT_NSFW = _annotation(
     "text_nsfw",
     "How unsafe text prompts are (Section 3).",
-    column("score", pa.float32(), "the released score, 0 to 1", nullable=True),
-    column("scores", _SCORES, "all scores of the model by name, 0 to 1", nullable=True),
+    optional("score", pa.float32(), "the released score, 0 to 1"),
+    optional("scores", _SCORES, "all scores of the model by name, 0 to 1"),
 )
 
 IMAGE_NSFW = _annotation(
     "image_nsfw",
     "How unsafe image prompts are (Section 3).",
-    column("score", pa.float32(), "probability that the picture is unsafe", nullable=True),
-    column("label", pa.string(), f"{SAFE} or {NSFW}", nullable=True),
+    optional("score", pa.float32(), "probability that the picture is unsafe"),
+    optional("label", pa.string(), f"{SAFE} or {NSFW}"),
 )
 
 SUBJECT = _annotation(
     "subject",
     "What each prompt wants to see animated (Section 3).",
-    column("subject", pa.string(), "as the tagger names it; null if there is none", nullable=True),
+    optional("subject", pa.string(), "as the tagger names it; null if there is none"),
 )
 
 DIRECTION = _annotation(
     "direction",
     "What each prompt wants to happen (Supplement 10).",
-    column("verbs", _TEXTS, "verbs in base form, in order, each once", nullable=True),
+    optional("verbs", TEXTS, "verbs in base form, in order, each once"),
 )
 
 COSTS = table_schema(
     "costs",
     "What the annotations behind an endpoint will cost.",
-    [
-        column("annotation", pa.string(), "column of annotate.annotators"),
-        column("annotator", pa.string(), "entry of config/annotators.yaml"),
-        column("texts", pa.int64(), "texts to be sent: those that are not in the ledger"),
-        column("estimated_usd", pa.float64(), "what they will cost, on the high side", "USD"),
-        column("spent_usd", pa.float64(), "what was spent by earlier runs", "USD"),
-        column("budget_usd", pa.float64(), "what may be spent in all", "USD"),
-    ],
+    column("annotation", pa.string(), "column of annotate.annotators"),
+    column("annotator", pa.string(), "entry of config/annotators.yaml"),
+    column("texts", pa.int64(), "texts to be sent: those that are not in the ledger"),
+    column("estimated_usd", pa.float64(), "what they will cost, on the high side", "USD"),
+    column("spent_usd", pa.float64(), "what was spent by earlier runs", "USD"),
+    column("budget_usd", pa.float64(), "what may be spent in all", "USD"),
 )
 
 SUBJECTS = table_schema(
     "subjects",
     "Variants of subjects, merged (Supplement 10).",
-    [
-        column("variant", pa.string(), "subject as a tagger named it"),
-        column("subject", pa.string(), "the most frequent variant of its cluster"),
-        column("count", pa.int64(), "prompts with this variant"),
-        column("cluster", pa.int32(), "rank of the cluster by prompts; -1 for a lone variant"),
-    ],
+    column("variant", pa.string(), "subject as a tagger named it"),
+    column("subject", pa.string(), "the most frequent variant of its cluster"),
+    column("count", pa.int64(), "prompts with this variant"),
+    column("cluster", pa.int32(), "rank of the cluster by prompts; -1 for a lone variant"),
 )
 
 
@@ -121,10 +119,8 @@ def variant_embeddings(dimension: int) -> pa.Schema:
     return table_schema(
         "variant_embeddings",
         "Embeddings of unique subjects.",
-        [
-            column("variant", pa.string(), "subject as a tagger named it"),
-            column("embedding", embedding(dimension, pa.float32()), "vector of length 1"),
-        ],
+        column("variant", pa.string(), "subject as a tagger named it"),
+        column("embedding", embedding(dimension, pa.float32()), "vector of length 1"),
     )
 
 
@@ -141,20 +137,19 @@ _RELEASED = [
     column("UUID", pa.string(), "version-5 UUID of the text prompt"),
     column("Text_Prompt", pa.string(), "text prompt"),
     _IMAGE_PATH,
-    column("Subject", pa.string(), "merged subject; null if there is none", nullable=True),
+    optional("Subject", pa.string(), "merged subject; null if there is none"),
     column("Timestamp", pa.string(), "YYYY-MM-DD hh:mm:ss, UTC"),
     column("Text_NSFW", pa.float32(), "how unsafe the text is, 0 to 1"),
     column("Image_NSFW", pa.string(), f"{SAFE} or {NSFW}"),
-    column("UserID", pa.string(), "keyed hash of who asked", nullable=True),
-    column(
+    optional("UserID", pa.string(), "keyed hash of who asked"),
+    optional(
         "Direction",
         pa.string(),
         "verbs in base form, separated by commas; empty if there are none, null if unanswered",
-        nullable=True,
     ),
 ]
 
-DATASET = table_schema("dataset", "The data set in the released columns (Figure 2).", _RELEASED)
+DATASET = table_schema("dataset", "The data set in the released columns (Figure 2).", *_RELEASED)
 
 _FEATURES = {
     field.name: {"_type": "Value", "dtype": "float32" if field.type == pa.float32() else "string"}
@@ -176,19 +171,15 @@ def packed_embeddings(modality: str, dimension: int) -> pa.Schema:
     return table_schema(
         "packed_embeddings",
         f"{modality} embeddings of the data set's rows, in the order of its files.",
-        [
-            column("UUID", pa.string(), "version-5 UUID of the text prompt"),
-            column(f"{modality}_Embedding", embedding(dimension), "vector of length 1"),
-        ],
+        column("UUID", pa.string(), "version-5 UUID of the text prompt"),
+        column(f"{modality}_Embedding", embedding(dimension), "vector of length 1"),
     )
 
 
 DATASET_REJECTS = table_schema(
     "dataset_rejects",
     "Prompts that are not in the data set.",
-    [
-        column("uuid", pa.string(), "id of the prompt"),
-        column("reason", pa.string(), "no_image or not_annotated", values=DATASET_REASONS),
-        column("detail", pa.string(), "what was missing, and why"),
-    ],
+    column("uuid", pa.string(), "id of the prompt"),
+    column("reason", pa.string(), "no_image or not_annotated", values=DATASET_REASONS),
+    column("detail", pa.string(), "what was missing, and why"),
 )

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from scripts.common.schemas.items import outcome
-from scripts.common.tables import column, table_schema
+from scripts.common.tables import TEXTS, column, optional, table_schema
 
 EXPORT_REASONS = {
     "empty": "the file has no bytes",
@@ -18,18 +18,12 @@ EXPORT_REASONS = {
 EXPORTS = table_schema(
     "exports",
     "One row: whether an HTML file is an export, and could be read to its end.",
-    [
-        column("file", pa.string(), "name of the file, without its folder"),
-        *outcome(EXPORT_REASONS),
-        column("detail", pa.string(), "the reason in a sentence, with the way out", nullable=True),
-        column("found_messages", pa.int64(), "messages that were found in it"),
-        column("declared_messages", pa.int64(), "its own count of messages", nullable=True),
-        column(
-            "bot_ids",
-            pa.list_(pa.field("element", pa.string(), nullable=False)),
-            "ids of the bots in it that bear a name of curate.bot_names",
-        ),
-    ],
+    column("file", pa.string(), "name of the file, without its folder"),
+    *outcome(EXPORT_REASONS),
+    optional("detail", pa.string(), "the reason in a sentence, with the way out"),
+    column("found_messages", pa.int64(), "messages that were found in it"),
+    optional("declared_messages", pa.int64(), "its own count of messages"),
+    column("bot_ids", TEXTS, "ids of the bots in it that bear a name of curate.bot_names"),
 )
 
 MESSAGE_REJECT_REASONS = {
@@ -49,49 +43,30 @@ MESSAGE_REJECT_REASONS = {
 MESSAGES = table_schema(
     "messages",
     "One row per generation with a video, in the order of the export (Section 3).",
-    [
-        column("message_id", pa.string(), "Discord's id of the message (a snowflake)"),
-        column("timestamp_utc", pa.timestamp("ms", "UTC"), "when it was sent, from its id"),
-        column(
-            "requester", pa.string(), "user name of who asked; must not be published", nullable=True
-        ),
-        column("command", pa.string(), "slash command that it answers", nullable=True),
-        column("prompt", pa.string(), "prompt as typed, white space folded; may be empty"),
-        column("negative_prompt", pa.string(), "what the video shall not show", nullable=True),
-        column("motion", pa.int32(), "Pika's strength of motion, 0 to 4", nullable=True),
-        column("guidance_scale", pa.float64(), "Pika's guidance scale, 8 to 24", nullable=True),
-        column("aspect_ratio", pa.string(), "width:height as asked for", nullable=True),
-        column(
-            "camera",
-            pa.list_(pa.field("element", pa.string(), nullable=False)),
-            "camera moves as asked for, such as 'zoom in' and 'pan left'",
-            nullable=True,
-        ),
-        column("fps", pa.int32(), "frame rate as asked for", "1/s", nullable=True),
-        column("seed", pa.int64(), "seed as asked for", nullable=True),
-        column("other_parameters", pa.string(), "options that Pika does not know", nullable=True),
-        column("kind", pa.string(), "image_to_video, text_to_video or unknown"),
-        column("video", pa.string(), "address, or percent-encoded path beside the export"),
-        column("video_name", pa.string(), "the video's file name on Discord"),
-        column(
-            "video_expires_utc",
-            pa.timestamp("ms", "UTC"),
-            "when the signed address dies",
-            nullable=True,
-        ),
-    ],
+    column("message_id", pa.string(), "Discord's id of the message (a snowflake)"),
+    column("timestamp_utc", pa.timestamp("ms", "UTC"), "when it was sent, from its id"),
+    optional("requester", pa.string(), "user name of who asked; must not be published"),
+    optional("command", pa.string(), "slash command that it answers"),
+    column("prompt", pa.string(), "prompt as typed, white space folded; may be empty"),
+    optional("negative_prompt", pa.string(), "what the video shall not show"),
+    optional("motion", pa.int32(), "Pika's strength of motion, 0 to 4"),
+    optional("guidance_scale", pa.float64(), "Pika's guidance scale, 8 to 24"),
+    optional("aspect_ratio", pa.string(), "width:height as asked for"),
+    optional("camera", TEXTS, "camera moves as asked for, such as 'zoom in' and 'pan left'"),
+    optional("fps", pa.int32(), "frame rate as asked for", "1/s"),
+    optional("seed", pa.int64(), "seed as asked for"),
+    optional("other_parameters", pa.string(), "options that Pika does not know"),
+    column("kind", pa.string(), "image_to_video, text_to_video or unknown"),
+    column("video", pa.string(), "address, or percent-encoded path beside the export"),
+    column("video_name", pa.string(), "the video's file name on Discord"),
+    optional("video_expires_utc", pa.timestamp("ms", "UTC"), "when the signed address dies"),
 )
 
 MESSAGE_REJECTS = table_schema(
     "message_rejects",
     "Every other message of an export, in its order.",
-    [
-        column("message_id", pa.string(), "Discord's id of the message (a snowflake)"),
-        column(
-            "reason",
-            pa.string(),
-            "why: one of MESSAGE_REJECT_REASONS",
-            values=MESSAGE_REJECT_REASONS,
-        ),
-    ],
+    column("message_id", pa.string(), "Discord's id of the message (a snowflake)"),
+    column(
+        "reason", pa.string(), "why: one of MESSAGE_REJECT_REASONS", values=MESSAGE_REJECT_REASONS
+    ),
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from scripts.common.tables import column, table_schema
+from scripts.common.tables import column, optional, table_schema
 
 OK = "ok"
 REJECTED = "rejected"
@@ -59,31 +59,29 @@ def outcome(reasons: Iterable[str]) -> list[pa.Field]:
     """
     return [
         column("status", pa.string(), "ok or rejected", values=(OK, REJECTED)),
-        column("reason", pa.string(), "why it was rejected", nullable=True, values=reasons),
+        optional("reason", pa.string(), "why it was rejected", values=reasons),
     ]
 
 
 ITEM_INDEX = table_schema(
     "item_index",
     "One row per wanted video or image of a tar; a rejected one has a reason and no bytes.",
-    [
-        column("uuid", pa.string(), "id of the item: of its prompt, or of an outside item"),
-        column("group", pa.string(), "source that segments share", nullable=True),
-        *outcome(REASONS),
-        column("width", pa.int32(), "width", "pixels", nullable=True),
-        column("height", pa.int32(), "height", "pixels", nullable=True),
-        column("fps", pa.float64(), "average frame rate", "1/s", nullable=True),
-        column("frames", pa.int32(), "frames that decode", nullable=True),
-        column("duration_s", pa.float64(), "frames / fps", "s", nullable=True),
-        column("codec", pa.string(), "codec or picture format", nullable=True),
-        column("size_bytes", pa.int64(), "size of the file", "bytes", nullable=True),
-        column("sha256", pa.string(), "checksum of the file", nullable=True),
-        column("offset", pa.int64(), "where its bytes begin in the tar", "bytes", nullable=True),
-    ],
+    column("uuid", pa.string(), "id of the item: of its prompt, or of an outside item"),
+    optional("group", pa.string(), "source that segments share"),
+    *outcome(REASONS),
+    optional("width", pa.int32(), "width", "pixels"),
+    optional("height", pa.int32(), "height", "pixels"),
+    optional("fps", pa.float64(), "average frame rate", "1/s"),
+    optional("frames", pa.int32(), "frames that decode"),
+    optional("duration_s", pa.float64(), "frames / fps", "s"),
+    optional("codec", pa.string(), "codec or picture format"),
+    optional("size_bytes", pa.int64(), "size of the file", "bytes"),
+    optional("sha256", pa.string(), "checksum of the file"),
+    optional("offset", pa.int64(), "where its bytes begin in the tar", "bytes"),
 )
 
 PLACED_INDEX = ITEM_INDEX.append(
-    column("tar", pa.string(), "tar that holds it, if not the one beside the index", nullable=True)
+    optional("tar", pa.string(), "tar that holds it, if not the one beside the index")
 ).with_metadata(
     {
         "name": "placed_index",

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from scripts.common.tables import column, table_schema
+from scripts.common.tables import TEXTS, column, optional, table_schema
 
 REJECT_REASONS = {
     "same_message": "the message is in another export as well",
@@ -26,60 +26,48 @@ CANDIDATE = pa.struct(
 PROMPTS = table_schema(
     "prompts",
     "Unique prompts (Section 3), each as its earliest message has it.",
-    [
-        column("uuid", pa.string(), "version-5 UUID of the normalised prompt"),
-        column("prompt", pa.string(), "text prompt, NFC, white space folded"),
-        column("timestamp_utc", pa.timestamp("ms", "UTC"), "time of the earliest message"),
-        column("user_id", pa.string(), "keyed hash of who asked", nullable=True),
-        column("kind", pa.string(), "image_to_video, text_to_video or unknown"),
-        column("negative_prompt", pa.string(), "what the video shall not show", nullable=True),
-        column("motion", pa.int32(), "Pika's strength of motion, 0 to 4", nullable=True),
-        column("guidance_scale", pa.float64(), "Pika's guidance scale", nullable=True),
-        column("aspect_ratio", pa.string(), "width:height as asked for", nullable=True),
-        column(
-            "camera",
-            pa.list_(pa.field("element", pa.string(), nullable=False)),
-            "camera moves as asked for",
-            nullable=True,
-        ),
-        column("fps", pa.int32(), "frame rate as asked for", "1/s", nullable=True),
-        column("seed", pa.int64(), "seed as asked for", nullable=True),
-        column("messages", pa.int32(), "messages with this prompt"),
-        column(
-            "candidates",
-            pa.list_(pa.field("element", CANDIDATE, nullable=False)),
-            "the videos of these messages, earliest first; the first that decodes is taken",
-        ),
-    ],
+    column("uuid", pa.string(), "version-5 UUID of the normalised prompt"),
+    column("prompt", pa.string(), "text prompt, NFC, white space folded"),
+    column("timestamp_utc", pa.timestamp("ms", "UTC"), "time of the earliest message"),
+    optional("user_id", pa.string(), "keyed hash of who asked"),
+    column("kind", pa.string(), "image_to_video, text_to_video or unknown"),
+    optional("negative_prompt", pa.string(), "what the video shall not show"),
+    optional("motion", pa.int32(), "Pika's strength of motion, 0 to 4"),
+    optional("guidance_scale", pa.float64(), "Pika's guidance scale"),
+    optional("aspect_ratio", pa.string(), "width:height as asked for"),
+    optional("camera", TEXTS, "camera moves as asked for"),
+    optional("fps", pa.int32(), "frame rate as asked for", "1/s"),
+    optional("seed", pa.int64(), "seed as asked for"),
+    column("messages", pa.int32(), "messages with this prompt"),
+    column(
+        "candidates",
+        pa.list_(pa.field("element", CANDIDATE, nullable=False)),
+        "the videos of these messages, earliest first; the first that decodes is taken",
+    ),
 )
 
 PARAMETERS = table_schema(
     "parameters",
     "What the user asked Pika for beside the prompt, for each row of the data set; null where it "
     "was not asked for, and Pika's default held.",
-    [
-        column("UUID", pa.string(), "id of the data set's row"),
-        column(
-            "camera",
-            pa.list_(pa.field("element", pa.string(), nullable=False)),
-            "-camera: moves in their order: zoom in or out; pan up, down, left or right; rotate and "
-            "a direction as typed",
-            nullable=True,
-        ),
-        column("motion", pa.int32(), "-motion: strength, 0 to 4 by Pika; default 1", nullable=True),
-        column("guidance_scale", pa.float64(), "-gs: 8 to 24 by Pika; default 12", nullable=True),
-        column("negative_prompt", pa.string(), "-neg: what not to show", nullable=True),
-        column("aspect_ratio", pa.string(), "-ar: width:height as typed", nullable=True),
-        column("fps", pa.int32(), "-fps: 8 to 24 by Pika; default 24", "1/s", nullable=True),
-    ],
+    column("UUID", pa.string(), "id of the data set's row"),
+    optional(
+        "camera",
+        TEXTS,
+        "-camera: moves in their order: zoom in or out; pan up, down, left or right; rotate and "
+        "a direction as typed",
+    ),
+    optional("motion", pa.int32(), "-motion: strength, 0 to 4 by Pika; default 1"),
+    optional("guidance_scale", pa.float64(), "-gs: 8 to 24 by Pika; default 12"),
+    optional("negative_prompt", pa.string(), "-neg: what not to show"),
+    optional("aspect_ratio", pa.string(), "-ar: width:height as typed"),
+    optional("fps", pa.int32(), "-fps: 8 to 24 by Pika; default 24", "1/s"),
 )
 """The side table of the data set: numbers as users typed them, be they outside Pika's range."""
 
 PROMPT_REJECTS = table_schema(
     "prompt_rejects",
     "Messages with a video that gave no prompt of their own.",
-    [
-        column("message_id", pa.string(), "the message"),
-        column("reason", pa.string(), "why: one of REJECT_REASONS", values=REJECT_REASONS),
-    ],
+    column("message_id", pa.string(), "the message"),
+    column("reason", pa.string(), "why: one of REJECT_REASONS", values=REJECT_REASONS),
 )

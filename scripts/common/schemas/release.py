@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from scripts.common.schemas.items import ITEM_INDEX, outcome
-from scripts.common.tables import column, table_schema
+from scripts.common.tables import column, optional, table_schema
 
 RELEASED = "released"
 """Stands in annotations where otherwise the annotator's name does."""
@@ -42,51 +42,43 @@ MATCH_REASONS = {
 RELEASED_MEMBERS = table_schema(
     "released_members",
     "One row per file in a released tar, or per picture in a released table.",
-    [
-        column("name", pa.string(), "the member's name"),
-        column("uuid", pa.string(), "id of the prompt, from the name", nullable=True),
-        *outcome(MEMBER_REASONS),
-        *[ITEM_INDEX.field(name) for name in ITEM_INDEX.names[ITEM_INDEX.names.index("width") :]],
-    ],
+    column("name", pa.string(), "the member's name"),
+    optional("uuid", pa.string(), "id of the prompt, from the name"),
+    *outcome(MEMBER_REASONS),
+    *[ITEM_INDEX.field(name) for name in ITEM_INDEX.names[ITEM_INDEX.names.index("width") :]],
 )
 
 RELEASE_ROWS = table_schema(
     "release_rows",
     "The released rows without their pictures, each prompt once, in buckets of the UUID.",
-    [
-        column("UUID", pa.string(), "id of the prompt, as released"),
-        column("Text_Prompt", pa.string(), "text prompt, NFC, white space folded"),
-        column("timestamp_utc", pa.timestamp("ms", "UTC"), "the released time, taken as UTC"),
-        column("Subject", pa.string(), "as released", nullable=True),
-        column("Text_NSFW", pa.float32(), "as released", nullable=True),
-        column("Image_NSFW", pa.string(), "as released", nullable=True),
-        column("UserID", pa.string(), "as released, in versions that have it", nullable=True),
-        column("Direction", pa.string(), "as released, in versions that have it", nullable=True),
-        column("split", pa.string(), "the largest split that has the row: Full, Subset or Eval"),
-        column("subset", pa.bool_(), "whether the split Subset has the row"),
-        column("tip_eval", pa.bool_(), "whether the split Eval has the row"),
-    ],
+    column("UUID", pa.string(), "id of the prompt, as released"),
+    column("Text_Prompt", pa.string(), "text prompt, NFC, white space folded"),
+    column("timestamp_utc", pa.timestamp("ms", "UTC"), "the released time, taken as UTC"),
+    optional("Subject", pa.string(), "as released"),
+    optional("Text_NSFW", pa.float32(), "as released"),
+    optional("Image_NSFW", pa.string(), "as released"),
+    optional("UserID", pa.string(), "as released, in versions that have it"),
+    optional("Direction", pa.string(), "as released, in versions that have it"),
+    column("split", pa.string(), "the largest split that has the row: Full, Subset or Eval"),
+    column("subset", pa.bool_(), "whether the split Subset has the row"),
+    column("tip_eval", pa.bool_(), "whether the split Eval has the row"),
 )
 
 RELEASED_SPLITS = table_schema(
     "released_splits",
     "The prompts of the released Subset and Eval: those that the released videos animate.",
-    [
-        column("UUID", pa.string(), "id of the prompt, as released"),
-        column("Text_Prompt", pa.string(), "text prompt, NFC, white space folded"),
-        column("Subject", pa.string(), "as released", nullable=True),
-        column("subset", pa.bool_(), "whether the split Subset has the row"),
-        column("tip_eval", pa.bool_(), "whether the split Eval has the row"),
-    ],
+    column("UUID", pa.string(), "id of the prompt, as released"),
+    column("Text_Prompt", pa.string(), "text prompt, NFC, white space folded"),
+    optional("Subject", pa.string(), "as released"),
+    column("subset", pa.bool_(), "whether the split Subset has the row"),
+    column("tip_eval", pa.bool_(), "whether the split Eval has the row"),
 )
 
 RELEASE_REJECTS = table_schema(
     "release_rejects",
     "Released rows that gave no prompt of their own.",
-    [
-        column("split", pa.string(), "Full, Subset or Eval"),
-        column("row", pa.int64(), "number of the row in the split's files, from 0"),
-        column("uuid", pa.string(), "the row's UUID", nullable=True),
-        column("reason", pa.string(), "why: one of ROW_REASONS", values=ROW_REASONS),
-    ],
+    column("split", pa.string(), "Full, Subset or Eval"),
+    column("row", pa.int64(), "number of the row in the split's files, from 0"),
+    optional("uuid", pa.string(), "the row's UUID"),
+    column("reason", pa.string(), "why: one of ROW_REASONS", values=ROW_REASONS),
 )

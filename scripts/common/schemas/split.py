@@ -18,55 +18,45 @@ _PLACE = [
 TIP_EVAL = table_schema(
     "tip_eval",
     "TIP-Eval: the most popular subjects, each with the same number of prompts (Section 5.2).",
-    [
-        column("uuid", pa.string(), "id of the prompt"),
-        column("prompt", pa.string(), "text prompt"),
-        column("subject", pa.string(), "merged subject"),
-    ],
+    column("uuid", pa.string(), "id of the prompt"),
+    column("prompt", pa.string(), "text prompt"),
+    column("subject", pa.string(), "merged subject"),
 )
 
 TIP_ID = table_schema(
     "tip_id",
     "TIP-ID: videos of one source that are there, in training or test (Supplement 13).",
-    [
-        column("uuid", pa.string(), "id of the video: of its prompt, or of an outside item"),
-        column("group", pa.string(), "what stays on one side: prompt, source video, or item"),
-        column("label", pa.string(), "real, text_generated or image_generated"),
-        column("source", pa.string(), "generator, or entry of config/sources.yaml"),
-        column("split", pa.string(), "train or test"),
-        *_PLACE,
-    ],
+    column("uuid", pa.string(), "id of the video: of its prompt, or of an outside item"),
+    column("group", pa.string(), "what stays on one side: prompt, source video, or item"),
+    column("label", pa.string(), "real, text_generated or image_generated"),
+    column("source", pa.string(), "generator, or entry of config/sources.yaml"),
+    column("split", pa.string(), "train or test"),
+    *_PLACE,
 )
 
 TRACE_PROMPTS = table_schema(
     "trace_prompts",
     "TIP-Trace: which prompts are for training and which for queries (Supplement 15).",
-    [
-        column("uuid", pa.string(), "id of the prompt"),
-        column("part", pa.string(), "train or query"),
-    ],
+    column("uuid", pa.string(), "id of the prompt"),
+    column("part", pa.string(), "train or query"),
 )
 
 TRACE_FRAMES = table_schema(
     "trace_frames",
     "TIP-Trace: frames of one generator's videos that train, or are queries (Supplement 15).",
-    [
-        column("uuid", pa.string(), "id of the video's prompt"),
-        column("part", pa.string(), "train or query"),
-        column("frame", pa.int32(), "number of the frame, from 0"),
-        *_PLACE,
-    ],
+    column("uuid", pa.string(), "id of the video's prompt"),
+    column("part", pa.string(), "train or query"),
+    column("frame", pa.int32(), "number of the frame, from 0"),
+    *_PLACE,
 )
 
 TRACE_IMAGES = table_schema(
     "trace_images",
     "TIP-Trace: pictures that train, are searched, or are searched for in vain (Supplement 15).",
-    [
-        column("uuid", pa.string(), "id of the picture: of its prompt, or of an outside item"),
-        column("role", pa.string(), "training_image, source_image, reference or distractor"),
-        *_PLACE,
-        column("sha256", pa.string(), "checksum of the file"),
-    ],
+    column("uuid", pa.string(), "id of the picture: of its prompt, or of an outside item"),
+    column("role", pa.string(), "training_image, source_image, reference or distractor"),
+    *_PLACE,
+    column("sha256", pa.string(), "checksum of the file"),
 )
 
 LEAKAGE_COLUMNS = ("rule", "section", "meaning", "checked", "violations")

@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from scripts.common.schemas.items import REASONS as ITEM_REASONS
 from scripts.common.schemas.items import outcome
-from scripts.common.tables import column, embedding, table_schema
+from scripts.common.tables import column, embedding, optional, table_schema
 
 QUERY, BACKGROUND = "query", "background"
 """With the roles of TIP-Trace: queries with and without a true match; references that are one and
@@ -32,15 +32,13 @@ _STATUS = outcome(REASONS)
 FRAME_INDEX = table_schema(
     "frame_index",
     "One row per frame that TIP-Trace wants of a shard of videos; the files lie in the tar beside.",
-    [
-        column("uuid", pa.string(), "id of the video's prompt"),
-        column("part", pa.string(), "train or query"),
-        column("frame", pa.int32(), "number of the frame, from 0"),
-        *_STATUS,
-        column("offset", pa.int64(), "where the picture begins in the tar", "bytes", nullable=True),
-        column("size_bytes", pa.int64(), "size of the picture", "bytes", nullable=True),
-        column("sha256", pa.string(), "checksum of the picture", nullable=True),
-    ],
+    column("uuid", pa.string(), "id of the video's prompt"),
+    column("part", pa.string(), "train or query"),
+    column("frame", pa.int32(), "number of the frame, from 0"),
+    *_STATUS,
+    optional("offset", pa.int64(), "where the picture begins in the tar", "bytes"),
+    optional("size_bytes", pa.int64(), "size of the picture", "bytes"),
+    optional("sha256", pa.string(), "checksum of the picture"),
 )
 
 _FEATURE_COLUMNS = [
@@ -52,38 +50,31 @@ _FEATURE_COLUMNS = [
 MATCHES = table_schema(
     "matches",
     "The best references of each query by cosine; one row of a query that was not searched for.",
-    [
-        column("set", pa.string(), "generator of whose video the query is a frame; or distractors"),
-        column("query", pa.string(), "id of the query: of its prompt, or of a distractor"),
-        column("role", pa.string(), "query or distractor"),
-        *_STATUS,
-        column("rank", pa.int32(), "1 for the best reference", nullable=True),
-        column("reference", pa.string(), "id of the reference", nullable=True),
-        column(
-            "score",
-            pa.float32(),
-            "cosine of query and reference, less the query's normalisation if there is any",
-            nullable=True,
-        ),
-        column("is_match", pa.bool_(), "whether it is the query's source image", nullable=True),
-    ],
+    column("set", pa.string(), "generator of whose video the query is a frame; or distractors"),
+    column("query", pa.string(), "id of the query: of its prompt, or of a distractor"),
+    column("role", pa.string(), "query or distractor"),
+    *_STATUS,
+    optional("rank", pa.int32(), "1 for the best reference"),
+    optional("reference", pa.string(), "id of the reference"),
+    optional(
+        "score",
+        pa.float32(),
+        "cosine of query and reference, less the query's normalisation if there is any",
+    ),
+    optional("is_match", pa.bool_(), "whether it is the query's source image"),
 )
 
 METRICS = table_schema(
     "tracing_metrics",
     "How well a tracer finds the source images of one generator's frames (Table 5).",
-    [
-        column(
-            "tracer", pa.string(), "entry of config/tracers.yaml, or the trained tracer's setting"
-        ),
-        column("generator", pa.string(), "whose frames are the queries"),
-        column("metric", pa.string(), "muAP, its 95 % interval (_low, _high), or a recall"),
-        column("value", pa.float64(), "share in [0, 1]; none without any true pair", nullable=True),
-        column("queries", pa.int64(), "queries searched for, distractors included"),
-        column("references", pa.int64(), "references searched in, source images included"),
-        column("positives", pa.int64(), "true pairs of query and source image"),
-        column("rejected", pa.int64(), "queries and references that could not be described"),
-    ],
+    column("tracer", pa.string(), "entry of config/tracers.yaml, or the trained tracer's setting"),
+    column("generator", pa.string(), "whose frames are the queries"),
+    column("metric", pa.string(), "muAP, its 95 % interval (_low, _high), or a recall"),
+    optional("value", pa.float64(), "share in [0, 1]; none without any true pair"),
+    column("queries", pa.int64(), "queries searched for, distractors included"),
+    column("references", pa.int64(), "references searched in, source images included"),
+    column("positives", pa.int64(), "true pairs of query and source image"),
+    column("rejected", pa.int64(), "queries and references that could not be described"),
 )
 
 TRAINING_COLUMNS = ("epoch", "iteration", "learning_rate", "loss", "accuracy")
@@ -95,8 +86,6 @@ def features_schema(dimension: int) -> pa.Schema:
     return table_schema(
         "features",
         "One row per picture of a set: a tracer's description of it, or why there is none.",
-        [
-            *_FEATURE_COLUMNS,
-            column("embedding", embedding(dimension), "unit vector", nullable=True),
-        ],
+        *_FEATURE_COLUMNS,
+        optional("embedding", embedding(dimension), "unit vector"),
     )

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from scripts.common.schemas.items import REASONS
-from scripts.common.tables import column, table_schema
+from scripts.common.tables import column, optional, table_schema
 
 OUTCOMES = {
     "ok": "the video was taken from here",
@@ -24,20 +24,12 @@ VIDEO_CANDIDATES = table_schema(
     "video_candidates",
     "What became of every video of every prompt; a candidate that was looked for in two places "
     "has two rows.",
-    [
-        column("uuid", pa.string(), "id of the prompt"),
-        column("candidate", pa.int32(), "which of the prompt's videos, from 0, earliest first"),
-        column("message_id", pa.string(), "the message that the video is from"),
-        column(
-            "place",
-            pa.string(),
-            "where it was looked for: one of PLACES",
-            nullable=True,
-            values=PLACES,
-        ),
-        column("outcome", pa.string(), "what became of it: one of OUTCOMES", values=OUTCOMES),
-        column("tries", pa.int32(), "requests for it in this run"),
-        column("received_bytes", pa.int64(), "that came over the network in this run", "bytes"),
-        column("seconds", pa.float64(), "spent on requests, waits included", "s", nullable=True),
-    ],
+    column("uuid", pa.string(), "id of the prompt"),
+    column("candidate", pa.int32(), "which of the prompt's videos, from 0, earliest first"),
+    column("message_id", pa.string(), "the message that the video is from"),
+    optional("place", pa.string(), "where it was looked for: one of PLACES", values=PLACES),
+    column("outcome", pa.string(), "what became of it: one of OUTCOMES", values=OUTCOMES),
+    column("tries", pa.int32(), "requests for it in this run"),
+    column("received_bytes", pa.int64(), "that came over the network in this run", "bytes"),
+    optional("seconds", pa.float64(), "spent on requests, waits included", "s"),
 )
