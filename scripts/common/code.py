@@ -24,7 +24,6 @@ PLUMBING = (
     "scripts/common/code.py",
     "scripts/common/engine.py",
     "scripts/common/errors.py",
-    "scripts/common/failed_items.py",
     "scripts/common/faults.py",
     "scripts/common/fingerprints.py",
     "scripts/common/index_rows.py",

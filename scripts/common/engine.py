@@ -12,15 +12,20 @@ failures and nothing else.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from scripts.common.code import code_checksum
 from scripts.common.errors import Rejected, UserError
-from scripts.common.failed_items import failed_before, note_failed
-from scripts.common.faults import first_line, free_memory, is_of_the_machine, is_out_of_memory
+from scripts.common.faults import (
+    failed_before,
+    first_line,
+    free_memory,
+    is_of_the_machine,
+    is_out_of_memory,
+    note_failed,
+)
 from scripts.common.fingerprints import fingerprint
-from scripts.common.ledger import FinishedRows, RowLedger
+from scripts.common.ledger import FinishedRows, Ledger
 from scripts.common.prefetch import work_ahead
 from scripts.common.progress import progress
 from scripts.common.weight_files import weights_content
@@ -50,22 +55,6 @@ def ledger_key(script: str, entry: Mapping[str, Any] | None = None, **settings: 
         code=code_checksum(script, *backends, plumbing=False),
         **settings,
     )
-
-
-class Ledger(Protocol):
-    """Where finished items outlive the job.
-
-    Attributes:
-        folder: in which they lie.
-    """
-
-    folder: Path
-
-    def left(self, items: Iterable[str], versions: Mapping[str, str | None]) -> list[str]:
-        """Return the items that are not finished, or were made from another version."""
-
-    def keep(self, item: str, finished: Any, version: str | None) -> None:
-        """Keep what an item was finished as."""
 
 
 @dataclass
@@ -121,7 +110,7 @@ class Task:
     def prepared(self, item: Any) -> Any:
         """Return an item as the backend takes it, or why it cannot; runs in threads."""
         try:
-            return self.prepare(self._backend, item)
+            return item if isinstance(item, Exception) else self.prepare(self._backend, item)
         except Exception as error:  # sorted out where the results are: in the main thread
             return error
 
@@ -129,18 +118,17 @@ class Task:
         """Put an item into the batch, which is worked on when it is full."""
         if isinstance(item, Exception):
             self.close(key, item)
-            return
-        self._batch.append((key, item))
-        if len(self._batch) >= self.batch_size:
-            self.flush()
+        else:
+            self._batch.append((key, item))
+            if len(self._batch) >= self.batch_size:
+                self.flush()
 
     def flush(self) -> None:
         """Work on what is in the batch."""
         batch, self._batch = self._batch, []
-        if batch:
-            keys, items = zip(*batch, strict=True)
-            for key, value in zip(keys, self._values(items), strict=True):
-                self.close(key, value)
+        values = self._values([item for _, item in batch]) if batch else ()
+        for (key, _), value in zip(batch, values, strict=True):
+            self.close(key, value)
 
     def close(self, key: str, value: Any) -> None:
         """Keep an item's value, or the reason why there is none.
@@ -159,13 +147,12 @@ class Task:
                 value = error
         if isinstance(value, Rejected):
             self.faults[key] = value
-            return
-        if isinstance(value, Exception):
+        elif isinstance(value, Exception):
             self._failed(key, value)
-            return
-        self._in_a_row.clear()
-        self.done += 1
-        self.ledger.keep(key, value, self.items[key])
+        else:
+            self._in_a_row.clear()
+            self.done += 1
+            self.ledger.keep(key, value, self.items[key])
 
     def end(self) -> None:
         """Finish the last batch.
@@ -193,15 +180,12 @@ class Task:
         try:
             values = list(self.work(self._backend, items))
         except Exception as error:
-            if isinstance(error, UserError) or is_of_the_machine(error):
+            if is_of_the_machine(error):
                 raise
             if len(items) == 1:
                 yield error
                 return
             size = len(items) // 2 if is_out_of_memory(error) else 1
-            if is_out_of_memory(error):
-                free_memory()
-            # Outside of the handler, whose traceback would hold on to the memory.
         else:
             if len(values) != len(items):
                 raise UserError(
@@ -210,11 +194,12 @@ class Task:
                 )
             yield from values
             return
+        free_memory()  # outside of the handler, whose traceback would hold on to it
         for start in range(0, len(items), size):
             yield from self._values(items[start : start + size])
 
     def _failed(self, key: str, error: Exception) -> None:
-        if isinstance(error, UserError) or is_of_the_machine(error):
+        if is_of_the_machine(error):
             raise error
         if is_out_of_memory(error):
             raise UserError(
@@ -264,12 +249,11 @@ def run(
     keys = [key for key in wanted if any(key in some for some in left.values())]
 
     def load(key: str) -> tuple[str, list[tuple[Task, Any]]]:
-        takers = [task for task in tasks if key in left[task.name]]
         try:
             item = read(key)
         except Exception as fault:  # sorted out where the results are: in the main thread
-            return key, [(task, fault) for task in takers]
-        return key, [(task, task.prepared(item)) for task in takers]
+            item = fault
+        return key, [(task, task.prepared(item)) for task in tasks if key in left[task.name]]
 
     ahead = max(workers, *(2 * task.batch_size for task in tasks)) if tasks else 1
     try:
@@ -281,5 +265,4 @@ def run(
             task.end()
     finally:
         for task in tasks:
-            if isinstance(task.ledger, RowLedger):
-                task.ledger.flush()
+            task.ledger.flush()

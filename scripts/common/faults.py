@@ -1,11 +1,25 @@
-"""Faults: whether an error is an item's own, or the machine's."""
+"""Faults: whether an error is an item's own or the machine's, and which items failed before.
 
+Where items fail again that failed in a run that ended well, no machine is to blame. A run that is
+started again tries only them; without a note of them, ten odd items of a hundred thousand would
+then look like ten failures in a row.
+"""
+
+import contextlib
+import json
+import os
 import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.common.errors import UserError
+from scripts.common.fingerprints import fingerprint
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed")
 """What torch says where it raises a plain RuntimeError: of a card, of the CPU, of cuBLAS."""
 
 _BROKEN_CARD = ("CUDA error", "cuDNN error")
+_NOTE = "failed.items"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -17,10 +31,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_of_the_machine(error: BaseException) -> bool:
-    """Return whether no item can be blamed: a disk, a connection or a card failed."""
+    """Return whether no item can be blamed: a disk, a connection, a card, what a user can mend."""
     names = {kind.__name__ for kind in type(error).__mro__}
     card = "AcceleratorError" in names or any(word in str(error) for word in _BROKEN_CARD)
-    return not is_out_of_memory(error) and (isinstance(error, OSError) or card)
+    return not is_out_of_memory(error) and (isinstance(error, OSError | UserError) or card)
 
 
 def free_memory() -> None:
@@ -33,3 +47,26 @@ def free_memory() -> None:
 def first_line(error: BaseException) -> str:
     """Return an error's kind and the first line of what it says."""
     return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def failed_before(folder: Path, items: Mapping[str, str | None]) -> set[str]:
+    """Return which items, each with its version, are noted in a ledger's folder as failed."""
+    noted = set()
+    with contextlib.suppress(OSError, ValueError):
+        noted.update(json.loads((folder / _NOTE).read_text(encoding="utf-8")))
+    return {key for key, version in items.items() if _name(key, version) in noted}
+
+
+def note_failed(folder: Path, items: Mapping[str, str | None]) -> None:
+    """Note which items failed, in place of what was noted before; ids are not given away."""
+    if not items:
+        (folder / _NOTE).unlink(missing_ok=True)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{_NOTE}.{os.getpid()}"
+    part.write_text(json.dumps(sorted(map(_name, *zip(*items.items(), strict=True)))))
+    os.replace(part, folder / _NOTE)
+
+
+def _name(key: str, version: str | None) -> str:
+    return fingerprint(item=key, version=version)

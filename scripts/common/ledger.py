@@ -5,6 +5,7 @@ therefore kept under ``results/.ledger/<stage>/<fingerprint>/<shard>/`` as well,
 put in place by an atomic rename. Nothing there is needed for correctness; deleting it costs time.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,22 +14,41 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from scripts.common.errors import Rejected, UserError
-from scripts.common.shards import Shard, ShardItem
-from scripts.common.tables import TableWriter, fit, read_table, write_table
+from scripts.common.shards import ShardItem, Shards
+from scripts.common.tables import TableWriter, fit, optional, read_table, write_table
 from scripts.common.video import VideoProperties
 
 LEDGER = Path("results/.ledger")
 """Where ledgers lie, seen from the working directory of the workflow."""
 
-_VERSION = pa.field("ledger_version", pa.string())
+_VERSION = optional("ledger_version", pa.string(), "checksum of what the item was made from")
 _VERSIONS = "finished.versions"
 _SLICE_ROWS = 4096
+
+
+class Ledger(Protocol):
+    """Where finished items outlive the job.
+
+    Attributes:
+        folder: in which they lie.
+    """
+
+    folder: Path
+
+    def left(self, items: Iterable[str], versions: Mapping[str, str | None]) -> list[str]:
+        """Return the items that are not finished, or were made from another version."""
+
+    def keep(self, item: str, finished: Any, version: str | None) -> None:
+        """Keep what an item was finished as."""
+
+    def flush(self) -> None:
+        """Write what waits to be written."""
 
 
 class RowLedger:
@@ -64,10 +84,17 @@ class RowLedger:
         self._flushed_at = time.monotonic()
         self._versions: dict[str, str | None] = {}
         self._places: dict[str, tuple[Path, int]] = {}
-        self._table = self.folder / "finished.parquet"
-        self._notes = self.folder / _VERSIONS
+        self._table, self._notes = self.folder / "finished.parquet", self.folder / _VERSIONS
         if self._notes.exists():
-            self._open_table()
+            try:  # which of its rows are no faults, and made from what
+                keys = read_table(self._table, schema)[key].to_pylist()
+                known = json.loads(self._notes.read_text())
+                self._versions = {name: known[name] for name in keys if name in known}
+                self._places = {
+                    name: (self._table, row) for row, name in enumerate(keys) if name in known
+                }
+            except (UserError, json.JSONDecodeError):  # of another schema, or a broken disk
+                self._notes.unlink()
         for part in sorted(self.folder.glob("part-*.parquet")):
             try:
                 found = read_table(part, self._part_schema).select([key, _VERSION.name])
@@ -78,50 +105,31 @@ class RowLedger:
             self._versions.update(zip(keys, versions, strict=True))
             self._places.update((name, (part, row)) for row, name in enumerate(keys))
 
-    def _open_table(self) -> None:
-        """Read which rows of the finished table were no faults, and made from what."""
-        try:
-            keys = read_table(self._table, self.schema)[self._key].to_pylist()
-            self._versions = json.loads(self._notes.read_text())
-        except (UserError, json.JSONDecodeError):  # of another schema, or a broken disk
-            self._notes.unlink()
-            return
-        self._places = {
-            name: (self._table, row) for row, name in enumerate(keys) if name in self._versions
-        }
-        self._versions = {name: self._versions[name] for name in self._places}
-
     def __contains__(self, item: str) -> bool:
         return item in self._versions
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._versions)
 
-    def left(self, items: Iterable[str], versions: Mapping[str, str] | None = None) -> list[str]:
+    def left(self, items: Iterable[str], versions: Mapping[str, str | None]) -> list[str]:
         """Return the items that are not finished, or were made from another version."""
-        wanted = versions or {}
         return [
-            item for item in items if item not in self or self._versions[item] != wanted.get(item)
+            item for item in items if item not in self or self._versions[item] != versions.get(item)
         ]
 
-    def add(self, rows: Iterable[dict], versions: Mapping[str, str] | None = None) -> None:
-        """Add finished items; rows of items that failed do not belong here.
+    def keep(self, item: str, finished: Mapping, version: str | None = None) -> None:
+        """Add a finished item; one that failed does not belong here.
 
         Args:
-            rows: of the ledger's schema; an embedding may be an array.
-            versions: checksum of what each item was made from, by key.
+            item: its key, which is put into its row.
+            finished: row of the ledger's schema; an embedding may be an array.
+            version: checksum of what it was made from.
         """
-        for row in rows:
-            item = row[self._key]
-            self._versions[item] = (versions or {}).get(item)
-            self._pending[item] = row | {_VERSION.name: self._versions[item]}
+        self._versions[item] = version
+        self._pending[item] = {**finished, self._key: item, _VERSION.name: version}
         waited = time.monotonic() - self._flushed_at
         if len(self._pending) >= self._flush_rows or waited >= self._flush_seconds:
             self.flush()
-
-    def keep(self, item: str, finished: dict, version: str | None = None) -> None:
-        """Add one finished item; its key is put into its row."""
-        self.add([finished | {self._key: item}], {item: version})
 
     def flush(self) -> None:
         """Write the rows that were added since the last part."""
@@ -176,12 +184,7 @@ class RowLedger:
     def __enter__(self) -> "RowLedger":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *fault: object) -> None:
         self.flush()
 
 
@@ -248,62 +251,50 @@ class FileLedger:
         self._tar, self._index = self.folder / "finished.tar", self.folder / "finished.parquet"
         self._versions_file = self.folder / _VERSIONS
         self._versions: dict[str, str | None] = {}
-        self._finished: Shard | None = None
+        self._finished = Shards([], [])
         if self._versions_file.exists():
-            try:
-                self._finished = Shard(self._tar, self._index)
+            with contextlib.suppress(UserError, json.JSONDecodeError):  # of a broken disk
                 self._versions = json.loads(self._versions_file.read_text())
-            except (UserError, json.JSONDecodeError):
-                self._finished = None
+                self._finished = Shards([self._tar], [self._index])
 
     def get(self, uuid: str, version: str | None = None) -> ShardItem | None:
         """Return a finished item that was made from ``version``, or None."""
-        record = self.folder / f"{uuid}.json"
-        if record.exists():
+        if not self.holds(uuid, version):
+            return None
+        if (record := self._record(uuid)).exists():
             fields = json.loads(record.read_text())
-            if fields["version"] != version:
-                return None
-            self._versions[uuid] = version
-            data = (self.folder / f"{uuid}.data").read_bytes()
-            properties = VideoProperties(**fields["properties"])
-            return ShardItem(uuid, data, properties, group=fields["group"])
-        finished = self._finished is not None and uuid in self._finished
-        if finished and self._versions.get(uuid) == version:
+            row = fields["properties"] | {"group": fields["group"]}
+            data = record.with_suffix(".data").read_bytes()
+        else:
             try:
-                data = self._finished.read(uuid)
-            except UserError:
+                data, row = self._finished.read(uuid), self._finished.rows[uuid]
+            except UserError:  # the tar is broken
                 return None
-            row = self._finished.rows[uuid]
-            fields = VideoProperties.__dataclass_fields__
-            properties = VideoProperties(**{name: row[name] for name in fields})
-            return ShardItem(uuid, data, properties, group=row["group"])
-        return None
+        self._versions[uuid] = version
+        properties = {name: row[name] for name in VideoProperties.__dataclass_fields__}
+        return ShardItem(uuid, data, VideoProperties(**properties), group=row["group"])
 
     def holds(self, uuid: str, version: str | None = None) -> bool:
-        """Return whether ``get`` would find an item, without reading its bytes."""
-        record = self.folder / f"{uuid}.json"
-        if record.exists():
+        """Return whether an item is there that was made from ``version``; its bytes are not read."""
+        if (record := self._record(uuid)).exists():
             return json.loads(record.read_text())["version"] == version
-        finished = self._finished is not None and uuid in self._finished
-        return finished and self._versions.get(uuid) == version
+        return uuid in self._finished and self._versions.get(uuid) == version
 
     def left(self, items: Iterable[str], versions: Mapping[str, str | None]) -> list[str]:
         """Return the items that are not finished, were made from another version, or are broken."""
         return [item for item in items if self.get(item, versions.get(item)) is None]
 
     def keep(self, item: str, finished: ShardItem, version: str | None = None) -> None:
-        """Keep a finished item."""
-        self.put(finished, version)
-
-    def put(self, item: ShardItem, version: str | None = None) -> None:
-        """Keep a finished item; a rejected one is not kept, so that the next run tries again."""
-        if item.data is None:
-            return
+        """Keep a finished item, at once: it has bytes."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write_atomically(self.folder / f"{item.uuid}.data", item.data)
-        self._versions[item.uuid] = version
-        record = {"properties": asdict(item.properties), "group": item.group, "version": version}
-        _write_atomically(self.folder / f"{item.uuid}.json", json.dumps(record).encode())
+        record = self._record(item)
+        _write_atomically(record.with_suffix(".data"), finished.data)
+        self._versions[item] = version
+        fields = {"properties": asdict(finished.properties), "group": finished.group}
+        _write_atomically(record, json.dumps(fields | {"version": version}).encode())
+
+    def flush(self) -> None:
+        """Nothing waits."""
 
     def items(
         self, versions: Mapping[str, str | None], faults: Mapping[str, Rejected]
@@ -318,6 +309,9 @@ class FileLedger:
             item = None if uuid in faults else self.get(uuid, versions[uuid])
             fault = faults.get(uuid, Rejected("broken_copy"))
             yield item or ShardItem(uuid, reason=fault.reason)
+
+    def _record(self, uuid: str) -> Path:
+        return self.folder / f"{uuid}.json"
 
     def finish(self, tar: Path, index: Path) -> None:
         """Link the finished tar and index into the ledger, and drop the single files."""

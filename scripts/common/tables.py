@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Union
 
 import numpy as np
@@ -81,31 +80,21 @@ def fit(data: Rows, schema: pa.Schema) -> pa.Table:
     """
     name = schema_name(schema)
     if isinstance(data, list):
-        unknown = sorted({key for row in data for key in row} - set(schema.names))
-        if unknown:
-            raise UserError(f"table '{name}': column '{unknown[0]}' is not in its schema")
-        data = {field.name: [row.get(field.name) for row in data] for field in schema}
+        labels = sorted({*schema.names}.union(*data))
+        data = {label: [row.get(label) for row in data] for label in labels}
     elif isinstance(data, pa.Table):
         data = dict(zip(data.column_names, data.columns, strict=True))
     else:
         data = {label: data[label] for label in data.columns}
-    missing = [label for label in schema.names if label not in data]
-    if missing:
+    if missing := [label for label in schema.names if label not in data]:
         raise UserError(f"table '{name}': column '{missing[0]}' is missing")
-    unknown = [label for label in data if label not in schema.names]
-    if unknown:
+    if unknown := [label for label in data if label not in schema.names]:
         raise UserError(f"table '{name}': column '{unknown[0]}' is not in its schema")
     columns = [_fit_column(data[field.name], field, name) for field in schema]
     return pa.table(columns, schema=_as_written(schema))
 
 
-def write_table(
-    data: Rows,
-    path: Path,
-    schema: pa.Schema,
-    *,
-    sort_by: Sequence[str] = (),
-) -> None:
+def write_table(data: Rows, path: Path, schema: pa.Schema, *, sort_by: Sequence[str] = ()) -> None:
     """Write a Parquet file that fits ``schema``, with the same bytes for the same rows.
 
     Args:
@@ -150,12 +139,7 @@ class TableWriter:
     def __enter__(self) -> "TableWriter":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *fault: object) -> None:
         self._writer.close()
 
 
@@ -197,10 +181,9 @@ def row_group(schema: pa.Schema) -> int:
 
 def _as_written(schema: pa.Schema) -> pa.Schema:
     """Return a schema as files have it: without closed lists."""
+    hidden = b"values"
     fields = [
-        field.with_metadata({key: text for key, text in field.metadata.items() if key != b"values"})
-        if field.metadata
-        else field
+        field.with_metadata({key: text for key, text in field.metadata.items() if key != hidden})
         for field in schema
     ]
     return pa.schema(fields, metadata=schema.metadata)
@@ -241,27 +224,22 @@ def _read_file(path: Path, schema: pa.Schema | None, columns: Sequence[str] | No
         raise UserError(
             f"{path} cannot be read as Parquet ({error}); delete it and run again"
         ) from None
-    if schema is not None:
-        for field in schema:
-            if columns and field.name not in columns:
-                continue
-            if field.name not in table.column_names:
-                raise UserError(f"{path}: column '{field.name}' is missing")
-            if table.schema.field(field.name).type != field.type:
-                kind = table.schema.field(field.name).type
-                raise UserError(f"{path}: column '{field.name}' is {kind}, not {field.type}")
+    for field in schema or ():
+        if columns and field.name not in columns:
+            continue
+        if field.name not in table.column_names:
+            raise UserError(f"{path}: column '{field.name}' is missing")
+        if (kind := table.schema.field(field.name).type) != field.type:
+            raise UserError(f"{path}: column '{field.name}' is {kind}, not {field.type}")
     return table
 
 
 def _fit_column(values: object, field: pa.Field, table: str) -> pa.ChunkedArray:
     try:
-        array = values
-        if not isinstance(array, pa.ChunkedArray | pa.Array):
-            array = pa.array(values, type=field.type, from_pandas=True)
-        if isinstance(array, pa.Array):
-            array = pa.chunked_array([array])
-        if array.type != field.type:
-            array = array.cast(field.type)
+        if not isinstance(values, pa.ChunkedArray | pa.Array):
+            values = pa.array(values, type=field.type, from_pandas=True)
+        array = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+        array = array if array.type == field.type else array.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
         first = str(error).splitlines()[0]
         raise UserError(

@@ -252,7 +252,7 @@ class CandidateVideos:
     def _prove_file(self, uuid: str, version: str, path: Path) -> None:
         data = read_file(path, self._limit_bytes)
         properties = probe_video(data, max_megapixels=self._max_megapixels)
-        self._ledger.put(ShardItem(uuid, data, properties), version)
+        self._ledger.keep(uuid, ShardItem(uuid, data, properties), version)
 
 
 def read_file(path: Path, limit_bytes: int) -> bytes:

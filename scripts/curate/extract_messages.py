@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from scripts.common.job import run_job
-from scripts.common.progress import byte_progress
+from scripts.common.progress import progress_bar
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.curate import EXPORTS, MESSAGE_REJECTS, MESSAGES
 from scripts.common.schemas.items import OK, REJECTED
@@ -54,7 +54,9 @@ def extract_messages(
     with (
         TableWriter(messages, MESSAGES) as keep,
         TableWriter(rejects, MESSAGE_REJECTS) as reject,
-        byte_progress(f"read {Path(export).name}", _size_bytes(export)) as bar,
+        progress_bar(
+            f"read {Path(export).name}", _size_bytes(export), unit="B", unit_scale=True
+        ) as bar,
     ):
         source = DiscordExport(export, on_read=bar.update)
         read = partial(_read_messages, bot_names=bot_names, bot_ids=bot_ids)

@@ -16,7 +16,7 @@ from scripts.common.code import settings_of
 from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import fingerprint, hash_files
 from scripts.common.ledger import LEDGER, FileLedger
-from scripts.common.progress import item_progress
+from scripts.common.progress import progress_bar
 from scripts.common.rule_log import Counts, rule_log
 from scripts.common.schemas.prompts import PROMPTS
 from scripts.common.schemas.videos import VIDEO_CANDIDATES
@@ -149,7 +149,7 @@ async def _search(job: _Job) -> tuple[dict[str, str], dict[str, str], list[dict]
         left = sorted(job.rows.keys() - found.keys())
         if found:
             job.note(f"{len(found):,} of {len(job.rows):,} videos are there from an earlier run")
-        bar = stack.enter_context(item_progress(job.what, len(job.rows), len(found)))
+        bar = stack.enter_context(progress_bar(job.what, len(job.rows), initial=len(found)))
         waiting, started = iter(left), time.monotonic()
 
         def seconds() -> float:

@@ -126,7 +126,7 @@ def test_rows_come_from_disk_in_the_order_of_the_items_with_the_failed_ones_betw
 def test_a_row_made_anew_replaces_the_old_one(tmp_path):
     for value in (1.0, 2.0):
         with RowLedger(tmp_path, ROWS) as ledger:
-            ledger.add([{"uuid": "001", "value": value, "status": "ok"}])
+            ledger.keep("001", {"value": value, "status": "ok"})
     assert RowLedger(tmp_path, ROWS).read(["001"])["value"].to_pylist() == [2.0]
 
 
