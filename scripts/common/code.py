@@ -6,7 +6,7 @@ checksum of its code as a parameter, and each ledger has it in its key.
 
 import ast
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,8 +57,7 @@ def modules_of(script: str | Path, *backends: str, plumbing: bool = True) -> lis
     """
     found = set(_closure(ROOT / script, plumbing))
     for backend in backends:
-        path = _file_of(backend.partition(":")[0])
-        if path is not None:
+        if path := _file_of(backend.partition(":")[0]):
             found.update(_closure(path, plumbing))
     return sorted(path.relative_to(ROOT).as_posix() for path in found)
 
@@ -92,8 +91,7 @@ def settings_of(params: Any) -> dict[str, Any]:
     Args:
         params: ``snakemake.params``, or any mapping.
     """
-    pairs: Mapping[str, Any] = dict(params.items())
-    return {name: value for name, value in pairs.items() if name != "code"}
+    return {name: value for name, value in params.items() if name != "code"}
 
 
 @cache
@@ -110,7 +108,7 @@ def _closure(path: Path, plumbing: bool) -> frozenset[Path]:
 @cache
 def _imports(path: Path) -> tuple[Path, ...]:
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    for node in ast.walk(_parsed(path)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -122,7 +120,7 @@ def _imports(path: Path) -> tuple[Path, ...]:
 @cache
 def _hash_module(path: Path) -> bytes:
     """Return a checksum in which modules of the project stand by what they hold, not by name."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    tree = _parsed(path)
     imports = [
         [_content(_file_of(node.module)), *sorted(f"{one.name} {one.asname}" for one in node.names)]
         for node in ast.walk(tree)
@@ -136,8 +134,11 @@ def _content(path: Path) -> str:
     """Return a checksum of what a module itself holds; plumbing is plumbing, whatever it holds."""
     if _is_plumbing(path):
         return "plumbing"
-    tree = _bare(ast.parse(path.read_text(encoding="utf-8"), str(path)))
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return hashlib.sha256(ast.dump(_bare(_parsed(path))).encode()).hexdigest()
+
+
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def _bare(tree: ast.Module) -> ast.Module:

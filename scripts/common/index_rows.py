@@ -1,6 +1,6 @@
 """The rows of the indexes beside tars, by UUID, held as columns: a third of what dicts take."""
 
-from collections.abc import ItemsView, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -8,12 +8,11 @@ import pyarrow.compute as pc
 
 from scripts.common.schemas.items import ITEM_INDEX, OK
 
-_BATCH = 10_000
 _FEW = ("group", "status", "reason", "codec", "tar")
 
 
 class IndexRows(Mapping[str, dict]):
-    """UUID -> row of an index, over one or several indexes; where two know one, the last.
+    """UUID -> row of an index, over one or several indexes, sorted; where two know one, the last.
 
     A lookup is a binary search, of some microseconds. Rows are made when they are asked for, so to
     change one changes nothing here.
@@ -24,8 +23,10 @@ class IndexRows(Mapping[str, dict]):
         self._ends = np.cumsum([table.num_rows for table in tables], dtype=np.int64)
         table = pa.concat_tables(tables or [ITEM_INDEX.empty_table()])
         ids = _as_bytes(table["uuid"])
-        self._order = np.argsort(ids, kind="stable")
-        self._ids = ids[self._order]
+        order = np.argsort(ids, kind="stable")
+        ids = ids[order]
+        is_last = np.append(ids[1:] != ids[:-1], True)[: len(ids)]
+        self._ids, self._places = ids[is_last], order[is_last]
         self._is_ok = pc.equal(table["status"], OK).to_numpy()
         # Reasons and the like come again and again: one copy of each, and a number for each row.
         self._columns = {
@@ -43,21 +44,15 @@ class IndexRows(Mapping[str, dict]):
         return isinstance(uuid, str) and self._find(uuid) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return (uuid.decode() for uuid in self._ids[self._is_last()])
+        return (uuid.decode() for uuid in self._ids)
 
     def __len__(self) -> int:
-        return int(self._is_last().sum())
-
-    def items(self) -> ItemsView[str, dict]:
-        return _Items(self)
-
-    def values(self) -> ValuesView[dict]:
-        return _Values(self)
+        return len(self._ids)
 
     @property
     def uuids(self) -> list[str]:
         """The ids of the items that are there, sorted."""
-        return [uuid.decode() for uuid in self._ids[self._is_last() & self._is_ok[self._order]]]
+        return [uuid.decode() for uuid in self._ids[self._is_ok[self._places]]]
 
     def is_ok(self, uuid: str) -> bool:
         """Return whether an item is wanted and there."""
@@ -72,40 +67,16 @@ class IndexRows(Mapping[str, dict]):
         """
         return int(np.searchsorted(self._ends, self._place(uuid), side="right"))
 
-    def in_order(self) -> Iterator[dict]:
-        """Yield all rows, sorted by UUID; faster than to ask for each."""
-        is_last = self._is_last()
-        ids, places = self._ids[is_last], self._order[is_last]
-        for start in range(0, len(ids), _BATCH):
-            part = slice(start, start + _BATCH)
-            columns = [column.take(places[part]).to_pylist() for column in self._columns.values()]
-            for uuid, *values in zip(ids[part], *columns, strict=True):
-                yield {"uuid": uuid.decode()} | dict(zip(self._columns, values, strict=True))
-
-    def _is_last(self) -> np.ndarray:
-        """Return for each of the sorted ids whether no equal one follows."""
-        return np.append(self._ids[1:] != self._ids[:-1], True)[: len(self._ids)]
-
     def _find(self, uuid: str) -> int | None:
         key = uuid.encode()
-        found = int(self._ids.searchsorted(key, side="right")) - 1
-        return int(self._order[found]) if found >= 0 and self._ids[found] == key else None
+        found = int(self._ids.searchsorted(key))
+        return int(self._places[found]) if key in self._ids[found : found + 1] else None
 
     def _place(self, uuid: str) -> int:
         place = self._find(uuid)
         if place is None:
             raise KeyError(uuid)
         return place
-
-
-class _Items(ItemsView):
-    def __iter__(self) -> Iterator[tuple[str, dict]]:
-        return ((row["uuid"], row) for row in self._mapping.in_order())
-
-
-class _Values(ValuesView):
-    def __iter__(self) -> Iterator[dict]:
-        return self._mapping.in_order()
 
 
 def _as_bytes(texts: pa.ChunkedArray) -> np.ndarray:

@@ -4,8 +4,7 @@ Every job leaves a small record beside its log, from which ``make lineage`` puts
 a table or figure has the whole story in a file beside it.
 """
 
-import functools
-import importlib.metadata
+import contextlib
 import json
 import os
 import platform
@@ -13,11 +12,13 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scripts.common.code import ROOT, modules_of, settings_of
 from scripts.common.fingerprints import fingerprint, sha256_of
+from scripts.common.weight_files import installed_version
 
 UNKNOWN = "unknown"
 LOGS = Path("logs")
@@ -78,15 +79,14 @@ def code_version(root: Path = ROOT) -> dict[str, Any]:
     Outside a clone (or where the folder merely lies inside somebody else's) the commit is
     ``unknown`` and ``dirty`` is None.
     """
-    top = _git(root, "rev-parse", "--show-toplevel")
-    commit = _git(root, "rev-parse", "HEAD")
+    git = partial(_output, "git", "-C", str(root))
+    top, commit = git("rev-parse", "--show-toplevel"), git("rev-parse", "HEAD")
     if top is None or commit is None or Path(top).resolve() != Path(root).resolve():
         return {"commit": UNKNOWN, "dirty": None}
-    changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+    changes = git("status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "dirty": None if changes is None else bool(changes)}
 
 
-@functools.cache
 def package_versions() -> dict[str, str]:
     """Return the installed versions of the packages that the project asks for, by name.
 
@@ -94,33 +94,22 @@ def package_versions() -> dict[str, str]:
     those that it lacks are left out.
     """
     listing = ROOT / "envs" / "requirements.in"
-    lines = listing.read_text(encoding="utf-8").splitlines() if listing.is_file() else []
-    versions = {}
-    for line in lines:
-        match = re.match(r"[A-Za-z0-9._-]+", line.strip())
-        if match is None:
-            continue
-        try:
-            versions[match[0]] = importlib.metadata.version(match[0])
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    text = listing.read_text(encoding="utf-8") if listing.is_file() else ""
+    names = re.findall(r"^\s*([A-Za-z0-9._-]+)", text, re.MULTILINE)
+    return {name: version for name in names if (version := installed_version(name))}
 
 
 def describe_device() -> str:
     """Return this machine's processor, its number of cores, and its graphics cards if any."""
-    cards = _output(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"])
-    cores = f"{_processor()}, {os.cpu_count()} cores"
-    return cores if not cards else f"{cores}; " + ", ".join(cards.splitlines())
-
-
-def _processor() -> str:
-    try:
+    processor = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    match = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return match[1] if match else platform.processor() or platform.machine()
+        if match := re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE):
+            processor = match[1]
+    cards = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or ""
+    return "; ".join(
+        [f"{processor}, {os.cpu_count()} cores", *filter(None, [", ".join(cards.splitlines())])]
+    )
 
 
 def _script(job: Any) -> str:
@@ -134,7 +123,7 @@ def _weights(value: Any) -> Iterator[tuple[str, Any]]:
             yield value["entry"], value["weights"]
         for part in value.values():
             yield from _weights(part)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list):
         for part in value:
             yield from _weights(part)
 
@@ -159,11 +148,7 @@ def _write(path: Path, record: Mapping[str, Any]) -> None:
     os.replace(part, path)
 
 
-def _git(root: Path, *arguments: str) -> str | None:
-    return _output(["git", "-C", str(root), *arguments])
-
-
-def _output(command: list[str]) -> str | None:
+def _output(*command: str) -> str | None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     except (OSError, subprocess.TimeoutExpired):

@@ -4,7 +4,7 @@ import io
 import os
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -46,26 +46,28 @@ def write_shard(tar: Path, index: Path, items: Iterable[ShardItem], extension: s
         items: the wanted items.
         extension: of the members, without a dot.
     """
-    counts = Counts()
-    rows = []
+    counts, rows = Counts(), []
     tar.parent.mkdir(parents=True, exist_ok=True)
     # A new file, not the old one emptied: the ledger may hold a link to that, and read from it.
     part = tar.with_name(f"{tar.name}.part")
     with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as archive:
         for item in items:
+            row = {"uuid": item.uuid, "group": item.group}
             if item.data is None:
-                counts.reject(item.reason or "no_candidate")
-                rows.append(
-                    {"uuid": item.uuid, "group": item.group, "status": REJECTED}
-                    | {"reason": item.reason or "no_candidate"}
-                )
+                reason = item.reason or "no_candidate"
+                counts.reject(reason)
+                rows.append(row | {"status": REJECTED, "reason": reason})
                 continue
             member = tarfile.TarInfo(f"{item.uuid}.{extension}")
             member.size, member.mtime, member.mode = len(item.data), 0, 0o644
             offset = archive.offset + tarfile.BLOCKSIZE
             archive.addfile(member, io.BytesIO(item.data))
             counts.keep()
-            rows.append(_index_row(item, offset))
+            rows.append(
+                row
+                | {"status": OK, "offset": offset, "size_bytes": len(item.data)}
+                | {"sha256": sha256_of(item.data), **asdict(item.properties)}
+            )
     os.replace(part, tar)
     write_table(rows, index, ITEM_INDEX)
     return counts
@@ -156,22 +158,3 @@ class Shard(Shards):
     def __init__(self, tar: Path, index: Path):
         super().__init__([tar], [index])
         self.tar, self.index = Path(tar), Path(index)
-
-
-def _index_row(item: ShardItem, offset: int) -> dict:
-    properties = item.properties
-    return {
-        "uuid": item.uuid,
-        "group": item.group,
-        "status": OK,
-        "reason": None,
-        "width": properties.width,
-        "height": properties.height,
-        "fps": properties.fps,
-        "frames": properties.frames,
-        "duration_s": properties.duration_s,
-        "codec": properties.codec,
-        "size_bytes": len(item.data),
-        "sha256": sha256_of(item.data),
-        "offset": offset,
-    }
