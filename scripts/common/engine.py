@@ -17,6 +17,7 @@ from typing import Any
 from scripts.common.code import code_checksum
 from scripts.common.errors import Rejected, UserError
 from scripts.common.faults import (
+    Failures,
     failed_before,
     first_line,
     free_memory,
@@ -30,8 +31,6 @@ from scripts.common.prefetch import work_ahead
 from scripts.common.progress import progress
 from scripts.common.weight_files import weights_content
 
-FAILURES_IN_A_ROW = 10
-"""So many failures one after the other are the machine's fault, not the items'."""
 _NOTED = 5
 
 
@@ -93,16 +92,15 @@ class Task:
     _is_new: bool = True
     _backend: Any = None
     _batch: list[tuple[str, Any]] = field(default_factory=list)
-    _in_a_row: list[Exception] = field(default_factory=list)
-    _failures: list[str] = field(default_factory=list)
-    _known: set[str] = field(default_factory=set)
+    _failures: Failures = field(init=False)
 
     def start(self) -> set[str]:
         """Load the backend if anything is left, and return what is."""
         tried = [key for key in self.items if key not in self.faults]
         left = self.ledger.left(tried, self.items)
         self._is_new = len(left) == len(tried)
-        self._known = failed_before(self.ledger.folder, {key: self.items[key] for key in left})
+        known = failed_before(self.ledger.folder, {key: self.items[key] for key in left})
+        self._failures = Failures(self.name, known)
         if left:
             self._backend = self.load()
         return set(left)
@@ -148,9 +146,12 @@ class Task:
         if isinstance(value, Rejected):
             self.faults[key] = value
         elif isinstance(value, Exception):
-            self._failed(key, value)
+            self._failures.add(key, value)
+            self.faults[key] = Rejected(self.failure)
+            if len(self.notes) < _NOTED:
+                self.notes.append(f"{key}: {self.failure}: {first_line(value)}")
         else:
-            self._in_a_row.clear()
+            self._failures.end_row()
             self.done += 1
             self.ledger.keep(key, value, self.items[key])
 
@@ -162,9 +163,9 @@ class Task:
                 in the items.
         """
         self.flush()
-        if self._is_new and not self.done and len(self._in_a_row) > 1:
-            self._give_up()
-        note_failed(self.ledger.folder, {key: self.items[key] for key in self._failures})
+        if self._is_new and not self.done:
+            self._failures.refuse(2)
+        note_failed(self.ledger.folder, {key: self.items[key] for key in self._failures.keys})
 
     def rows(self, reject: Callable[[str, str], dict]) -> FinishedRows:
         """Return the rows of all wanted items, in their order; of a ``RowLedger`` only.
@@ -197,30 +198,6 @@ class Task:
         free_memory()  # outside of the handler, whose traceback would hold on to it
         for start in range(0, len(items), size):
             yield from self._values(items[start : start + size])
-
-    def _failed(self, key: str, error: Exception) -> None:
-        if is_of_the_machine(error):
-            raise error
-        if is_out_of_memory(error):
-            raise UserError(
-                f"{self.name}: the memory does not suffice for one item ({first_line(error)}); ask "
-                "for a larger device: finished items are kept"
-            ) from error
-        if key not in self._known:
-            self._in_a_row.append(error)
-        self._failures.append(key)
-        self.faults[key] = Rejected(self.failure)
-        if len(self.notes) < _NOTED:
-            self.notes.append(f"{key}: {self.failure}: {first_line(error)}")
-        if len(self._in_a_row) >= FAILURES_IN_A_ROW:
-            self._give_up()
-
-    def _give_up(self) -> None:
-        first = self._in_a_row[0]
-        raise UserError(
-            f"{self.name} failed {len(self._in_a_row)} times in a row, first with "
-            f"'{first_line(first)}'; mend that and run again: finished items are kept"
-        ) from first
 
 
 def run(

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 from scripts.common.errors import UserError
@@ -20,6 +20,8 @@ _NO_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed")
 
 _BROKEN_CARD = ("CUDA error", "cuDNN error")
 _NOTE = "failed.items"
+FAILURES_IN_A_ROW = 10
+"""So many failures one after the other are the machine's fault, not the items'."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -47,6 +49,56 @@ def free_memory() -> None:
 def first_line(error: BaseException) -> str:
     """Return an error's kind and the first line of what it says."""
     return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+class Failures:
+    """Items that failed, until so many did one after the other that it cannot be theirs.
+
+    Attributes:
+        keys: of the items.
+    """
+
+    def __init__(self, name: str, known: Set[str] = frozenset()):
+        """Name what fails; items that are known to fail make no row of failures."""
+        self._name, self._known = name, known
+        self._in_a_row: list[Exception] = []
+        self.keys: list[str] = []
+
+    def add(self, key: str, error: Exception) -> None:
+        """Count an item's error.
+
+        Raises:
+            Exception: the error itself, if it is not the item's.
+            UserError: the memory does not suffice, or it is one too many in a row.
+        """
+        if is_of_the_machine(error):
+            raise error
+        if is_out_of_memory(error):
+            raise UserError(
+                f"{self._name}: the memory does not suffice for one item ({first_line(error)}); "
+                "ask for a larger device: finished items are kept"
+            ) from error
+        self.keys.append(key)
+        if key not in self._known:
+            self._in_a_row.append(error)
+        self.refuse(FAILURES_IN_A_ROW)
+
+    def end_row(self) -> None:
+        """Begin the count anew: an item was done."""
+        self._in_a_row.clear()
+
+    def refuse(self, most: int) -> None:
+        """Give up if the last so many items, or more, failed one after the other.
+
+        Raises:
+            UserError: they did.
+        """
+        if len(self._in_a_row) >= most:
+            raise UserError(
+                f"{self._name} failed {len(self._in_a_row)} times in a row, first with "
+                f"'{first_line(self._in_a_row[0])}'; mend that and run again: finished items are "
+                "kept"
+            ) from self._in_a_row[0]
 
 
 def failed_before(folder: Path, items: Mapping[str, str | None]) -> set[str]:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from scripts.common.engine import FAILURES_IN_A_ROW
-from scripts.common.errors import Rejected, UserError
-from scripts.common.faults import first_line, is_of_the_machine, is_out_of_memory
+from scripts.common.errors import Rejected
+from scripts.common.faults import Failures, first_line
 from scripts.common.ledger import FileLedger
 from scripts.common.shards import ShardItem
 from scripts.common.video import probe_video
@@ -100,7 +99,7 @@ class CandidateVideos:
         self._max_megapixels = max_megapixels
         self.looks: list[dict] = []
         self.notes: list[str] = []
-        self._failures: list[str] = []
+        self._failures = Failures("the search for videos")
 
     def recall(self, uuid: str, candidates: Sequence[Mapping]) -> str | None:
         """Return the version under which an earlier run has the video of a candidate, if it has."""
@@ -146,18 +145,10 @@ class CandidateVideos:
         try:
             looks = await self._look(uuid, candidate)
         except Exception as error:
-            if isinstance(error, UserError) or is_of_the_machine(error) or is_out_of_memory(error):
-                raise
-            self._failures.append(f"{candidate['message_id']}: {first_line(error)}")
-            if len(self._failures) >= FAILURES_IN_A_ROW:
-                raise UserError(
-                    f"the search for videos failed {len(self._failures)} times in a row, first "
-                    f"for message {self._failures[0]}; mend that and run again: finished videos "
-                    "are kept"
-                ) from error
-            self.notes.append(f"message {self._failures[-1]}")
+            self._failures.add(candidate["message_id"], error)
+            self.notes.append(f"message {candidate['message_id']}: {first_line(error)}")
             return [Look(None, "search_failed")]
-        self._failures.clear()
+        self._failures.end_row()
         return looks
 
     async def _look(self, uuid: str, candidate: Mapping) -> list[Look]:

@@ -15,8 +15,9 @@ import pytest
 
 from scripts.common import code
 from scripts.common.code import ROOT
-from scripts.common.engine import FAILURES_IN_A_ROW, Task, ledger_key, run
+from scripts.common.engine import Task, ledger_key, run
 from scripts.common.errors import Rejected, UserError
+from scripts.common.faults import FAILURES_IN_A_ROW
 from scripts.common.ledger import FileLedger, RowLedger
 from scripts.common.pictures import encode_png, picture_properties
 from scripts.common.shards import ShardItem, write_shard
