@@ -19,6 +19,7 @@ import sys
 import tarfile
 from collections import Counter
 from collections.abc import Iterable
+from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,6 +34,8 @@ from scripts.curate.removal_list import RemovalList, read_removals
 LIST = Path(__file__).parents[2] / "config/removals.txt"
 KEYS = ("uuid", "UUID", "item", "query", "reference", "message_id")
 """Columns that say of which prompt, or of which of its messages, a row is."""
+PLACE = ("offset", "size_bytes", "tar")
+"""Columns that say where the bytes of a row's item lie."""
 DRAWN_AGAIN = (
     "figures/gallery*", "figures/funnel*", "tables/funnel*", "analysis/account/*", "report.zip"
 )  # fmt: skip
@@ -57,16 +60,14 @@ def remove_items(results: Path, removals: RemovalList) -> Counter[str]:
     """
     gone: Counter[str] = Counter()
     uuids = _listed_prompts(results, removals)
-    messages = set()
-    for path in sorted(results.glob("messages/*.parquet")):
-        rejects = results / "rejects/messages" / path.name
-        messages |= _move_messages(path, rejects, uuids)
-    gone["prompts"], gone["messages"] = len(uuids), len(messages)
-    tables = [path for path in _tables(results) if not path.is_relative_to(results / "messages")]
-    ids = pa.array(sorted(uuids | messages), pa.string())
-    keep_rejects = results / "rejects/messages"
-    for path in progress(tables, "tables"):
-        if not path.is_relative_to(keep_rejects):
+    messages, kept_rejects = results / "messages", results / "rejects/messages"
+    moved: set[str] = set()
+    for path in sorted(messages.glob("*.parquet")):
+        moved |= _move_messages(path, kept_rejects / path.name, uuids)
+    gone["prompts"], gone["messages"] = len(uuids), len(moved)
+    ids = pa.array(sorted(uuids | moved), pa.string())
+    for path in progress(_tables(results), "tables"):
+        if not {messages, kept_rejects} & {*path.parents}:
             taken = _take_out(path, ids)
             gone += taken if ".ledger" not in path.parts else Counter()  # the same, once more
     gone += _clear_ledger(results / ".ledger", uuids)
@@ -145,14 +146,13 @@ def _take_out(path: Path, ids: pa.Array) -> Counter[str]:
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path} cannot be read ({error}); delete it and run again") from None
     schema = file.schema_arrow
-    keys = [name for name in KEYS if name in schema.names]
+    keys, place = ([name for name in names if name in schema.names] for names in (KEYS, PLACE))
     hits = _rows(file.read(columns=keys), keys, ids) if keys else None
     if hits is None or not pc.any(hits).as_py():
         return gone
     gone["rows"] = pc.sum(hits).as_py()
-    if {"offset", "size_bytes"} <= set(schema.names):
-        columns = [name for name in ("offset", "size_bytes", "tar") if name in schema.names]
-        places = file.read(columns=columns).filter(hits).to_pylist()
+    if {"offset", "size_bytes"} <= {*place}:
+        places = file.read(columns=place).filter(hits).to_pylist()
         gone["videos and pictures"] = sum(
             blank_member(path.with_suffix(".tar"), place["offset"], place["size_bytes"])
             for place in places
@@ -168,10 +168,7 @@ def _take_out(path: Path, ids: pa.Array) -> Counter[str]:
 
 def _rows(table: pa.Table, keys: list[str], ids: pa.Array) -> pa.ChunkedArray:
     """Return which rows name one of ``ids`` in one of the key columns."""
-    found = [pc.is_in(table[key], value_set=ids) for key in keys]
-    for other in found[1:]:
-        found[0] = pc.or_(found[0], other)
-    return found[0]
+    return reduce(pc.or_, (pc.is_in(table[key], value_set=ids) for key in keys))
 
 
 def _replace(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:

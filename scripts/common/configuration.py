@@ -79,11 +79,8 @@ def describe_keys(folder: Path) -> str:
         value: Any = defaults
         for part in key.split("."):
             value = value.get(part) if isinstance(value, dict) else None
-        shown = (
-            ""
-            if value is None
-            else f"`{yaml.safe_dump(value, default_flow_style=True, width=10_000).strip().removesuffix('...').strip()}`"
-        )
+        text = yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n")
+        shown = "" if value is None else f"`{text.strip()}`"
         kind = field.get("type") or "one of " + ", ".join(map(str, field["enum"]))
         lines.append(f"| `{key}` | {kind} | {shown} | {field['description']} |")
     return "\n".join(lines) + "\n"
@@ -96,17 +93,17 @@ def _check(value: Any, schema: Mapping, where: str) -> None:
     )
     if error is None:
         return
-    key = ".".join(str(part) for part in error.absolute_path)
-    place = f"{where}: {key}" if key else where
+    key = [str(part) for part in error.absolute_path]
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})
         wrong = next(name for name in error.instance if name not in known)
-        full = f"{key}.{wrong}" if key else wrong
+        full = ".".join([*key, wrong])
         raise UserError(f"{where}: there is no key '{full}'{_nearest(wrong, known)}")
     if error.validator == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
-        full = f"{key}.{missing}" if key else missing
+        full = ".".join([*key, missing])
         raise UserError(f"{where}: the key '{full}' is missing; see config/README.md")
+    place = ": ".join(filter(None, [where, ".".join(key)]))
     raise UserError(f"{place} is {error.instance!r}: {error.message}; see config/README.md")
 
 

@@ -192,21 +192,13 @@ class VideoClassifier(Protocol):
         """Return a model that ``train`` wrote, ready to classify."""
 
 
-class Tracer(Protocol):
+class Tracer(ImageEmbedder, Protocol):
     """Describes a picture so that pictures of one source lie together."""
-
-    dimension: int
-
-    def embed(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Return float32 of shape (images, dimension), rows of length 1; images are uint8 RGB."""
 
 
 @runtime_checkable
-class Preparing(Protocol):
+class Preparing(PreparesPictures, Protocol):
     """A tracer whose pictures are made ready in threads, beside its network."""
-
-    def prepare(self, image: np.ndarray) -> Any:
-        """Return a picture, uint8 RGB of shape (height, width, 3), as the network takes it."""
 
     def embed_prepared(self, pictures: Sequence[Any]) -> np.ndarray:
         """Return what ``embed`` does, of pictures that went through ``prepare``."""

@@ -92,23 +92,17 @@ class RuleLog:
         """Note something that a reader of the log would want to know."""
         self._logger.info(message)
 
-    def warning(self, message: str) -> None:
-        """Note something that a user should look at; it is shown on the terminal too."""
-        self._logger.warning(message)
-        print(message, file=sys.stderr)
-
     def finish(self, counts: Counts) -> None:
-        """Write the closing line.
+        """Write the notes and the closing line.
 
-        Items that a source declared but did not hold (a truncated export) are shown on the
-        terminal as well: they are not an error of the rule, but nobody may overlook them.
+        Notes, and items that a source declared but did not hold (a truncated export), are shown on
+        the terminal as well: they are not an error of the rule, but nobody may overlook them.
         """
-        for note in counts.notes:
-            self.warning(note)
-        if counts.lost:
-            self.warning(counts.sentence())
-        else:
-            self._logger.info(counts.sentence())
+        lines = [*counts.notes, counts.sentence()]
+        for line in lines:
+            self.info(line)
+        for line in lines if counts.lost else counts.notes:
+            print(line, file=sys.stderr)
 
 
 @contextlib.contextmanager

