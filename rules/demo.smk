@@ -1,13 +1,19 @@
 """Demo sources: a made-up channel, and in small what the paper takes from elsewhere.
 
-Needs only the photographs that installed packages carry; makes results/sources.
+Needs only the photographs that installed packages carry, and the lists in scripts/demo; makes
+results/sources.
 """
+
+from scripts.common.study import from_root
 
 DEMO = config["curate"]["demo"]
 
 
 rule make_demo_channel:
     """Make up a channel of image-to-video generations, exported as DiscordChatExporter does it."""
+    input:
+        lists=expand(from_root("scripts/demo/{name}.csv"), name=["actions", "phrases", "subjects"]),
+        template=from_root("scripts/demo/export.html.j2"),
     output:
         animate="results/sources/exports/demo-animate.html",
         create="results/sources/exports/demo-create.html",
@@ -20,6 +26,7 @@ rule make_demo_channel:
         "benchmarks/make_demo_channel.jsonl"
     conda:
         "../envs/video.yaml"
+    threads: 2
     resources:
         mem_mb=more(1000),
         runtime=more(30),
@@ -33,6 +40,8 @@ rule make_demo_channel:
 
 rule make_demo_sources:
     """Make up real videos, text-generated videos, images and prompts of other data sets."""
+    input:
+        lists=from_root("scripts/demo/phrases.csv"),
     output:
         real_videos=multiext("results/sources/real_videos", ".tar", ".parquet"),
         text_videos_zoom=multiext("results/sources/text_videos_zoom", ".tar", ".parquet"),

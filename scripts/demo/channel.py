@@ -18,8 +18,9 @@ from scripts.demo.export_html import (
     mention,
 )
 from scripts.demo.generations import Generation
+from scripts.demo.lists import phrases
 from scripts.demo.prompts import EMOJI
-from scripts.demo.times import snowflake, timestamp_of
+from scripts.demo.times import Locale, snowflake, timestamp_of
 
 SPAN = (datetime(2023, 7, 1, tzinfo=UTC), datetime(2024, 10, 31, tzinfo=UTC))
 """First and last day of the paper's collection (Section 3)."""
@@ -27,17 +28,12 @@ SPAN = (datetime(2023, 7, 1, tzinfo=UTC), datetime(2024, 10, 31, tzinfo=UTC))
 PIKA = Author(1123665496148017235, "Pika#6789", "Pika", is_bot=True)
 MIDJOURNEY = Author(936929561302675456, "Midjourney Bot#9282", "Midjourney Bot", is_bot=True)
 
-_FIRST = ("pixel", "amber", "quiet", "lunar", "velvet", "rusty", "silver", "tiny")
-_SECOND = ("fox", "comet", "otter", "maple", "raven", "teapot")
-
 USERS = (
     *(
         Author(
-            100000000000000000 + 7919 * number,
-            f"made_up_{first}_{second}",
-            f"{first.title()} {second.title()}",
+            100000000000000000 + 7919 * number, f"made_up_{'_'.join(name)}", " ".join(name).title()
         )
-        for number, (first, second) in enumerate(itertools.product(_FIRST, _SECOND))
+        for number, name in enumerate(itertools.product(*phrases("user").values()))
     ),
     Author(100000000000999999, "made_up_angle", '<Ann & "Co">'),
 )
@@ -46,15 +42,20 @@ USERS = (
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel: its id, the name of its export, and the media folder beside it."""
+    """One channel: its id, the name of its export, and the machine that exported it."""
 
     channel_id: int
     name: str
-    media_folder: str
+    locale: Locale
+
+    @property
+    def media_folder(self) -> str:
+        """The folder of media beside the export."""
+        return f"{self.name}.html_Files"
 
 
 Store = Callable[[Generation, str], int]
-"""Makes a generation's video at a relative path, or what is left of it; returns its size."""
+"""Puts a generation's video at a relative path, or what is left of it; returns its size."""
 
 
 def write_channel(
@@ -71,7 +72,7 @@ def write_channel(
     chance = random.Random(derived_seed(seed, "channel", channel.name))
     plan: list[Generation | str] = []
     for generation in generations:
-        plan += _chatter(chance)
+        plan += [kind for kind, share in _CHATTER.items() if chance.random() < share]
         plan.append(generation)
     messages: list[Message] = []
     truth = []
@@ -145,8 +146,9 @@ def bot_text(generation: Generation, last_line: str = "") -> str:
         for span in generation.raw_spans
     )
     prompt += encode(generation.parameter_text())
+    last = f"\n{encode(last_line)}" if last_line else ""
     if bold:
-        return f"<strong>{prompt}</strong> - {who}{_line(last_line)}"
+        return f"<strong>{prompt}</strong> - {who}{last}"
     label = "<strong>{}:</strong>" if generation.layout == "bold" else "{}:"
     parts = [f"{who} {label.format('Prompt')} {prompt}".rstrip()]
     if generation.kind == "image_to_video":
@@ -154,43 +156,12 @@ def bot_text(generation: Generation, last_line: str = "") -> str:
     if generation.hidden_message:
         parts.append(f"{label.format('Message')} {encode(generation.hidden_message)}")
     parts.append(f"{label.format('Author')} {who}{')' if generation.bracket else ''}")
-    return ("  " if generation.layout == "one_line" else "\n").join(parts) + _line(last_line)
+    return ("  " if generation.layout == "one_line" else "\n").join(parts) + last
 
 
-def _line(text: str) -> str:
-    return f"\n{encode(text)}" if text else ""
-
-
-_CHATTER = {
-    "chat": 0.42,
-    "answer": 0.06,
-    "share": 0.06,
-    "quote": 0.03,
-    "midjourney": 0.10,
-    "notice": 0.06,
-    "progress": 0.12,
-    "moderated": 0.07,
-    "failed": 0.03,
-}
+_CHATTER = {"chat": 0.42, "answer": 0.06, "share": 0.06, "quote": 0.03, "midjourney": 0.10}
+_CHATTER |= {"notice": 0.06, "progress": 0.12, "moderated": 0.07, "failed": 0.03}
 """How often each kind of other message stands before a generation."""
-
-_CHAT = (
-    "hello everyone",
-    "gm",
-    "thanks!!",
-    "check this out",
-    "how do I animate my own picture?",
-    "what does -motion 4 do?",
-    "I'd love a 9:16 version of this",
-    "is the bot down? <3",
-    "look at https://example.com/tips",
-    "¡qué bonito!",
-    "the 2nd one is the best & the smoothest",
-)
-
-
-def _chatter(chance: random.Random) -> list[str]:
-    return [kind for kind, share in _CHATTER.items() if chance.random() < share]
 
 
 def _other_message(
@@ -204,19 +175,16 @@ def _other_message(
     user = chance.choice(USERS)
     host = f"https://cdn.discordapp.com/attachments/1/{number}"
     if kind == "notice":
-        notice = chance.choice(_NOTICES)
-        return Message(number, user, notice=notice)
+        return Message(number, user, notice=chance.choice(_NOTICES))
     if kind == "midjourney":
-        prompt = chance.choice(
-            ("a castle, --ar 3:2", "portrait of a fox --v 5", "a & b, oil paint")
-        )
+        prompt = chance.choice(phrases("midjourney")[""])
         picture = Attachment(f"{host}/grid.png", "grid.png", 1_258_291, "image")
         text = f"<strong>{encode(prompt)}</strong> - {mention(user)} (fast)"
         return Message(number, MIDJOURNEY, text, (picture,), _reactions(chance, 0.3))
     if kind in _BOT_LINES:
         line = _BOT_LINES[kind].format(chance.randrange(5, 96))
         return Message(number, PIKA, bot_text(chance.choice(generations), line))
-    text, files, reply = encode(chance.choice(_CHAT)), (), None
+    text, files, reply = encode(chance.choice(phrases("chat")[""])), (), None
     if kind == "answer" and before:
         answered = chance.choice(before[-4:])
         quoted = answered.content or "<em>Click to see attachment</em>"
@@ -256,9 +224,8 @@ def _shared_files(host: str) -> tuple[Attachment, ...]:
 def _reactions(chance: random.Random, share: float) -> tuple[tuple[str, str, int], ...]:
     if chance.random() >= share:
         return ()
-    return tuple(
-        (sign, EMOJI[sign], chance.randrange(1, 9)) for sign in chance.sample(("❤️", "🔥"), 1)
-    )
+    (sign,) = chance.sample(("❤️", "🔥"), 1)
+    return ((sign, EMOJI[sign], chance.randrange(1, 9)),)
 
 
 def _edit(number: int, chance: random.Random, share: float) -> int | None:

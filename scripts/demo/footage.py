@@ -6,21 +6,17 @@ noise that is stronger where it is dark.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from PIL import Image
 
-from scripts.demo.photographs import photograph
-from scripts.demo.scenes import tinted
+from scripts.demo.scenes import Box, reach, scene
 
 SEGMENT_S = 3
 """Length of a segment: real videos are cut to that of the generated ones (Supplement 13)."""
 
 _REACH = 1.3
 _SHARPNESS = 1.5
-
-Box = tuple[float, float, float, float]
 
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 LEFT: Box = (0.0, 0.0, 0.62, 0.62)
@@ -31,9 +27,9 @@ LOW_RIGHT: Box = (0.38, 0.38, 1.0, 1.0)
 
 @dataclass(frozen=True)
 class Place:
-    """Where a camera is: a material and the part of it that is in reach (shares of its sides)."""
+    """Where a camera is: a scene and the part of it that is in reach (shares of its sides)."""
 
-    material: str
+    scene: str
     area: Box = WHOLE
 
 
@@ -45,36 +41,16 @@ PLACES = (
     *(Place("tissue", area) for area in (LEFT, RIGHT, LOW_RIGHT)),
     Place("pavement", (0.0, 0.0, 0.38, 0.7)),
     Place("pavement", (0.0, 0.3, 0.38, 1.0)),
-    Place("lake", (0.63, 0.25, 1.0, 0.75)),
-    Place("lake", (0.63, 0.5, 1.0, 1.0)),
-    Place("deep_field", (0.0, 0.62, 0.5, 1.0)),
-    Place("deep_field", (0.5, 0.62, 1.0, 1.0)),
+    Place("china", (0.63, 0.25, 1.0, 0.75)),
+    Place("china", (0.63, 0.5, 1.0, 1.0)),
+    Place("hubble", (0.0, 0.62, 0.5, 1.0)),
+    Place("hubble", (0.5, 0.62, 1.0, 1.0)),
     Place("page"),
     Place("handwriting"),
     Place("cells", (0.3, 0.2, 1.0, 0.8)),
     Place("tissue", LOW),
 )
 """Places of real videos; of photographs that prompts use too, a part that prompts leave out."""
-
-
-@lru_cache(maxsize=32)
-def material(name: str) -> Image.Image:
-    """Return a surface or view in RGB, in natural colours where its photograph is grey."""
-    if name in _TONES:
-        source, dark, middle, light = _TONES[name]
-        return tinted(source, dark, middle, light)
-    return photograph({"lake": "china", "deep_field": "hubble"}.get(name, name))
-
-
-_TONES = {
-    "gravel": ("gravel", (34, 28, 24), (128, 116, 104), (232, 224, 214)),
-    "slate": ("gravel", (10, 14, 22), (70, 78, 92), (190, 202, 214)),
-    "straw": ("grass", (44, 26, 10), (160, 120, 62), (246, 226, 168)),
-    "lawn": ("grass", (22, 30, 12), (96, 112, 58), (222, 218, 160)),
-    "pavement": ("brick", (44, 40, 38), (128, 112, 96), (214, 204, 190)),
-    "handwriting": ("text", (22, 24, 60), (150, 150, 170), (248, 244, 232)),
-    "cells": ("cell", (10, 18, 30), (90, 110, 120), (235, 245, 240)),
-}
 
 
 def cut(place: Place, size: tuple[int, int], zoom: float, corner: tuple[float, float]):
@@ -86,12 +62,8 @@ def cut(place: Place, size: tuple[int, int], zoom: float, corner: tuple[float, f
         zoom: share of the largest crop of that shape, in (0, 1].
         corner: where the crop lies between left and right, top and bottom, in [0, 1].
     """
-    whole = material(place.material)
-    left, right = place.area[0] * whole.width, place.area[2] * whole.width
-    top, bottom = place.area[1] * whole.height, place.area[3] * whole.height
-    shape = size[0] / size[1]
-    width = min(right - left, (bottom - top) * shape) * zoom
-    height = width / shape
+    whole = scene(place.scene)
+    (left, top, right, bottom), width, height = reach(whole, place.area, size, zoom)
     x = left + (right - left - width) * corner[0]
     y = top + (bottom - top - height) * corner[1]
     box = (x, y, x + width, y + height)

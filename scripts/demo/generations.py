@@ -4,9 +4,11 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from scripts.common.identity import derived_seed
 from scripts.demo.export_html import Author
+from scripts.demo.motions import MOTIONS
 from scripts.demo.prompts import Idea, Span, image_ideas, text_ideas
 
 FAULTS = ("missing_file", "undecodable", "truncated", "empty_file", "expired_link")
@@ -16,16 +18,10 @@ LAYOUTS = ("lines", "bold", "one_line", "old")
 """Ways in which the bot wrote its messages; the old one does not tell the kind."""
 
 _CAMERA = {
-    "zoom_in": ("zoom in",),
-    "zoom_out": ("zoom out",),
-    "pan_left": ("pan left",),
-    "pan_right": ("pan right",),
-    "pan_up": ("pan up",),
-    "pan_down": ("pan down",),
-    "rotate_cw": ("rotate cw",),
-    "rotate_ccw": ("rotate ccw",),
-    "fly": ("pan up", "pan left"),
-}
+    name: (name.replace("_", " "),)
+    for name in MOTIONS
+    if name.startswith(("zoom", "pan", "rotate"))
+} | {"fly": ("pan up", "pan left")}
 _SPELLINGS = ("-", "-", "-", "--", "- ")
 _NEGATIVE = ("blurry, ugly", "text, watermark, low quality", "bad hands")
 
@@ -103,23 +99,28 @@ def plan_generations(count: int, seed: int, users: Sequence[Author]) -> list[Gen
     ideas = image_ideas(unique, seed)
     broken = dict(zip(_breakable(ideas, count, seed), _faults(count), strict=True))
     timed: list[tuple[float, Generation]] = []
-    originals: list[tuple[float, Generation]] = []
     for number, idea in enumerate(ideas):
-        start = chance.random()
-        generation = _image_generation(idea, chance, users, fault=broken.get(number, ""))
-        timed.append((start, generation))
-        if not generation.fault:
-            originals.append((start, generation))
-    for idea in _with_repeats(text_ideas(max(1, 4 * text // 5), seed), text, chance):
-        timed.append((chance.random(), _text_generation(idea, chance, users)))
+        start, fault = chance.random(), broken.get(number, "")
+        asked = _generation(idea, "image_to_video", chance, users, layouts=LAYOUTS, fault=fault)
+        timed.append((start, asked))
+    originals = [(start, generation) for start, generation in timed if not generation.fault]
+    texts = text_ideas(max(1, 4 * text // 5), seed)
+    texts += [chance.choice(texts) for _ in range(text - len(texts))]
+    for idea in texts:
+        timed.append((chance.random(), _generation(idea, "text_to_video", chance, users)))
     for _ in range(empty):
         idea = replace(chance.choice(ideas), spans=())
-        timed.append((chance.random(), _image_generation(idea, chance, users, plain=True)))
+        timed.append((chance.random(), _generation(idea, "image_to_video", chance, users)))
     while len(timed) < count:
-        # Popular prompts are retried more than once, most of them soon after.
+        # Popular prompts are retried more than once, most of them soon after: the same again with
+        # another seed, as the button under a video does.
         start, original = originals[int(len(originals) * chance.random() ** 1.6)]
-        timed.append((start + chance.expovariate(40), _retry(original, chance)))
-    return [generation for _, generation in sorted(timed, key=lambda pair: pair[0])]
+        start += chance.expovariate(40)
+        parameters = {key: one for key, one in original.parameters.items() if key != "seed"}
+        again = chance.randrange(10**16, 10**18)
+        retry = replace(original, parameters=parameters, motion_seed=again, spacing="")
+        timed.append((start, retry))
+    return [generation for _, generation in sorted(timed, key=itemgetter(0))]
 
 
 def _faults(count: int) -> list[str]:
@@ -137,34 +138,20 @@ def _breakable(ideas: Sequence[Idea], count: int, seed: int) -> list[int]:
     return chosen + chance.sample(others, wanted - len(chosen))
 
 
-def _image_generation(
+def _generation(
     idea: Idea,
+    kind: str,
     chance: random.Random,
     users: Sequence[Author],
     *,
-    plain: bool = False,
+    layouts: Sequence[str] = LAYOUTS[:3],
     fault: str = "",
 ) -> Generation:
-    layout = chance.choices(
-        LAYOUTS[:3] if plain else LAYOUTS, (4, 4, 2) if plain else (4, 4, 2, 1.4)
-    )[0]
-    kind = "unknown" if layout == "old" else "image_to_video"
-    return _written(idea, kind, layout, chance, users, fault=fault)
-
-
-def _text_generation(idea: Idea, chance: random.Random, users: Sequence[Author]) -> Generation:
-    layout = chance.choices(LAYOUTS[:3], (4, 4, 2))[0]
-    generation = _written(idea, "text_to_video", layout, chance, users)
-    if layout != "one_line" and chance.random() < 0.06:
-        return replace(generation, hidden_message="Hello (Font: BAUHAUS)")
-    return generation
-
-
-def _written(idea, kind, layout, chance, users, *, fault="") -> Generation:
+    layout = chance.choices(layouts, (4, 4, 2, 1.4)[: len(layouts)])[0]
     parameters = _parameters(idea, chance)
-    return Generation(
+    generation = Generation(
         idea=idea,
-        kind=kind,
+        kind="unknown" if layout == "old" else kind,
         layout=layout,
         # A few people ask for most of the videos.
         requester=users[int(len(users) * chance.random() ** 2)],
@@ -175,6 +162,9 @@ def _written(idea, kind, layout, chance, users, *, fault="") -> Generation:
         bracket=chance.random() < 0.2,
         fault=fault,
     )
+    if kind == "text_to_video" and layout != "one_line" and chance.random() < 0.06:
+        return replace(generation, hidden_message="Hello (Font: BAUHAUS)")
+    return generation
 
 
 def _parameters(idea: Idea, chance: random.Random) -> dict:
@@ -194,18 +184,6 @@ def _parameters(idea: Idea, chance: random.Random) -> dict:
     if chance.random() < 0.2:
         parameters["negative_prompt"] = chance.choice(_NEGATIVE)
     return parameters
-
-
-def _retry(original: Generation, chance: random.Random) -> Generation:
-    """Return the same prompt again with another seed, as the button under a video does."""
-    parameters = {key: value for key, value in original.parameters.items() if key != "seed"}
-    return replace(
-        original, parameters=parameters, motion_seed=chance.randrange(10**16, 10**18), spacing=""
-    )
-
-
-def _with_repeats(ideas: list[Idea], count: int, chance: random.Random) -> list[Idea]:
-    return ideas + [chance.choice(ideas) for _ in range(count - len(ideas))]
 
 
 def _camera_words(moves: Sequence[str]) -> str:

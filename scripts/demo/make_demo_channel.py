@@ -1,16 +1,18 @@
 """Makes up the demo's channel: three export files, their videos, and what a parser must recover."""
 
+import itertools
 import json
 import os
 import random
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from scripts.common.errors import UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.identity import derived_seed
-from scripts.common.progress import progress
 from scripts.common.job import run_job
+from scripts.common.progress import progress
 from scripts.common.rule_log import Counts
 from scripts.common.video import encode_video
 from scripts.demo.channel import USERS, Channel, write_channel
@@ -24,8 +26,8 @@ from scripts.demo.times import Locale
 GUILD = "TIP-I2V demo (made up)"
 TOPIC = "A made-up demo channel: the workflow invented every message, name and video in it."
 
-ANIMATE = Channel(1125000000000000001, "demo-animate", "demo-animate.html_Files")
-CREATE = Channel(1125000000000000002, "demo-create", "demo-create.html_Files")
+ANIMATE = Channel(1125000000000000001, "demo-animate", Locale("en-US", -7))
+CREATE = Channel(1125000000000000002, "demo-create", Locale("en-GB", 0))
 
 LEAST = 40
 """Fewer generations could not hold every kind of fault beside some that work."""
@@ -34,7 +36,9 @@ CRF = 18
 """Pika's videos are compressed little; the procedural generators' lose more."""
 
 
-def make_demo_channel(exports_folder: Path, *, generations: int, seed: int) -> Counts:
+def make_demo_channel(
+    exports_folder: Path, *, generations: int, seed: int, threads: int = 1
+) -> Counts:
     """Write the demo's exports, as DiscordChatExporter 2.43 with --media would.
 
     The span of time is the paper's (Section 3); the videos are H.264, 3 s at 24 frames per second,
@@ -47,6 +51,7 @@ def make_demo_channel(exports_folder: Path, *, generations: int, seed: int) -> C
             (one object per generation, in the order of the exports).
         generations: how many of the bot's messages have a video, at least ``LEAST``.
         seed: of all choices.
+        threads: how many processes draw videos.
 
     Returns:
         Counts: kept are generations whose video is whole; the others are rejected by their fault.
@@ -59,61 +64,59 @@ def make_demo_channel(exports_folder: Path, *, generations: int, seed: int) -> C
     exports_folder.mkdir(parents=True, exist_ok=True)
     counts = Counts(declared=generations)
     chance = random.Random(derived_seed(seed, "channels"))
-    parts: dict[str, list[Generation]] = {ANIMATE.name: [], CREATE.name: []}
+    parts: dict[Channel, list[Generation]] = {ANIMATE: [], CREATE: []}
     for generation in plan_generations(generations, seed, USERS):
         animated = generation.kind != "text_to_video" and chance.random() < 0.6
-        parts[(ANIMATE if animated else CREATE).name].append(generation)
-
+        parts[ANIMATE if animated else CREATE].append(generation)
     truth: list[dict] = []
-    bar = progress(range(generations), "demo channel: videos")
+    with ProcessPoolExecutor(threads) as pool:
+        drawn = pool.map(render_video, itertools.chain(*parts.values()))
+        videos = progress(drawn, "demo channel: videos", generations)
 
-    def store(generation: Generation, path: str) -> int:
-        next(bar, None)
-        if generation.fault:
-            counts.reject(generation.fault)
-        else:
-            counts.keep()
-        return store_video(generation, exports_folder / path)
+        def store(generation: Generation, path: str) -> int:
+            if generation.fault:
+                counts.reject(generation.fault)
+            else:
+                counts.keep()
+            return store_video(generation, next(videos), exports_folder / path)
 
-    for channel, locale in ((ANIMATE, Locale("en-US", -7)), (CREATE, Locale("en-GB", 0))):
-        shutil.rmtree(exports_folder / channel.media_folder, ignore_errors=True)
-        (exports_folder / channel.media_folder).mkdir()
-        messages, found = write_channel(channel, parts[channel.name], seed, store)
-        _set_times(messages, exports_folder)
-        truth += found
-        halves = [messages]
-        if channel is CREATE:
-            middle = len(messages) // 2
-            halves = [messages[:middle], messages[middle:]]
-        for number, half in enumerate(halves, start=1):
-            part = f" [part {number}]" if number > 1 else ""
-            text = render_export(half, locale, guild=GUILD, channel=channel.name, topic=TOPIC)
-            _write(exports_folder / f"{channel.name}{part}.html", text)
+        for channel, asked in parts.items():
+            shutil.rmtree(exports_folder / channel.media_folder, ignore_errors=True)
+            (exports_folder / channel.media_folder).mkdir()
+            messages, found = write_channel(channel, asked, seed, store)
+            _set_times(messages, exports_folder)
+            truth += found
+            middle = len(messages) // 2 if channel is CREATE else len(messages)
+            for part, some in (("", messages[:middle]), (" [part 2]", messages[middle:])):
+                if some:
+                    text = render_export(
+                        some, channel.locale, guild=GUILD, channel=channel.name, topic=TOPIC
+                    )
+                    _write(exports_folder / f"{channel.name}{part}.html", text)
     rows = [json.dumps(row, ensure_ascii=False) for row in truth]
     _write(exports_folder / "truth.jsonl", "\n".join(rows) + "\n")
     _write(exports_folder / "media.sha256", "\n".join(media_lines(exports_folder)) + "\n")
     return counts
 
 
-def store_video(generation: Generation, path: Path) -> int:
+def store_video(generation: Generation, data: bytes, path: Path) -> int:
     """Write a generation's video, or what its fault leaves of it, and return the size it is said
     to have in bytes."""
-    if generation.fault == "empty_file":
-        path.write_bytes(b"")
-        return 0
-    data = render_video(generation)
     if generation.fault == "undecodable":
         path.write_bytes(random.Random(generation.motion_seed).randbytes(len(data)))
     elif generation.fault == "truncated":
         path.write_bytes(data[: len(data) // 2])
-    elif not generation.fault:
+    elif generation.fault in ("", "empty_file"):
         path.write_bytes(data)
     return len(data)
 
 
 def render_video(generation: Generation) -> bytes:
-    """Return a generation's video: its picture animated, or a texture if it had no picture."""
+    """Return a generation's video: its picture animated, or a texture if it had no picture; nothing
+    if its file is to be empty."""
     idea = generation.idea
+    if generation.fault == "empty_file":
+        return b""
     if idea.picture is None:
         draw = zoom_video if idea.motion == "zoom" else drift_video
         frames = draw(SIZES[idea.ratio], generation.motion_seed)

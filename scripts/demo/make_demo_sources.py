@@ -9,8 +9,8 @@ from PIL import Image, ImageOps
 
 from scripts.common.code import settings_of
 from scripts.common.identity import derived_seed, item_uuid
-from scripts.common.progress import progress
 from scripts.common.job import run_job
+from scripts.common.progress import progress
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.sources import OUTSIDE_PROMPTS
 from scripts.common.shards import ShardItem, write_shard

@@ -5,8 +5,10 @@ does. Coordinates (u, v) run over the frame from -1 to 1; the picture reaches to
 side, so that a camera has somewhere to go.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -23,7 +25,6 @@ FPS = 24
 
 SHARPNESS = 1.5
 """Pixels of the picture per pixel of the frame, so that a warped frame stays as sharp as the first."""
-
 
 DRIFT = 0.03
 """How far any motion strays in a direction of its own seed: no two takes are the same."""
@@ -57,25 +58,26 @@ def animate(
         uint8 RGB of shape (frames, height, width, 3); the first is the picture's middle, with
         particles where the motion has them.
     """
-    warp, cells, particles = MOTIONS[motion]
+    move = MOTIONS[motion]
     random = np.random.default_rng(seed)
     phase, heading = random.random(2).tolist()
     strength *= 0.85 + 0.3 * random.random()
-    grid = _grid(size, cells)
-    flakes = None if particles is None else _flakes(particles, random)
+    cells, u0, v0 = _grid(size, move.cells)
+    # Where each particle starts, its size and its own speed, all in [0, 1).
+    flakes = random.random((move.particles.count, 4)) if move.particles else ()
     result = np.empty((frames, size[1], size[0], 3), np.uint8)
     for number in range(frames):
         step = Step(number / (frames - 1), strength, phase, size[0] / size[1])
-        u, v = warp(grid.u, grid.v, step)
+        u, v = move.warp(u0, v0, step)
         u = u + DRIFT * step.time * np.cos(2 * np.pi * heading)
         v = v + DRIFT * step.time * np.sin(2 * np.pi * heading)
-        mesh = _mesh(grid, u, v, picture.size)
+        mesh = list(zip(cells, _corners(u, v, picture.size), strict=True))
         frame = picture.transform(size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
         pixels = np.asarray(frame)
-        if motion in warps.LIGHTS:
-            pixels = warps.LIGHTS[motion](pixels, step)
-        if flakes is not None:
-            pixels = _with_flakes(pixels, flakes, particles, step)
+        if move.light:
+            pixels = move.light(pixels, step)
+        if move.particles:
+            pixels = _with_flakes(pixels, flakes, move.particles, step)
         result[number] = pixels
     return result
 
@@ -93,48 +95,40 @@ class Particles:
 
 
 @dataclass(frozen=True)
-class _Grid:
-    columns: Array
-    rows: Array
-    u: Array
-    v: Array
+class Motion:
+    """What moves the picture, on a mesh of so many (columns, rows); what drifts in front of it; and
+    what happens to the light."""
+
+    warp: Callable = warps.camera
+    cells: tuple[int, int] = (1, 1)
+    particles: Particles | None = None
+    light: Callable[[Array, Step], Array] | None = None
 
 
-def _grid(size: tuple[int, int], cells: tuple[int, int]) -> _Grid:
-    columns = np.round(np.linspace(0, size[0], cells[0] + 1)).astype(int)
-    rows = np.round(np.linspace(0, size[1], cells[1] + 1)).astype(int)
-    u, v = np.meshgrid(2 * columns / size[0] - 1, 2 * rows / size[1] - 1)
-    return _Grid(columns, rows, u, v)
-
-
-def _mesh(grid: _Grid, u: Array, v: Array, canvas: tuple[int, int]) -> list:
-    """Return Pillow's mesh: per cell its box in the frame and its four corners in the picture."""
-    x = (np.clip(u, -MARGIN, MARGIN) / MARGIN + 1) / 2 * canvas[0]
-    y = (np.clip(v, -MARGIN, MARGIN) / MARGIN + 1) / 2 * canvas[1]
-    corners = np.stack(
-        [
-            x[:-1, :-1],
-            y[:-1, :-1],
-            x[1:, :-1],
-            y[1:, :-1],
-            x[1:, 1:],
-            y[1:, 1:],
-            x[:-1, 1:],
-            y[:-1, 1:],
-        ],
-        axis=-1,
-    ).tolist()
-    columns, rows = grid.columns.tolist(), grid.rows.tolist()
-    return [
-        ((columns[i], rows[j], columns[i + 1], rows[j + 1]), corners[j][i])
-        for j in range(len(rows) - 1)
-        for i in range(len(columns) - 1)
+def _grid(size: tuple[int, int], cells: tuple[int, int]) -> tuple[list, Array, Array]:
+    """Return the mesh's cells as boxes in the frame, and (u, v) of its nodes."""
+    columns, rows = (
+        np.round(np.linspace(0, side, count + 1)).astype(int).tolist()
+        for side, count in zip(size, cells, strict=True)
+    )
+    boxes = [
+        (left, top, right, bottom)
+        for top, bottom in itertools.pairwise(rows)
+        for left, right in itertools.pairwise(columns)
     ]
+    u, v = np.meshgrid(2 * np.array(columns) / size[0] - 1, 2 * np.array(rows) / size[1] - 1)
+    return boxes, u, v
 
 
-def _flakes(particles: Particles, random: np.random.Generator) -> Array:
-    """Return [count, 4]: where each starts, its size and its own speed, all in [0, 1)."""
-    return random.random((particles.count, 4))
+def _corners(u: Array, v: Array, canvas: tuple[int, int]) -> list[list[float]]:
+    """Return each cell's corners in the picture: x and y, from the upper left one against the clock."""
+    x, y = (
+        (np.clip(place, -MARGIN, MARGIN) / MARGIN + 1) / 2 * side
+        for place, side in zip((u, v), canvas, strict=True)
+    )
+    near, far = slice(None, -1), slice(1, None)
+    corners = ((near, near), (far, near), (far, far), (near, far))
+    return np.stack([place[at] for at in corners for place in (x, y)], -1).reshape(-1, 8).tolist()
 
 
 def _with_flakes(pixels: Array, flakes: Array, particles: Particles, step: Step) -> Array:
@@ -155,40 +149,45 @@ def _with_flakes(pixels: Array, flakes: Array, particles: Particles, step: Step)
     return np.clip(pixels, 0, 255).astype(np.uint8)
 
 
-CAMERA, FINE = (1, 1), (8, 6)
+_FINE = (8, 6)
+_SNOW = Particles(46, (255, 255, 255), 1.6, 1.0, 0.2)
+_EMBERS = Particles(34, (255, 170, 60), 1.3, -0.8, 0.15)
+_PETALS = Particles(22, (250, 178, 196), 2.4, 0.7, 0.4)
+_STARS = Particles(26, (255, 255, 240), 1.1, 0.02, 0.05)
+_CLOSER = partial(warps.zoom, by=0.22, most=1.4)
 
-MOTIONS: dict[str, tuple[Callable, tuple[int, int], Particles | None]] = {
-    "zoom_in": (warps.zoom_in, CAMERA, None),
-    "zoom_out": (warps.zoom_out, CAMERA, None),
-    "pan_left": (warps.pan_left, CAMERA, None),
-    "pan_right": (warps.pan_right, CAMERA, None),
-    "pan_up": (warps.pan_up, CAMERA, None),
-    "pan_down": (warps.pan_down, CAMERA, None),
-    "rotate_cw": (warps.rotate_cw, CAMERA, None),
-    "rotate_ccw": (warps.rotate_ccw, CAMERA, None),
-    "bob": (warps.bob, CAMERA, None),
-    "run": (warps.run, CAMERA, None),
-    "fly": (warps.fly, CAMERA, None),
-    "fall": (warps.fall, CAMERA, None),
-    "hover": (warps.hover, CAMERA, None),
-    "shake": (warps.shake, CAMERA, None),
-    "dance": (warps.dance, CAMERA, None),
-    "sway": (warps.sway, CAMERA, None),
-    "glow": (warps.still, CAMERA, None),
-    "flicker": (warps.still, CAMERA, None),
-    "turn": (warps.turn, FINE, None),
-    "wind": (warps.wind, FINE, None),
-    "flow": (warps.flow, FINE, None),
-    "morph": (warps.morph, FINE, None),
-    "pulse": (warps.pulse, FINE, None),
-    "bloom": (warps.bloom, FINE, None),
-    "blink": (warps.blink, FINE, None),
-    "talk": (warps.talk, FINE, None),
-    "smile": (warps.smile, FINE, None),
-    "look": (warps.look, FINE, None),
-    "snow": (warps.still, CAMERA, Particles(46, (255, 255, 255), 1.6, 1.0, 0.2)),
-    "embers": (warps.still, CAMERA, Particles(34, (255, 170, 60), 1.3, -0.8, 0.15)),
-    "petals": (warps.sway, CAMERA, Particles(22, (250, 178, 196), 2.4, 0.7, 0.4)),
-    "twinkle": (warps.zoom_in, CAMERA, Particles(26, (255, 255, 240), 1.1, 0.02, 0.05)),
+MOTIONS: dict[str, Motion] = {
+    "zoom_in": Motion(_CLOSER),
+    "zoom_out": Motion(partial(warps.zoom, by=-0.15, most=1.0)),
+    "pan_left": Motion(partial(warps.camera, pan=(-0.15, 0))),
+    "pan_right": Motion(partial(warps.camera, pan=(0.15, 0))),
+    "pan_up": Motion(partial(warps.camera, pan=(0, -0.15))),
+    "pan_down": Motion(partial(warps.camera, pan=(0, 0.15))),
+    "rotate_cw": Motion(partial(warps.camera, zoom=0.14, roll=-0.20)),
+    "rotate_ccw": Motion(partial(warps.camera, zoom=0.14, roll=0.20)),
+    "bob": Motion(partial(warps.camera, zoom=0.06, aside=0.10, lift=0.035, steps=2)),
+    "run": Motion(partial(warps.camera, zoom=0.08, aside=0.14, lift=0.045, steps=4)),
+    "fly": Motion(partial(warps.camera, zoom=0.10, aside=0.10, pan=(0, 0.15))),
+    "fall": Motion(warps.fall),
+    "hover": Motion(warps.hover),
+    "shake": Motion(warps.shake),
+    "dance": Motion(warps.dance),
+    "sway": Motion(warps.sway),
+    "glow": Motion(light=warps.glow),
+    "flicker": Motion(light=warps.flicker),
+    "turn": Motion(warps.turn, _FINE),
+    "wind": Motion(warps.wind, _FINE),
+    "flow": Motion(warps.flow, _FINE),
+    "morph": Motion(warps.morph, _FINE, light=warps.shift_hue),
+    "pulse": Motion(warps.pulse, _FINE),
+    "bloom": Motion(warps.bloom, _FINE),
+    "blink": Motion(warps.blink, _FINE),
+    "talk": Motion(warps.talk, _FINE),
+    "smile": Motion(warps.smile, _FINE),
+    "look": Motion(warps.look, _FINE),
+    "snow": Motion(particles=_SNOW),
+    "embers": Motion(particles=_EMBERS),
+    "petals": Motion(warps.sway, particles=_PETALS),
+    "twinkle": Motion(_CLOSER, particles=_STARS),
 }
-"""Motions by name: the warp, the cells of its mesh (columns, rows), and what drifts in front."""
+"""Motions by name."""

@@ -1,44 +1,42 @@
 """Photographs that installed packages carry inside them, read without importing the packages."""
 
-import importlib.util
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from scripts.common.errors import UserError
 
 PHOTOGRAPHS = {
-    "astronaut": ("skimage", "data/astronaut.png"),
-    "brick": ("skimage", "data/brick.png"),
-    "camera": ("skimage", "data/camera.png"),
-    "cat": ("skimage", "data/chelsea.png"),
-    "cell": ("skimage", "data/cell.png"),
-    "coffee": ("skimage", "data/coffee.png"),
-    "coins": ("skimage", "data/coins.png"),
-    "grass": ("skimage", "data/grass.png"),
-    "gravel": ("skimage", "data/gravel.png"),
-    "horse": ("skimage", "data/horse.png"),
-    "hubble": ("skimage", "data/hubble_deep_field.jpg"),
-    "moon": ("skimage", "data/moon.png"),
-    "motorcycle": ("skimage", "data/motorcycle_left.png"),
-    "page": ("skimage", "data/page.png"),
-    "retina": ("skimage", "data/retina.jpg"),
-    "rocket": ("skimage", "data/rocket.jpg"),
-    "text": ("skimage", "data/text.png"),
-    "tissue": ("skimage", "data/ihc.png"),
-    "china": ("sklearn", "datasets/images/china.jpg"),
-    "flower": ("sklearn", "datasets/images/flower.jpg"),
-    "hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+    "astronaut": ("scikit-image", "skimage/data/astronaut.png"),
+    "brick": ("scikit-image", "skimage/data/brick.png"),
+    "camera": ("scikit-image", "skimage/data/camera.png"),
+    "cat": ("scikit-image", "skimage/data/chelsea.png"),
+    "cell": ("scikit-image", "skimage/data/cell.png"),
+    "coffee": ("scikit-image", "skimage/data/coffee.png"),
+    "coins": ("scikit-image", "skimage/data/coins.png"),
+    "grass": ("scikit-image", "skimage/data/grass.png"),
+    "gravel": ("scikit-image", "skimage/data/gravel.png"),
+    "horse": ("scikit-image", "skimage/data/horse.png"),
+    "hubble": ("scikit-image", "skimage/data/hubble_deep_field.jpg"),
+    "moon": ("scikit-image", "skimage/data/moon.png"),
+    "motorcycle": ("scikit-image", "skimage/data/motorcycle_left.png"),
+    "page": ("scikit-image", "skimage/data/page.png"),
+    "retina": ("scikit-image", "skimage/data/retina.jpg"),
+    "rocket": ("scikit-image", "skimage/data/rocket.jpg"),
+    "text": ("scikit-image", "skimage/data/text.png"),
+    "tissue": ("scikit-image", "skimage/data/ihc.png"),
+    "china": ("scikit-learn", "sklearn/datasets/images/china.jpg"),
+    "flower": ("scikit-learn", "sklearn/datasets/images/flower.jpg"),
+    "hopper": ("matplotlib", "matplotlib/mpl-data/sample_data/grace_hopper.jpg"),
 }
-"""Name -> (package, path in it).
+"""Name -> (package, path of a file that it brings).
 
 Those of scikit-image and matplotlib are CC0 or in the public domain; scikit-learn's china
 (danielbuechele) and flower (vultilion) are CC BY 2.0.
 """
-
-_DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn"}
 
 
 @cache
@@ -56,27 +54,20 @@ def photograph(name: str) -> Image.Image:
 
 
 @cache
-def cutout(name: str) -> Image.Image:
-    """Return the dark shape on a white ground as a mask (mode L, 255 = inside)."""
-    return ImageOps.invert(photograph(name).convert("L"))
-
-
-@cache
 def elevation() -> np.ndarray:
     """Return the terrain that matplotlib carries (Jacksboro fault, USGS): float32 [344, 403], m."""
-    path = _package_file("matplotlib", "mpl-data/sample_data/jacksboro_fault_dem.npz")
+    path = _package_file("matplotlib", "matplotlib/mpl-data/sample_data/jacksboro_fault_dem.npz")
     with np.load(path) as arrays:
         return arrays["elevation"].astype(np.float32)
 
 
 def _package_file(package: str, relative: str) -> Path:
-    found = importlib.util.find_spec(package)
-    distribution = _DISTRIBUTIONS.get(package, package)
-    if found is None or found.origin is None:
+    try:
+        path = Path(str(metadata.distribution(package).locate_file(relative)))
+    except metadata.PackageNotFoundError:
         raise UserError(
-            f"the demo animates photographs that {distribution} carries: pip install {distribution}"
-        )
-    path = Path(found.origin).parent / relative
+            f"the demo animates photographs that {package} carries: pip install {package}"
+        ) from None
     if not path.is_file():
-        raise UserError(f"{distribution} does not carry {relative}; install another release of it")
+        raise UserError(f"{package} does not carry {relative}; install another release of it")
     return path

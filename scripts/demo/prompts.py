@@ -3,24 +3,17 @@
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from PIL import Image, ImageOps
 
 from scripts.common.errors import UserError
 from scripts.common.identity import derived_seed, normalise_prompt
+from scripts.demo.lists import phrases
 from scripts.demo.motions import canvas_size
-from scripts.demo.scenes import scene
-from scripts.demo.subjects import (
-    ACTIONS,
-    FOREIGN,
-    QUALITIES,
-    STYLES,
-    SUBJECTS,
-    Subject,
-    View,
-)
+from scripts.demo.scenes import reach, scene
+from scripts.demo.subjects import ACTIONS, FOREIGN, QUALITIES, STYLES, SUBJECTS, Subject, View
 from scripts.demo.treatments import treat
 
 SIZES = {
@@ -79,8 +72,10 @@ def image_ideas(count: int, seed: int) -> list[Idea]:
         UserError: the lists do not hold so many different prompts.
     """
     quotas = _quotas(count - min(len(FOREIGN), count // 16))
-    ideas, texts = [], set()
-    for text, name, action in FOREIGN[: count // 16]:
+    ideas: list[Idea] = []
+    texts: set[str] = set()
+    for about, (text,) in list(FOREIGN.items())[: count // 16]:
+        name, action = about.split()
         subject = next(subject for subject in SUBJECTS if subject.name == name)
         chance = random.Random(derived_seed(seed, "foreign", text))
         picture = _picture(subject.views[0], "vivid", chance)
@@ -88,58 +83,63 @@ def image_ideas(count: int, seed: int) -> list[Idea]:
         ideas.append(Idea((Span(text),), subject.name, motion, picture.ratio, picture))
     for subject in SUBJECTS:
         candidates = _candidates(subject, random.Random(derived_seed(seed, "ideas", subject.name)))
-        wanted = quotas[subject.name]
-        for _ in range(200 * wanted):
-            if not wanted:
-                break
-            idea = next(candidates)
-            key = normalise_prompt(idea.text).casefold()
-            if key not in texts:
-                texts.add(key)
-                ideas.append(idea)
-                wanted -= 1
-        if wanted:
-            raise UserError(
-                f"the demo cannot make up {count} different prompts about '{subject.name}'; "
-                "set curate.demo.generations lower"
-            )
+        about = f"prompts about '{subject.name}'"
+        ideas += _different(candidates, quotas[subject.name], texts, about)
     return ideas
 
 
 def text_ideas(count: int, seed: int) -> list[Idea]:
-    """Return ``count`` different text-to-video prompts; no picture belongs to them."""
+    """Return ``count`` different text-to-video prompts; no picture belongs to them.
+
+    Raises:
+        UserError: the lists do not hold so many.
+    """
     chance = random.Random(derived_seed(seed, "text ideas"))
-    texts: list[str] = []
-    for _ in range(200 * count):
-        if len(texts) == count:
-            break
-        text = f"{chance.choice(_TEXT_SUBJECTS)} {chance.choice(_TEXT_ACTIONS)}"
-        text = _joined(text, "", chance)
-        if text not in texts:
-            texts.append(text)
-    if len(texts) < count:
-        raise UserError(
-            f"the demo cannot make up {count} different text-to-video prompts; "
-            "set curate.demo.generations lower"
-        )
-    motions = ("drift", "zoom")
     return [
-        Idea(_marked(text, chance), "", motions[number % 2], chance.choice(_RATIOS))
-        for number, text in enumerate(texts)
+        replace(
+            idea,
+            spans=_marked(idea.text, chance),
+            motion=("drift", "zoom")[number % 2],
+            ratio=chance.choice(_RATIOS),
+        )
+        for number, idea in enumerate(
+            _different(_texts(chance), count, set(), "text-to-video prompts")
+        )
     ]
+
+
+def _texts(chance: random.Random) -> Iterator[Idea]:
+    words = phrases("text to video")
+    while True:
+        text = f"{chance.choice(words['subject'])} {chance.choice(words['action'])}"
+        yield Idea((Span(_joined(text, "", chance)),), "", "", "")
+
+
+def _different(candidates: Iterator[Idea], count: int, seen: set[str], what: str) -> list[Idea]:
+    """Return the first ``count`` ideas whose texts are not among those ``seen``, to which they go."""
+    found: list[Idea] = []
+    for _ in range(200 * count):
+        if len(found) == count:
+            break
+        idea = next(candidates)
+        key = normalise_prompt(idea.text).casefold()
+        if key not in seen:
+            seen.add(key)
+            found.append(idea)
+    if len(found) < count:
+        raise UserError(
+            f"the demo cannot make up {count} different {what}; set curate.demo.generations lower"
+        )
+    return found
 
 
 @lru_cache(maxsize=64)
 def canvas(picture: Picture) -> Image.Image:
     """Return the picture that ``animate`` moves: cut, mirrored and treated, of ``canvas_size``."""
     whole = scene(picture.view.scene)
-    left, top, right, bottom = picture.view.area
-    left, right = left * whole.width, right * whole.width
-    top, bottom = top * whole.height, bottom * whole.height
     size = SIZES[picture.ratio]
-    shape = size[0] / size[1]
-    width = min(right - left, (bottom - top) * shape) * picture.zoom
-    height = width / shape
+    area, width, height = reach(whole, picture.view.area, size, picture.zoom)
+    left, top, right, bottom = area
     x = whole.width * picture.view.focus[0] + width * picture.shift[0]
     y = whole.height * picture.view.focus[1] + height * picture.shift[1]
     x = min(max(x - width / 2, left), right - width)
@@ -220,36 +220,5 @@ def _shuffled_cycle(items: tuple, chance: random.Random) -> Iterator:
         yield from chance.sample(items, len(items))
 
 
-EMOJI = {
-    "😄": "smile",
-    "🔥": "fire",
-    "🚀": "rocket",
-    "❤️": "heart",
-    "👍": "thumbsup",
-}
+EMOJI = {"😄": "smile", "🔥": "fire", "🚀": "rocket", "❤️": "heart", "👍": "thumbsup"}
 """Emoji of the channel and their Discord names."""
-
-_TEXT_SUBJECTS = (
-    "a red dragon",
-    "a robot in the rain",
-    "a castle in the clouds",
-    "a lady in a garden",
-    "a street in Tokyo",
-    "the witch's cottage",
-    "a hot air balloon",
-    "a submarine under the ice",
-    "an old ship",
-    "a paper city",
-)
-_TEXT_ACTIONS = (
-    "flies over the city",
-    "dances with the moon",
-    "slowly rotates",
-    "opens its mouth",
-    "walks through fire",
-    "melts into colours",
-    "glows in the dark",
-    "falls apart",
-    "swims in the sea",
-    "turns around",
-)

@@ -1,17 +1,19 @@
 """Pictures for the demo's prompts: photographs, and scenes put together from several of them."""
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from scripts.demo.photographs import cutout, elevation, photograph
+from scripts.demo.photographs import elevation, photograph
+from scripts.demo.treatments import Colour, duotone
 
 SCENE_SIZE = (720, 480)
 """Width and height of a composed scene in pixels."""
 
-Colour = tuple[int, int, int]
+Box = tuple[float, ...]
+"""A part of a picture: left, top, right, bottom, as shares of its sides."""
 
 
 @cache
@@ -23,6 +25,18 @@ def scene(name: str) -> Image.Image:
     return SCENES[name]() if name in SCENES else photograph(name)
 
 
+def reach(
+    picture: Image.Image, area: Box, size: tuple[int, int], zoom: float
+) -> tuple[Box, float, float]:
+    """Return an area in pixels, and the width and height of a crop in it that has the shape of
+    ``size`` and is a share ``zoom`` of the largest such."""
+    left, right = area[0] * picture.width, area[2] * picture.width
+    top, bottom = area[1] * picture.height, area[3] * picture.height
+    shape = size[0] / size[1]
+    width = min(right - left, (bottom - top) * shape) * zoom
+    return (left, top, right, bottom), width, width / shape
+
+
 def tinted(name: str, dark: Colour, middle: Colour, light: Colour) -> Image.Image:
     """Return a grey photograph in the colours of a scale from dark to light."""
     grey = ImageOps.autocontrast(photograph(name).convert("L"), cutoff=0.5)
@@ -31,11 +45,17 @@ def tinted(name: str, dark: Colour, middle: Colour, light: Colour) -> Image.Imag
 
 def gradient(size: tuple[int, int], *stops: Colour) -> Image.Image:
     """Return a vertical gradient through the colours, top to bottom."""
-    width, height = size
-    rows = np.linspace(0, len(stops) - 1, height)
-    colours = np.array(stops, float)
-    column = np.stack([np.interp(rows, range(len(stops)), colours[:, c]) for c in range(3)], -1)
-    return Image.fromarray(np.repeat(column[:, None], width, 1).astype(np.uint8))
+    column = ramp(np.linspace(0, len(stops) - 1, size[1]), stops)
+    return Image.fromarray(np.repeat(column[:, None], size[0], 1).astype(np.uint8))
+
+
+def ramp(
+    at: np.ndarray, colours: Sequence[Colour], places: Sequence[float] | None = None
+) -> np.ndarray:
+    """Return the colours at places between given ones (at 0, 1, 2, ... unless said): [..., 3]."""
+    stops = np.array(colours, float)
+    known = range(len(stops)) if places is None else places
+    return np.stack([np.interp(at, known, stops[:, band]) for band in range(3)], -1)
 
 
 def disc_mask(size: tuple[int, int], centre: tuple[float, float], radius: float, soft: float):
@@ -80,15 +100,14 @@ def sunset() -> Image.Image:
 def meadow() -> Image.Image:
     """A green meadow under a blue sky."""
     sky = gradient(SCENE_SIZE, (72, 132, 208), (150, 196, 236), (228, 240, 246))
-    floor = ground(_grass(), SCENE_SIZE)
+    floor = ground(tinted("grass", (18, 44, 12), (78, 138, 46), (214, 232, 140)), SCENE_SIZE)
     return land(sky, floor, 0.45)
 
 
 def moonscape() -> Image.Image:
     """The moon's surface under stars, the Earth-blue disc of another world above it."""
-    sky = stars()
     floor = ground(tinted("moon", (20, 22, 28), (110, 112, 118), (240, 238, 232)), SCENE_SIZE)
-    picture = sky.copy()
+    picture = stars()
     picture.paste(floor.resize((720, 230)), (0, 250))
     return _with_planet(picture, (560, 110), 62, ((10, 30, 90), (60, 130, 210), (240, 250, 255)))
 
@@ -106,12 +125,16 @@ def stars() -> Image.Image:
 def moonrise() -> Image.Image:
     """A full moon, its face from a photograph of the surface, above a night's hills."""
     sky = gradient(SCENE_SIZE, (6, 10, 30), (16, 28, 66), (48, 62, 110))
-    sky = Image.blend(sky, stars(), 0.35)
-    picture = _with_globe(
-        sky, tinted("moon", (60, 58, 60), (170, 166, 158), (255, 252, 240)), (390, 190), 132
-    )
-    hills = _hills((0.80, 0.07), (0.86, 0.05))
-    for mask, colour in zip(hills, ((22, 26, 52), (8, 10, 24)), strict=True):
+    face = tinted("moon", (60, 58, 60), (170, 166, 158), (255, 252, 240))
+    picture = _with_globe(Image.blend(sky, stars(), 0.35), face, (390, 190), 132)
+    width, height = SCENE_SIZE
+    x = np.linspace(0, 2 * np.pi, width)
+    # Ranges of hills: their lines from the top and swings as shares of the height.
+    ranges = ((0.80, 0.07, (22, 26, 52)), (0.86, 0.05, (8, 10, 24)))
+    for number, (line, swing, colour) in enumerate(ranges):
+        wave = np.sin(x * (1.3 + number) + number) + 0.4 * np.sin(x * (3.1 + number) + 2)
+        inside = np.arange(height)[:, None] >= (line + swing * wave / 1.4) * height
+        mask = Image.fromarray(inside.astype(np.uint8) * 255).filter(ImageFilter.BoxBlur(1))
         picture = Image.composite(Image.new("RGB", SCENE_SIZE, colour), picture, mask)
     return picture
 
@@ -127,43 +150,10 @@ def blue_planet() -> Image.Image:
     return _with_planet(stars().transpose(Image.Transpose.ROTATE_180), (420, 230), 186, tones)
 
 
-def horse_at_sunset() -> Image.Image:
-    """A horse against the setting sun."""
-    return _with_horse(sunset(), (18, 12, 16), (210, 130), 300)
-
-
-def horse_on_meadow() -> Image.Image:
-    """A brown horse on a meadow."""
-    return _with_horse(meadow(), (94, 54, 30), (200, 90), 330)
-
-
-def horse_on_moon() -> Image.Image:
-    """A white horse on the moon."""
-    return _with_horse(moonscape(), (226, 226, 232), (130, 110), 310)
-
-
-def astronaut_in_space() -> Image.Image:
-    """The astronaut's portrait fading into stars."""
-    return _double_exposure("astronaut", (0.44, 0.42), stars())
-
-
-def astronaut_on_moon() -> Image.Image:
-    """The astronaut's portrait fading into the moon's surface."""
-    return _double_exposure("astronaut", (0.44, 0.42), moonscape())
-
-
-def mountains() -> Image.Image:
-    """Mountains in the morning, from a terrain model."""
-    return _flight(0.25, ((120, 160, 210), (214, 226, 236)), (0.30, 0.62))
-
-
-def mountains_at_dusk() -> Image.Image:
-    """The same range from another side in evening light."""
-    return _flight(0.70, ((70, 60, 120), (244, 176, 138)), (0.62, 0.35), mirrored=True)
-
-
-def _grass() -> Image.Image:
-    return tinted("grass", (18, 44, 12), (78, 138, 46), (214, 232, 140))
+def brick_wall() -> Image.Image:
+    """A red brick wall."""
+    upright = tinted("brick", (60, 30, 24), (150, 78, 58), (226, 178, 150))
+    return upright.transpose(Image.Transpose.ROTATE_90)
 
 
 def _with_globe(base: Image.Image, face: Image.Image, centre, radius: int) -> Image.Image:
@@ -187,59 +177,54 @@ def _with_globe(base: Image.Image, face: Image.Image, centre, radius: int) -> Im
 
 def _with_planet(base: Image.Image, centre, radius: int, tones) -> Image.Image:
     eye = photograph("retina").crop((240, 240, 1170, 1170)).resize((600, 600))
-    if tones is not None:
-        grey = ImageOps.autocontrast(eye.convert("L"), cutoff=1)
-        eye = ImageOps.colorize(grey, black=tones[0], mid=tones[1], white=tones[2])
-    return _with_globe(base, eye, centre, radius)
+    return _with_globe(base, duotone(eye, *tones) if tones else eye, centre, radius)
 
 
-def _with_horse(base: Image.Image, colour: Colour, corner, height: int) -> Image.Image:
-    mask = cutout("horse")
+def _horse_on(base: str, colour: Colour, corner: tuple[int, int], height: int) -> Image.Image:
+    mask = ImageOps.invert(photograph("horse").convert("L"))  # a dark shape on white
     mask = mask.resize((round(mask.width * height / mask.height), height), Image.Resampling.LANCZOS)
     shade = gradient(mask.size, tuple(min(255, c + 36) for c in colour), colour)
-    picture = base.copy()
+    picture = scene(base).copy()
     picture.paste(shade, corner, mask)
     return picture
 
 
-def _double_exposure(name: str, centre: tuple[float, float], base: Image.Image) -> Image.Image:
-    portrait = photograph(name)
+def _astronaut_before(base: str) -> Image.Image:
+    """Return the astronaut's portrait fading into another picture."""
     side = SCENE_SIZE[1]
-    portrait = portrait.resize((side, side), Image.Resampling.LANCZOS)
-    left = (SCENE_SIZE[0] - side) // 2
+    portrait = photograph("astronaut").resize((side, side), Image.Resampling.LANCZOS)
     y, x = np.mgrid[:side, :side] / side
-    distance = np.hypot((x - centre[0]) / 0.34, (y - centre[1] - 0.12) / 0.52)
+    distance = np.hypot((x - 0.44) / 0.34, (y - 0.42 - 0.12) / 0.52)
     mask = np.clip((1.12 - distance) / 0.30, 0, 1)
-    picture = base.copy()
+    picture = scene(base).copy()
+    left = (SCENE_SIZE[0] - side) // 2
     picture.paste(portrait, (left, 0), Image.fromarray((mask * 255).astype(np.uint8)))
     return picture
 
 
-def _hills(*ranges: tuple[float, float]) -> list[Image.Image]:
-    """Return masks of hills: (height of the line from the top, its swing) as shares."""
-    width, height = SCENE_SIZE
-    x = np.linspace(0, 2 * np.pi, width)
-    masks = []
-    for number, (line, swing) in enumerate(ranges):
-        wave = np.sin(x * (1.3 + number) + number) + 0.4 * np.sin(x * (3.1 + number) + 2)
-        top = (line + swing * wave / 1.4) * height
-        inside = np.arange(height)[:, None] >= top[None, :]
-        masks.append(Image.fromarray(inside.astype(np.uint8) * 255).filter(ImageFilter.BoxBlur(1)))
-    return masks
-
-
 def _flight(direction: float, sky, place, *, mirrored: bool = False) -> Image.Image:
-    """Draw the terrain in perspective, near to far, one line of the map at a time.
+    """Draw the terrain in its light and in perspective, near to far, one line of the map at a time.
 
     The method of old flight games: a far line shows only above what stands in front of it.
     ``direction`` is a share of a turn, ``place`` the viewer's share of the map's width and height.
     """
     width, height = SCENE_SIZE
-    colours, relief = _terrain(mirrored)
+    cells = elevation()[:, ::-1] if mirrored else elevation()
+    fine = Image.fromarray(np.ascontiguousarray(cells)).resize(
+        (4 * cells.shape[1], 4 * cells.shape[0]), Image.Resampling.BICUBIC
+    )
+    relief = np.asarray(fine, float)
+    relief = (relief - relief.min()) / np.ptp(relief)
+    south, east = np.gradient(relief * 240)
+    light = 0.62 - 0.55 * (east + 0.6 * south) / np.sqrt(1 + east**2 + south**2)
+    stops = ((38, 74, 44), (86, 112, 58), (140, 124, 92), (176, 164, 150), (250, 250, 252))
+    colours = ramp(relief, stops, (0, 0.3, 0.55, 0.75, 0.95))
+    colours *= np.clip(light, 0.1, 1)[..., None]
     rows, columns = relief.shape
     picture = np.asarray(gradient(SCENE_SIZE, *sky)).copy()
     haze = np.array(sky[1], float)
     skyline = np.full(width, height)
+    lines = np.arange(height)[:, None]
     sideways = np.linspace(-0.62, 0.62, width)
     forward = np.array([np.cos(2 * np.pi * direction), np.sin(2 * np.pi * direction)])
     for distance in np.geomspace(18, 330, 500):
@@ -252,58 +237,38 @@ def _flight(direction: float, sky, place, *, mirrored: bool = False) -> Image.Im
         top = np.clip(top, 0, height).astype(int)
         share = min(1.0, distance / 330) ** 1.4
         colour = colours[row, column] * (1 - share) + haze * share
-        for pixel in np.flatnonzero(top < skyline):
-            picture[top[pixel] : skyline[pixel], pixel] = colour[pixel]
+        shown = (lines >= top) & (lines < skyline)
+        picture[shown] = np.broadcast_to(colour, picture.shape)[shown]
         skyline = np.minimum(skyline, top)
     return Image.fromarray(picture).filter(ImageFilter.GaussianBlur(0.5))
 
 
-@cache
-def _terrain(mirrored: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the terrain's colours in its light, and its height in [0, 1], four points per cell."""
-    cells = elevation()[:, ::-1] if mirrored else elevation()
-    fine = Image.fromarray(np.ascontiguousarray(cells)).resize(
-        (4 * cells.shape[1], 4 * cells.shape[0]), Image.Resampling.BICUBIC
-    )
-    relief = np.asarray(fine, float)
-    relief = (relief - relief.min()) / np.ptp(relief)
-    south, east = np.gradient(relief * 240)
-    light = 0.62 - 0.55 * (east + 0.6 * south) / np.sqrt(1 + east**2 + south**2)
-    stops = np.array(
-        [(38, 74, 44), (86, 112, 58), (140, 124, 92), (176, 164, 150), (250, 250, 252)]
-    )
-    heights = (0, 0.3, 0.55, 0.75, 0.95)
-    colours = np.stack([np.interp(relief, heights, stops[:, band]) for band in range(3)], -1)
-    return colours * np.clip(light, 0.1, 1)[..., None], relief
-
-
-def brick_wall() -> Image.Image:
-    """A red brick wall."""
-    upright = tinted("brick", (60, 30, 24), (150, 78, 58), (226, 178, 150))
-    return upright.transpose(Image.Transpose.ROTATE_90)
-
-
-def gold_coins() -> Image.Image:
-    """Old gold coins."""
-    return tinted("coins", (30, 18, 6), (160, 112, 40), (255, 236, 160))
-
-
 SCENES: dict[str, Callable[[], Image.Image]] = {
     "galaxies": galaxies,
+    "stars": stars,
     "sunset": sunset,
     "meadow": meadow,
     "moonscape": moonscape,
     "moonrise": moonrise,
     "red_planet": red_planet,
     "blue_planet": blue_planet,
-    "horse_at_sunset": horse_at_sunset,
-    "horse_on_meadow": horse_on_meadow,
-    "horse_on_moon": horse_on_moon,
-    "astronaut_in_space": astronaut_in_space,
-    "astronaut_on_moon": astronaut_on_moon,
-    "mountains": mountains,
-    "mountains_at_dusk": mountains_at_dusk,
+    "horse_at_sunset": partial(_horse_on, "sunset", (18, 12, 16), (210, 130), 300),
+    "horse_on_meadow": partial(_horse_on, "meadow", (94, 54, 30), (200, 90), 330),
+    "horse_on_moon": partial(_horse_on, "moonscape", (226, 226, 232), (130, 110), 310),
+    "astronaut_in_space": partial(_astronaut_before, "stars"),
+    "astronaut_on_moon": partial(_astronaut_before, "moonscape"),
+    "mountains": partial(_flight, 0.25, ((120, 160, 210), (214, 226, 236)), (0.30, 0.62)),
+    "mountains_at_dusk": partial(
+        _flight, 0.70, ((70, 60, 120), (244, 176, 138)), (0.62, 0.35), mirrored=True
+    ),
     "brick_wall": brick_wall,
-    "gold_coins": gold_coins,
+    "gold_coins": partial(tinted, "coins", (30, 18, 6), (160, 112, 40), (255, 236, 160)),
+    "gravel": partial(tinted, "gravel", (34, 28, 24), (128, 116, 104), (232, 224, 214)),
+    "slate": partial(tinted, "gravel", (10, 14, 22), (70, 78, 92), (190, 202, 214)),
+    "straw": partial(tinted, "grass", (44, 26, 10), (160, 120, 62), (246, 226, 168)),
+    "lawn": partial(tinted, "grass", (22, 30, 12), (96, 112, 58), (222, 218, 160)),
+    "pavement": partial(tinted, "brick", (44, 40, 38), (128, 112, 96), (214, 204, 190)),
+    "handwriting": partial(tinted, "text", (22, 24, 60), (150, 150, 170), (248, 244, 232)),
+    "cells": partial(tinted, "cell", (10, 18, 30), (90, 110, 120), (235, 245, 240)),
 }
-"""Scenes by name."""
+"""Scenes by name; those of one photograph have it in natural colours where it is grey."""

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from scripts.demo.motions import FRAMES
+from scripts.demo.scenes import ramp
 
 PALETTES = (
     ((20, 10, 60), (120, 30, 140), (250, 120, 90), (255, 240, 180)),
@@ -77,10 +78,7 @@ def texture(size: tuple[int, int], seed: int) -> Image.Image:
 def _colour_table(palette: tuple, bands: int) -> np.ndarray:
     """Return uint8 [256, 3]: the palette's colours in so many steps."""
     steps = np.floor(np.arange(256) / 256 * bands) / max(1, bands - 1) * (len(palette) - 1)
-    colours = np.array(palette, float)
-    return np.stack(
-        [np.interp(steps, range(len(palette)), colours[:, band]) for band in range(3)], -1
-    ).astype(np.uint8)
+    return ramp(steps, palette).astype(np.uint8)
 
 
 def _draw_shape(draw: ImageDraw.ImageDraw, shape, time: float, size, palette) -> None:

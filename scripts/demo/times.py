@@ -6,22 +6,6 @@ from datetime import UTC, datetime, timedelta
 DISCORD_EPOCH_MS = 1_420_070_400_000
 """First millisecond of Discord's ids (2015-01-01 UTC)."""
 
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
-_WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-
 
 def snowflake(timestamp_ms: int, low_bits: int) -> int:
     """Return a Discord id of that millisecond; ``low_bits`` (22 of them) tell it from others."""
@@ -47,25 +31,19 @@ class Locale:
 
     def time(self, timestamp_ms: int) -> str:
         """The time of day (.NET's format t)."""
-        when = self.local(timestamp_ms)
-        if self.language == "en-GB":
-            return f"{when:%H:%M}"
-        # .NET 8 writes a narrow no-break space here.
-        return f"{when.hour % 12 or 12}:{when:%M}\u202f{'AM' if when.hour < 12 else 'PM'}"
+        # .NET 8 writes a narrow no-break space in American times.
+        return self._written(timestamp_ms, "{0:%H:%M}", "{0:%-I:%M}\u202f{0:%p}")
 
     def short(self, timestamp_ms: int) -> str:
         """Date and time in figures (.NET's format g)."""
-        when = self.local(timestamp_ms)
-        date = f"{when:%d/%m/%Y}"
-        if self.language != "en-GB":
-            date = f"{when.month}/{when.day}/{when.year}"
+        date = self._written(timestamp_ms, "{0:%d/%m/%Y}", "{0.month}/{0.day}/{0.year}")
         return f"{date} {self.time(timestamp_ms)}"
 
     def long(self, timestamp_ms: int) -> str:
         """Date in words, and time (.NET's format f)."""
-        when = self.local(timestamp_ms)
-        date = f"{when.day:02d} {_MONTHS[when.month - 1]} {when.year}"
-        if self.language != "en-GB":
-            weekday = _WEEKDAYS[when.weekday()]
-            date = f"{weekday}, {_MONTHS[when.month - 1]} {when.day}, {when.year}"
+        date = self._written(timestamp_ms, "{0:%d %B %Y}", "{0:%A, %B} {0.day}, {0.year}")
         return f"{date} {self.time(timestamp_ms)}"
+
+    def _written(self, timestamp_ms: int, british: str, american: str) -> str:
+        form = british if self.language == "en-GB" else american
+        return form.format(self.local(timestamp_ms))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
-Treatment = Callable[[Image.Image], Image.Image]
+Colour = tuple[int, int, int]
 
 
 def treat(picture: Image.Image, name: str) -> Image.Image:
@@ -31,9 +31,7 @@ def noir(picture: Image.Image) -> Image.Image:
 
 def sepia(picture: Image.Image) -> Image.Image:
     """An old brown photograph with dark corners."""
-    grey = ImageOps.autocontrast(picture.convert("L"), cutoff=1)
-    brown = ImageOps.colorize(grey, black=(32, 18, 8), mid=(150, 110, 70), white=(255, 240, 208))
-    return _vignette(brown, 0.55)
+    return _vignette(duotone(picture, (32, 18, 8), (150, 110, 70), (255, 240, 208)), 0.55)
 
 
 def night(picture: Image.Image) -> Image.Image:
@@ -67,9 +65,7 @@ def fog(picture: Image.Image) -> Image.Image:
 
 def neon(picture: Image.Image) -> Image.Image:
     """Magenta and cyan light, as in a night city of a film."""
-    grey = ImageOps.autocontrast(picture.convert("L"), cutoff=1)
-    duotone = ImageOps.colorize(grey, black=(22, 4, 50), mid=(214, 30, 150), white=(120, 255, 250))
-    return Image.blend(duotone, picture, 0.22)
+    return duotone(picture, (22, 4, 50), (214, 30, 150), (120, 255, 250), own=0.22)
 
 
 def comic(picture: Image.Image) -> Image.Image:
@@ -95,17 +91,22 @@ def faded(picture: Image.Image) -> Image.Image:
 
 def emerald(picture: Image.Image) -> Image.Image:
     """Green and gold, as under leaves or water."""
+    return duotone(picture, (0, 22, 24), (30, 134, 104), (244, 246, 176), own=0.35)
+
+
+def duotone(
+    picture: Image.Image, dark: Colour, middle: Colour, light: Colour, own: float = 0.0
+) -> Image.Image:
+    """A scale of three colours, from dark to light; ``own`` is the share of the picture's own."""
     grey = ImageOps.autocontrast(picture.convert("L"), cutoff=1)
-    duotone = ImageOps.colorize(grey, black=(0, 22, 24), mid=(30, 134, 104), white=(244, 246, 176))
-    return Image.blend(duotone, picture, 0.35)
+    scale = ImageOps.colorize(grey, black=dark, mid=middle, white=light)
+    return Image.blend(scale, picture, own)
 
 
 def _scaled(picture: Image.Image, factors: tuple[float, float, float]) -> Image.Image:
-    bands = [
-        band.point(lambda value, factor=factor: min(255, round(value * factor)))
-        for band, factor in zip(picture.split(), factors, strict=True)
-    ]
-    return Image.merge("RGB", bands)
+    # One table of 256 values for each band.
+    table = [min(255, round(value * factor)) for factor in factors for value in range(256)]
+    return picture.point(table)
 
 
 def _vignette(picture: Image.Image, depth: float) -> Image.Image:
@@ -116,19 +117,11 @@ def _vignette(picture: Image.Image, depth: float) -> Image.Image:
     return Image.fromarray((np.asarray(picture) * light[..., None]).astype(np.uint8))
 
 
-TREATMENTS: dict[str, Treatment] = {
-    "natural": natural,
-    "vivid": vivid,
-    "noir": noir,
-    "sepia": sepia,
-    "night": night,
-    "golden": golden,
-    "cold": cold,
-    "fog": fog,
-    "neon": neon,
-    "comic": comic,
-    "painting": painting,
-    "faded": faded,
-    "emerald": emerald,
+TREATMENTS: dict[str, Callable[[Image.Image], Image.Image]] = {
+    treatment.__name__: treatment
+    for treatment in (
+        *(natural, vivid, noir, sepia, night, golden, cold),
+        *(fog, neon, comic, painting, faded, emerald),
+    )
 }
 """Treatments by name."""

@@ -4,7 +4,6 @@ Coordinates (u, v) run over the frame from -1 to 1. A warp says where in the pic
 frame is taken from: at time 0 from its own place, as the first frame is the picture itself.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,65 +49,19 @@ def _bump(u: Array, v: Array, centre: tuple[float, float], width: float) -> Arra
     return np.exp(-((u - centre[0]) ** 2 + (v - centre[1]) ** 2) / width**2)
 
 
-def still(u, v, step):
-    """Nothing moves but what drifts in front."""
-    return u, v
+def zoom(u, v, step, *, by, most):
+    """The camera comes closer, or goes back where ``by`` is negative; no stronger than ``most``."""
+    return _zoom(u, v, 1 - by * min(most, step.strength) * step.time)
 
 
-def zoom_in(u, v, step):
-    """The camera comes closer."""
-    return _zoom(u, v, 1 - 0.22 * min(1.4, step.strength) * step.time)
-
-
-def zoom_out(u, v, step):
-    """The camera goes back."""
-    return _zoom(u, v, 1 + 0.15 * min(1.0, step.strength) * step.time)
-
-
-def pan_left(u, v, step):
-    """The camera turns left: the picture moves right."""
-    return u - 0.15 * step.strength * step.time, v
-
-
-def pan_right(u, v, step):
-    """The camera turns right."""
-    return u + 0.15 * step.strength * step.time, v
-
-
-def pan_up(u, v, step):
-    """The camera turns up: the picture moves down."""
-    return u, v - 0.15 * step.strength * step.time
-
-
-def pan_down(u, v, step):
-    """The camera turns down."""
-    return u, v + 0.15 * step.strength * step.time
-
-
-def rotate_cw(u, v, step):
-    """The camera rolls, the picture turns clockwise."""
-    u, v = _zoom(u, v, 1 - 0.14 * step.time)
-    return _turn(u, v, -0.20 * step.strength * step.time, step.aspect)
-
-
-def rotate_ccw(u, v, step):
-    """The camera rolls, the picture turns counterclockwise."""
-    u, v = _zoom(u, v, 1 - 0.14 * step.time)
-    return _turn(u, v, 0.20 * step.strength * step.time, step.aspect)
-
-
-def bob(u, v, step):
-    """Steps: up and down while moving on."""
-    u, v = _zoom(u, v, 1 - 0.06 * step.time)
-    lift = 0.035 * step.strength * abs(step.swing(2))
-    return u - 0.10 * step.side * step.strength * step.time, v + lift
-
-
-def run(u, v, step):
-    """Fast steps."""
-    u, v = _zoom(u, v, 1 - 0.08 * step.time)
-    lift = 0.045 * step.strength * abs(step.swing(4))
-    return u - 0.14 * step.side * step.strength * step.time, v + lift
+def camera(u, v, step, *, zoom=0.0, pan=(0.0, 0.0), aside=0.0, roll=0.0, lift=0.0, steps=0.0):
+    """The camera moves on: by how much it has come closer, has turned right and down, has gone to
+    the side of its phase and has rolled at the end, and how high its steps go, and how many."""
+    u, v = _zoom(u, v, 1 - zoom * step.time)
+    u, v = _turn(u, v, roll * step.strength * step.time, step.aspect)
+    u = u + (pan[0] - aside * step.side) * step.strength * step.time
+    v = v + pan[1] * step.strength * step.time
+    return u, v + lift * step.strength * abs(step.swing(steps))
 
 
 def sway(u, v, step):
@@ -146,12 +99,6 @@ def hover(u, v, step):
     """Slowly up and down, without weight."""
     u, v = _turn(u, v, 0.03 * step.strength * step.side * step.swing(0.5), step.aspect)
     return u, v + 0.09 * step.strength * step.swing(0.75)
-
-
-def fly(u, v, step):
-    """Away, upwards and to one side."""
-    u, v = _zoom(u, v, 1 - 0.10 * step.time)
-    return u - 0.10 * step.side * step.strength * step.time, v + 0.15 * step.strength * step.time
 
 
 def fall(u, v, step):
@@ -210,35 +157,23 @@ def look(u, v, step):
     return u - 0.11 * step.strength * step.side * step.swing(0.5) * near, v
 
 
-def _glow(pixels: Array, step: Step) -> Array:
+def glow(pixels: Array, step: Step) -> Array:
+    """Light swells and fades."""
     gain = 1 + 0.28 * step.strength * step.swing(1) ** 2
     return np.clip(pixels * np.float32(gain), 0, 255).astype(np.uint8)
 
 
-def _flicker(pixels: Array, step: Step) -> Array:
+def flicker(pixels: Array, step: Step) -> Array:
+    """Light drops and comes back, unevenly."""
     gain = 1 - 0.22 * step.strength * abs(step.swing(5) * np.cos(9 * step.time + step.phase))
     return (pixels * np.float32(gain)).astype(np.uint8)
 
 
-def _shift_hue(pixels: Array, step: Step) -> Array:
+def shift_hue(pixels: Array, step: Step) -> Array:
     """Turn colours about the grey axis by up to a quarter of the circle."""
     angle = 0.5 * np.pi * step.strength * step.time * step.side
     cosine, sine = np.cos(angle), np.sin(angle) / np.sqrt(3)
     same, other = cosine + (1 - cosine) / 3, (1 - cosine) / 3
-    matrix = np.array(
-        [
-            [same, other - sine, other + sine],
-            [other + sine, same, other - sine],
-            [other - sine, other + sine, same],
-        ],
-        np.float32,
-    )
+    row = [same, other - sine, other + sine]
+    matrix = np.array([row[-turn:] + row[:-turn] for turn in range(3)], np.float32)
     return np.clip(pixels.astype(np.float32) @ matrix.T, 0, 255).astype(np.uint8)
-
-
-LIGHTS: dict[str, Callable[[Array, Step], Array]] = {
-    "glow": _glow,
-    "flicker": _flicker,
-    "morph": _shift_hue,
-}
-"""What a motion does to the light, beside its warp."""
