@@ -44,9 +44,9 @@ rule make_demo_sources:
         lists=from_root("scripts/demo/phrases.csv"),
     output:
         real_videos=multiext("results/sources/real_videos", ".tar", ".parquet"),
-        text_videos_zoom=multiext("results/sources/text_videos_zoom", ".tar", ".parquet"),
+        text_videos_zoom="results/sources/published/zoom_videos_1.tar",
         text_videos_drift=multiext("results/sources/text_videos_drift", ".tar", ".parquet"),
-        reference_images=multiext("results/sources/reference_images", ".tar", ".parquet"),
+        reference_images="results/sources/published/references_0.zip",
         distractor_images=multiext("results/sources/distractor_images", ".tar", ".parquet"),
         prompts=expand(
             "results/sources/prompts_{dataset}.parquet",

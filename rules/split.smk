@@ -107,8 +107,8 @@ rule collect_trace_images:
     input:
         prompts="results/splits/tip_trace/prompts.parquet",
         image_indexes=study.image_indexes,
-        reference_index=split.outside("references")["index"],
-        distractor_index=split.outside("distractors")["index"],
+        reference_indexes=study.source_indexes(split.outside("references")),
+        distractor_indexes=study.source_indexes(split.outside("distractors")),
     output:
         references="results/splits/tip_trace/references.parquet",
         distractors="results/splits/tip_trace/distractors.parquet",
@@ -122,11 +122,11 @@ rule collect_trace_images:
         runtime=more(30),
     params:
         code=code_of("scripts/split/collect_trace_images.py"),
-        distractor_tar=split.outside("distractors")["tar"],
+        distractor_tars=study.source_tars(split.outside("distractors")),
         image_tars=study.image_tars,
         max_distractors=lookup("split/tip_trace/max_distractors", within=config),
         max_references=lookup("split/tip_trace/max_references", within=config),
-        reference_tar=split.outside("references")["tar"],
+        reference_tars=study.source_tars(split.outside("references")),
         seed=lookup("seed", within=config),
     script:
         "../scripts/split/collect_trace_images.py"

@@ -172,10 +172,7 @@ def split_steps(study: Study) -> list[Step]:
     step, dataset = StageSteps("split").step, study.choosable
     subset = items(CHOSEN, where={"subset": ["true"]})
     taken = items(dataset, ["Subject"], where={"UUID": items(TIP_EVAL)})
-    outside = {
-        name: [study.fields("sources", name)["index"]]
-        for name in study.real_sources + study.text_sources
-    }
+    outside = {name: study.source_indexes(name) for name in study.real_sources + study.text_sources}
     indexes = {name: study.video_indexes(name) for name in study.generators} | outside
     return [
         step("split_tip_eval", "prompts", read=items(dataset, ["UUID"]), out=items(TIP_EVAL),
@@ -217,7 +214,7 @@ def _steps_of_pictures(study: Study) -> list[Step]:
     # A picture with the bytes of an image prompt, or of an earlier reference, is not taken.
     known = [items(study.image_indexes, ["sha256"], where={"uuid": items(TRACE_PROMPTS)})]
     for role, name in ((REFERENCE, sheet["references"]), (DISTRACTOR, sheet["distractors"])):
-        index, there = study.fields("sources", name)["index"], {"role": [role]}
+        index, there = study.source_indexes(name), {"role": [role]}
         why = [items(index, where={"status": [REJECTED]}),
                items(index, where={"sha256": known}, reason="same_bytes")]  # fmt: skip
         steps.append(

@@ -19,7 +19,7 @@ from snakemake.utils import update_config
 from scripts.common.backends import check_entry, find_backend
 from scripts.common.code import ROOT
 from scripts.common.errors import UserError
-from scripts.common.study import Study
+from scripts.common.study import Study, indexes_of
 from scripts.curate.graph import CurateGraph, no_exports
 from scripts.curate.release.released_layout import (
     EMBEDDINGS,
@@ -29,6 +29,7 @@ from scripts.curate.release.released_layout import (
     released_annotations,
     splits_of,
 )
+from scripts.sources.members import find_files
 
 
 def read_configuration(*overrides: Path) -> dict[str, Any]:
@@ -148,11 +149,14 @@ def _missing_for_links(links: Mapping[str, Any]) -> list[str]:
 
 
 def _missing_files(where: str, entry: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{where}: {entry[key]} is missing; put it there or correct '{key}' of the entry"
-        for key in ("tar", "index")
-        if not Path(entry[key]).exists()
-    ]
+    """Return what is missing of an outside source: its tar and index, or all that was published."""
+    files = [entry["tar"], *indexes_of([entry["tar"]])] if "tar" in entry else []
+    try:
+        files += find_files(entry["layout"]["files"]) if "layout" in entry else []
+    except UserError as error:
+        return [f"{where}: {error}"]
+    return [f"{where}: {file} is missing; 'make fetch' gets it where it can be had, or correct the "
+            "entry" for file in files if not Path(file).exists()]  # fmt: skip
 
 
 def main() -> int:

@@ -1,12 +1,16 @@
 """Identity: the id of a prompt, its shard, and the seeds that are derived from it."""
 
 import hashlib
+import re
 import unicodedata
 import uuid
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://tip-i2v.github.io/prompts")
 """Published namespace of all prompt ids: 'the same prompt has the same id on every machine'."""
+
+_UUID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])", re.I)
 
 
 def normalise_prompt(text: str) -> str:
@@ -25,6 +29,15 @@ def item_uuid(collection: str, name: str) -> str:
     The collection's name keeps it apart from every prompt and every other collection.
     """
     return str(uuid.uuid5(uuid.uuid5(NAMESPACE, f"collection:{collection}"), name))
+
+
+def find_uuid(name: str) -> str | None:
+    """Return the UUID in a file's name: of the file if there is one, else of its folders."""
+    path = PurePosixPath(name)
+    for part in (path.name, *reversed(path.parts[:-1])):
+        if found := _UUID.findall(part):
+            return found[-1].lower()
+    return None
 
 
 def shard_of(identifier: str, shards: int) -> int:

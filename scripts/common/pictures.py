@@ -10,6 +10,9 @@ from scripts.common.video import VideoProperties
 
 Image.MAX_IMAGE_PIXELS = 2**27  # an 8K frame has 2**25; more is refused as a decompression bomb
 
+FORMATS = ("JPEG", "PNG", "WEBP")
+"""All that is opened: Pillow knows many more, some of which start other programs."""
+
 
 def encode_png(picture: np.ndarray) -> bytes:
     """Return a picture (uint8 RGB of shape (height, width, 3)) as PNG; equal pixels, equal bytes."""
@@ -27,7 +30,7 @@ def decode_picture(data: bytes) -> np.ndarray:
     if not data:
         raise Rejected("empty_file")
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             return np.asarray(picture.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise Rejected("undecodable", str(error)) from None

@@ -125,6 +125,18 @@ class Study:
         """Return the indexes beside ``video_tars``, in the same order."""
         return indexes_of(self.video_tars(generator))
 
+    def source_tars(self, source: str) -> list[str]:
+        """Return the tars of an outside source: one that is there as it is, or one for each shard."""
+        fields = self.fields("sources", source)
+        if "tar" in fields:
+            return [fields["tar"]]
+        shards = shard_names(fields["layout"].get("shards", 1))
+        return [f"results/sources/{source}/{shard}.tar" for shard in shards]
+
+    def source_indexes(self, source: str) -> list[str]:
+        """Return the indexes beside ``source_tars``, in the same order."""
+        return indexes_of(self.source_tars(source))
+
     @cached_property
     def image_tars(self) -> list[str]:
         """All tars of image prompts."""

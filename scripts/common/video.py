@@ -3,10 +3,11 @@
 import io
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -154,7 +155,7 @@ def uniform_indices(frames: int, count: int) -> list[int]:
 
 
 def encode_video(
-    frames: np.ndarray | Sequence[np.ndarray],
+    frames: Iterable[np.ndarray],
     fps: float,
     *,
     crf: int = 23,
@@ -163,27 +164,84 @@ def encode_video(
     """Encode frames as H.264 in MP4; one thread and no date, so equal frames give equal bytes.
 
     Args:
-        frames: uint8 RGB of shape (frames, height, width, 3), sides even.
+        frames: uint8 RGB of shape (height, width, 3) each, sides even; one is held at a time.
         fps: frames per second.
         crf: constant rate factor of x264 (0 lossless ... 51 worst).
         preset: x264's preset.
     """
-    target = io.BytesIO()
+    target, frames = io.BytesIO(), iter(frames)
+    first = next(frames)
     # mbtree=0: x264's AVX-512 code for it reads beyond a row of macroblocks, so that frames whose
     # width is no multiple of 256 came out with other bytes each time.
     options = {"crf": str(crf), "preset": preset, "threads": "1"}
     options["x264-params"] = "threads=1:mbtree=0"
     with av.open(target, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        height, width = frames[0].shape[:2]
+        height, width = first.shape[:2]
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = options
         stream.codec_context.flags |= 1 << 23  # AV_CODEC_FLAG_BITEXACT: no encoder version inside
-        for frame in frames:
+        for frame in chain([first], frames):
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     return target.getvalue()
+
+
+def piece_frames(fps: float, seconds: float) -> int:
+    """Return how many frames make a piece of so many seconds.
+
+    Raises:
+        Rejected: undecodable, if the rate is no video's.
+    """
+    if not 1 <= fps <= 1000:
+        raise Rejected("undecodable", f"{fps} frames per second")
+    return round(fps * seconds)
+
+
+def cut_video(
+    source: bytes | Path, seconds: float, *, max_megapixels: float = math.inf
+) -> Iterator[tuple[bytes, VideoProperties]]:
+    """Cut a video into pieces of equal length, in one decoding; what is left at the end goes.
+
+    Pieces have the video's rate and its size upright, less the last row or column of an odd one,
+    which H.264 in its usual form cannot hold. One frame is in memory at a time.
+
+    Args:
+        source: the file's bytes or its path.
+        seconds: of a piece.
+        max_megapixels: of one frame.
+
+    Yields:
+        A piece as MP4 (``encode_video``), and its properties.
+
+    Raises:
+        Rejected: as ``read_frames``.
+    """
+    converter, done = VideoReformatter(), 0
+    with _open(source) as container:
+        stream = container.streams.video[0]
+        rate = float(stream.average_rate or stream.guessed_rate or 0)
+        stated, length = stream.codec_context, piece_frames(rate, seconds)
+        _refuse_large(stated.width, stated.height, max_megapixels)
+        size = {"width": stated.width, "height": stated.height}
+
+        def pictures() -> Iterator[np.ndarray]:
+            nonlocal done
+            for frame in _decode(container):
+                picture = converter.reformat(frame, format="rgb24", **size).to_ndarray()
+                picture = _upright(picture, _turn(frame))
+                done += 1
+                yield picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
+
+        frames = pictures()
+        for first in frames:
+            wanted = done - 1 + length
+            data = encode_video(chain([first], islice(frames, length - 1)), rate)
+            if done < wanted:
+                return
+            height, width = first.shape[:2]
+            yield data, VideoProperties(width, height, rate, length, length / rate, "h264")
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 import io
 import random
-from collections.abc import Callable, Iterator
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -41,9 +43,10 @@ def make_demo_sources(
 
     Args:
         sources_folder: gets ``<name>.tar`` and ``<name>.parquet`` (``ITEM_INDEX``; ``group`` is
-            the take that segments were cut from) for real_videos, text_videos_zoom,
-            text_videos_drift, reference_images and distractor_images, and
-            ``prompts_<dataset>.parquet`` (``OUTSIDE_PROMPTS``) for vidprom, diffusiondb, panda70m.
+            the take that segments were cut from) for real_videos, text_videos_drift and
+            distractor_images; ``published/zoom_videos_1.tar`` and ``published/references_0.zip``,
+            packed as VidProM and DISC21 are; and ``prompts_<dataset>.parquet``
+            (``OUTSIDE_PROMPTS``) for vidprom, diffusiondb, panda70m.
         real_videos: how many takes; each gives ``segments`` videos of 3 s (Supplement 13).
         segments: of one take.
         text_videos: how many of each of the two text-to-video stand-ins.
@@ -55,16 +58,17 @@ def make_demo_sources(
     Returns:
         Counts of videos, images and prompts.
     """
-    counts = Counts()
-    drawings = {"text_videos_zoom": zoom_video, "text_videos_drift": drift_video}
-    counts += _write(sources_folder, "real_videos", _takes(real_videos, segments, seed), "mp4")
-    for name, draw in drawings.items():
-        counts += _write(sources_folder, name, _drawn(name, draw, text_videos, seed), "mp4")
-    for name, number in (
-        ("reference_images", reference_images),
-        ("distractor_images", distractor_images),
-    ):
-        counts += _write(sources_folder, name, _pictures(name, number, seed), "jpg")
+    counts = _write(sources_folder, "real_videos", _takes(real_videos, segments, seed), "mp4")
+    drawn = _drawn("text_videos_zoom", zoom_video, text_videos, seed)
+    zoom = {f"zoom_videos/zoom-{item.uuid}.mp4": item.data for item in drawn}
+    drawn = _drawn("text_videos_drift", drift_video, text_videos, seed)
+    counts += _write(sources_folder, "text_videos_drift", drawn, "mp4")
+    pictures = _pictures("reference_images", reference_images, seed)
+    references = {f"images/references/R{number:06d}.jpg": item.data
+                  for number, item in enumerate(pictures)}  # fmt: skip
+    counts += _publish(sources_folder / "published", zoom, references)
+    pictures = _pictures("distractor_images", distractor_images, seed)
+    counts += _write(sources_folder, "distractor_images", pictures, "jpg")
     for dataset in GRAMMARS:
         rows = [
             {
@@ -83,6 +87,22 @@ def _write(folder: Path, name: str, items: Iterator[ShardItem], extension: str) 
     """Write one source; its items (small here) are put into the order of their ids."""
     found = sorted(progress(items, f"demo {name}"), key=lambda item: item.uuid)
     return write_shard(folder / f"{name}.tar", folder / f"{name}.parquet", found, extension)
+
+
+def _publish(
+    folder: Path, zoom: Mapping[str, bytes], references: Mapping[str, bytes]
+) -> Counts:
+    """Pack videos into a tar and pictures into a zip, as publishers do."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(folder / "zoom_videos_1.tar", "w") as tar:
+        for name, data in zoom.items():
+            header = tarfile.TarInfo(name)
+            header.size = len(data)
+            tar.addfile(header, io.BytesIO(data))
+    with zipfile.ZipFile(folder / "references_0.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in references.items():
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+    return Counts(kept=len(zoom) + len(references))
 
 
 def _takes(number: int, segments: int, seed: int) -> Iterator[ShardItem]:

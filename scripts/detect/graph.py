@@ -61,8 +61,7 @@ class DetectGraph:
         if source in self.study.generators:
             tars, indexes = self.study.video_tars(source), self.study.video_indexes(source)
         else:
-            entry = self.study.fields("sources", source)
-            tars, indexes = [entry["tar"]], [entry["index"]]
+            tars, indexes = self.study.source_tars(source), self.study.source_indexes(source)
         split = f"results/splits/tip_id/{source}.parquet"
         return {"split": split, "tars": tars, "indexes": indexes}
 

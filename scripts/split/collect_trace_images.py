@@ -25,15 +25,15 @@ from scripts.split.ranks import first_ranked
 def collect_trace_images(
     prompts: Path,
     image_indexes: Sequence[Path],
-    reference_index: Path,
-    distractor_index: Path,
+    reference_indexes: Sequence[Path],
+    distractor_indexes: Sequence[Path],
     references: Path,
     distractors: Path,
     training_images: Path,
     *,
     image_tars: Sequence[str],
-    reference_tar: str,
-    distractor_tar: str,
+    reference_tars: Sequence[str],
+    distractor_tars: Sequence[str],
     max_references: int,
     max_distractors: int,
     seed: int,
@@ -47,15 +47,15 @@ def collect_trace_images(
     Args:
         prompts: TIP-Trace's prompts (``TRACE_PROMPTS``).
         image_indexes: indexes of the image prompts (``ITEM_INDEX``).
-        reference_index: index of the outside references.
-        distractor_index: index of the outside distractors.
+        reference_indexes: indexes of the outside references.
+        distractor_indexes: indexes of the outside distractors.
         references: output (``TRACE_IMAGES``), roles source_image and reference.
         distractors: output (``TRACE_IMAGES``), role distractor.
         training_images: output (``TRACE_IMAGES``), role training_image: the source images of the
             training prompts, which train beside their frames.
         image_tars: the tar beside each of ``image_indexes``.
-        reference_tar: the tar beside ``reference_index``.
-        distractor_tar: the tar beside ``distractor_index``.
+        reference_tars: the tar beside each of ``reference_indexes``.
+        distractor_tars: the tar beside each of ``distractor_indexes``.
         max_references: outside references at most; the paper's are 1,000,000.
         max_distractors: distractors at most; the paper's are 40,000.
         seed: of the run.
@@ -69,12 +69,12 @@ def collect_trace_images(
     counts += kept
     known = set(images["sha256"].dropna())
     haystack, drawn = _draw(
-        read_items([reference_index], [reference_tar]), max_references, known, seed, REFERENCE
+        read_items(reference_indexes, reference_tars), max_references, known, seed, REFERENCE
     )
     counts += drawn
     known |= set(haystack["sha256"])
     others, drawn = _draw(
-        read_items([distractor_index], [distractor_tar]), max_distractors, known, seed, DISTRACTOR
+        read_items(distractor_indexes, distractor_tars), max_distractors, known, seed, DISTRACTOR
     )
     counts += drawn
     searched = pd.concat([_rows(needles, SOURCE_IMAGE), _rows(haystack, REFERENCE)])

@@ -1,6 +1,6 @@
 """Split: where its rules find their inputs and settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -55,21 +55,21 @@ class SplitGraph:
         """Return TIP-Trace's lists of pictures."""
         return [f"results/splits/tip_trace/{name}.parquet" for name in names]
 
-    def outside(self, pictures: str) -> Mapping[str, Any]:
-        """Return the entry of config/sources.yaml of TIP-Trace's references or distractors."""
-        return self.study.fields("sources", self.study.config["split"]["tip_trace"][pictures])
+    def outside(self, pictures: str) -> str:
+        """Return the entry of config/sources.yaml with TIP-Trace's references or distractors."""
+        return self.study.config["split"]["tip_trace"][pictures]
 
     def tars(self, source: str) -> list[str]:
         """Return the video tars of a generator or an outside source."""
         if source in self.study.generators:
             return self.study.video_tars(source)
-        return [self.study.fields("sources", source)["tar"]]
+        return self.study.source_tars(source)
 
     def indexes(self, source: str) -> list[str]:
         """Return the indexes beside ``tars``, in the same order."""
         if source in self.study.generators:
             return self.study.video_indexes(source)
-        return [self.study.fields("sources", source)["index"]]
+        return self.study.source_indexes(source)
 
     @property
     def all_indexes(self) -> dict[str, list[str]]:

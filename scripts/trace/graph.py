@@ -171,9 +171,11 @@ class TraceGraph:
 
     def picture_files(self, names: Sequence[str]) -> list[str]:
         """Return all files behind the pictures of some sets: lists and tars."""
+        outside = {name: self.study.source_tars(self.split.outside(name))
+                   for name in (REFERENCES, DISTRACTORS)}  # fmt: skip
         tars = {
-            REFERENCES: [*self.study.image_tars, self.split.outside(REFERENCES)["tar"]],
-            DISTRACTORS: [self.split.outside(DISTRACTORS)["tar"]],
+            REFERENCES: [*self.study.image_tars, *outside[REFERENCES]],
+            DISTRACTORS: outside[DISTRACTORS],
             BACKGROUNDS: self.study.image_tars,
         }
         files = []

@@ -26,7 +26,7 @@ RESULTS = Path("results")
 def study(tmp_path, monkeypatch):
     """One scraped and two made generators, all in one shard, and the folder of their results."""
     monkeypatch.chdir(tmp_path)
-    sources = {name: {"index": f"data/{name}.parquet"} for name in ("real", "refs", "others")}
+    sources = {name: {"tar": f"data/{name}.tar"} for name in ("real", "refs", "others")}
     config = {
         "source": "discord_exports",
         "curate": {"shards": 1},

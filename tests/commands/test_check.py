@@ -25,7 +25,7 @@ def test_what_the_paper_needs_is_found_missing_before_anything_runs(tmp_path, mo
         assert missing in faults
     assert "data/exports holds no .html file" in faults
     assert "OPENAI_API_KEY is not set" in faults
-    assert "data/sources/vsc22.tar is missing" in faults
+    assert "config/sources.yaml: vsc22: there is no data/VSC22/dataset_*/*/*.mp4" in faults
 
 
 def test_what_is_missing_of_the_release_is_named(tmp_path, monkeypatch):

@@ -25,13 +25,7 @@ SIZES = {
     "distractor_images": 4,
     "outside_prompts_each": 20,
 }
-NAMES = (
-    "real_videos",
-    "text_videos_zoom",
-    "text_videos_drift",
-    "reference_images",
-    "distractor_images",
-)
+NAMES = ("real_videos", "text_videos_drift", "distractor_images")
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +42,12 @@ def shard(folder, name):
 
 def test_the_same_seed_gives_the_same_bytes(sources, tmp_path):
     make_demo_sources(tmp_path, **SIZES, seed=5)
-    for path in sorted(sources.iterdir()):
-        assert sha256_of(tmp_path / path.name) == sha256_of(path), path.name
+    for path in sorted(path for path in sources.rglob("*") if path.is_file()):
+        assert sha256_of(tmp_path / path.relative_to(sources)) == sha256_of(path), path.name
 
 
 def test_videos_are_as_their_index_says(sources):
-    for name in NAMES[:3]:
+    for name in NAMES[:2]:
         videos = shard(sources, name)
         for uuid in videos.uuids:
             row, found = videos.rows[uuid], probe_video(videos.read(uuid))
@@ -78,7 +72,7 @@ def test_images_decode_and_no_id_is_in_two_sources(sources):
     for name in NAMES:
         seen += shard(sources, name).uuids
     assert len(seen) == len(set(seen))
-    for name in NAMES[3:]:
+    for name in NAMES[2:]:
         images = shard(sources, name)
         for uuid in images.uuids:
             picture = Image.open(io.BytesIO(images.read(uuid)))

@@ -85,8 +85,8 @@ def test_videos_lie_where_their_source_puts_them(graph):
     real = graph.source_files(wildcards(source="real_videos"))
     assert real == {
         "split": "results/splits/tip_id/real_videos.parquet",
-        "tars": [SHEETS["sources"]["real_videos"]["tar"]],
-        "indexes": [SHEETS["sources"]["real_videos"]["index"]],
+        "tars": ["results/sources/real_videos.tar"],
+        "indexes": ["results/sources/real_videos.parquet"],
     }
 
 

@@ -41,14 +41,14 @@ def collect(folder, prompts, images, references, distractors, **limits):
     counts = collect_trace_images(
         prompts,
         [images],
-        references,
-        distractors,
+        [references],
+        [distractors],
         folder / "references.parquet",
         folder / "distractors.parquet",
         folder / "training_images.parquet",
         image_tars=["images.tar"],
-        reference_tar="references.tar",
-        distractor_tar="distractors.tar",
+        reference_tars=["references.tar"],
+        distractor_tars=["distractors.tar"],
         **{"max_references": 10, "max_distractors": 10, "seed": 5} | limits,
     )
     names = ("references", "distractors")

@@ -119,7 +119,7 @@ def test_jobs_wait_for_all_that_they_read():
                 assert set([paths] if isinstance(paths, str) else paths) <= set(files)
     references = graph.picture_files(["references"])
     assert set(graph.study.image_tars) < set(references)
-    assert graph.split.outside("references")["tar"] in references
+    assert set(graph.study.source_tars(graph.split.outside("references"))) < set(references)
 
 
 def test_a_trained_model_describes_by_its_own_checkpoint():

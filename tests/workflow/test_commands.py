@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from scripts.common.code import ROOT
 from tests.curate.release.small_release import make_release
+from tests.sources.published import touch_sources
 from tests.workflow.demo_copy import copy_workflow
 
 PAGES = ("README.md", "config/README.md", "CONTRIBUTING.md")
@@ -69,10 +69,7 @@ def place(tmp_path_factory):
     paper = (root / "config/config.yaml").read_text()
     (root / "config/config.yaml").write_text(re.sub(r"\bshards: \d+", "shards: 2", paper))
     stand_ins = [Path("data/exports/pika.html"), Path("demo/results/tables/table5.csv")]
-    for entry in yaml.safe_load((ROOT / "config/sources.yaml").read_text()).values():
-        stand_ins += [
-            Path(entry[key]) for key in ("tar", "index") if entry["tar"].startswith("data")
-        ]
+    touch_sources(root)
     for path in stand_ins:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).touch()

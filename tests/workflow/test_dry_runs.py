@@ -11,6 +11,7 @@ import yaml
 from scripts.common.code import ROOT
 from scripts.common.tables import read_table
 from tests.curate.small_export import export, generation, in_bold
+from tests.sources.published import touch_sources
 
 
 def snakemake(*arguments, cwd=ROOT):
@@ -25,11 +26,7 @@ def snakemake(*arguments, cwd=ROOT):
 @pytest.fixture
 def folder(tmp_path):
     """A working directory with an export and the outside sources, all empty."""
-    sources = yaml.safe_load((ROOT / "config" / "sources.yaml").read_text())
-    for entry in sources.values():
-        for key in ("tar", "index"):
-            (tmp_path / entry[key]).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / entry[key]).touch()
+    touch_sources(tmp_path)
     (tmp_path / "data" / "exports").mkdir(parents=True)
     (tmp_path / "data" / "exports" / "pika.html").touch()
     return tmp_path

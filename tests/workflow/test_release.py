@@ -13,6 +13,7 @@ import yaml
 from scripts.common.code import ROOT
 from scripts.common.shards import Shards
 from tests.curate.release.small_release import EVAL, SUBSET, make_release, prompt_id, video
+from tests.sources.published import touch_sources
 
 GENERATORS = ["pika", "svd", "opensora", "i2vgenxl", "cogvideox"]
 MADE_ANEW = {
@@ -62,11 +63,7 @@ def folder(tmp_path_factory):
     """A working directory with the small copy, and empty outside sources."""
     folder = tmp_path_factory.mktemp("run")
     make_release(folder / "data/TIP-I2V")
-    sources = yaml.safe_load((ROOT / "config" / "sources.yaml").read_text())
-    for entry in sources.values():
-        for key in ("tar", "index"):
-            (folder / entry[key]).parent.mkdir(parents=True, exist_ok=True)
-            (folder / entry[key]).touch()
+    touch_sources(folder)
     return folder
 
 

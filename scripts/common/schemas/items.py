@@ -28,7 +28,7 @@ REASONS = {
     "gone": "the server has no such file (404, 410)",
     "forbidden": "the server refused access (401, 403, 451)",
     "refused": "the server refused the request (another 4xx or 3xx)",
-    "too_large": "the file is larger than the configuration allows",
+    "too_large": "the file is larger than the configuration, or any picture or video, may be",
     "too_long": "all frames together have more pixels than the configuration allows",
     "compressed": "the answer was compressed although no compression was asked for",
     "not_a_video": "the server called the answer text, and it does not decode",
@@ -37,7 +37,7 @@ REASONS = {
     "search_failed": "an error that nobody foresaw ended the search for it; the log names it",
     "unreadable_file": "the file is there, but the system does not let it be read",
     "missing_file": "the file that the export names is not there",
-    "unsafe_path": "the path leads out of the export's media folder",
+    "unsafe_path": "the path leads out of the folder or archive in which it stands",
     "empty_file": "the file has no bytes",
     "undecodable": "the file cannot be decoded as a video or picture",
     "no_frames": "the file decodes to no frame at all",
@@ -46,7 +46,12 @@ REASONS = {
     "no_image": "there is no image prompt for the item",
     "generation_failed": "the generator raised an error for the item",
     "no_member": "no tar of the released data set holds a file for the prompt",
-    "cut_off": "the released tar ends inside the file",
+    "cut_off": "the archive ends inside the file",
+    "damaged_member": "the archive's own checksum or packing says that the file is damaged",
+    "decompression_bomb": "it unpacks to far more than it was packed into, or lies on another file",
+    "duplicate_member": "an earlier file of the source has the same name",
+    "not_a_file": "it is a link, a device or an encrypted file",
+    "too_short": "the video is shorter than one piece",
 }
 """The closed list of reasons of an index."""
 

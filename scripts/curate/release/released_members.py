@@ -1,7 +1,6 @@
 """Members of released tars: where each lies, of which prompt it is, and whether it is good."""
 
 import io
-import re
 import tarfile
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -10,6 +9,7 @@ from PIL import Image
 
 from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import sha256_of
+from scripts.common.identity import find_uuid
 from scripts.common.pictures import decode_picture
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.video import VideoProperties, probe_video, read_header
@@ -21,8 +21,6 @@ EXTENSIONS = {
 }
 LARGEST_BYTES = 2**29
 """No picture or 3-second video comes near it; what does is not read into memory."""
-
-_UUID = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])", re.I)
 
 
 @dataclass(frozen=True)
@@ -107,15 +105,6 @@ def inspect(member: Member, data: bytes, kind: str, *, decode: bool) -> dict:
 def rejected_row(member: Member, reason: str) -> dict:
     """Return the row of ``RELEASED_MEMBERS`` of a member that cannot be used."""
     return {"name": member.name, "uuid": member.uuid, "status": REJECTED, "reason": reason}
-
-
-def find_uuid(name: str) -> str | None:
-    """Return the UUID in a member's name: of its file if there is one, else of its folders."""
-    path = PurePosixPath(name)
-    for part in (path.name, *reversed(path.parts[:-1])):
-        if found := _UUID.findall(part):
-            return found[-1].lower()
-    return None
 
 
 def _member(header: tarfile.TarInfo, kind: str, size: int, seen: set[str]) -> Member:
