@@ -4,7 +4,7 @@ Needs the splits of TIP-ID and the videos behind them; makes results/detect/metr
 which Tables 3 and 4 are set, the scores of every detector, and the trained classifiers.
 """
 
-from scripts.detect.graph import DetectGraph
+from scripts.detect.graph import DetectGraph, every_file
 
 detect = DetectGraph(study)
 
@@ -12,13 +12,15 @@ detect = DetectGraph(study)
 rule score_frames:
     """Score the middle frame of a source's test videos with every detector of single pictures."""
     input:
-        unpack(detect.source_files),
+        files=every_file(detect.scored),
     output:
-        scores="results/detect/scores/{source}.parquet",
+        scores=detect.outputs(
+            "results/detect/scores/{source}.parquet", source=detect.scored_sources
+        ),
     log:
-        "logs/score_frames/{source}.log",
+        detect.log("logs/score_frames", "source") + ".log",
     benchmark:
-        "benchmarks/score_frames/{source}.jsonl"
+        detect.log("benchmarks/score_frames", "source") + ".jsonl"
     wildcard_constraints:
         source="|".join(detect.scored_sources),
     conda:
@@ -30,9 +32,9 @@ rule score_frames:
         runtime=more(480),
     params:
         batch_size=lookup("detect/batch_size", within=config),
-        code=detect.detectors_code,
-        device=detect.device,
+        code=code_of("scripts/detect/score_frames.py", *detect.backends),
         entries=detect.entries,
+        sources=detect.scored,
     script:
         "../scripts/detect/score_frames.py"
 
@@ -40,14 +42,19 @@ rule score_frames:
 rule train_videomae:
     """Fine-tune VideoMAE to tell real, text-generated and image-generated videos apart."""
     input:
-        files=detect.training_files,
+        files=every_file(detect.training_sources),
     output:
-        weights="results/detect/checkpoints/{setting}/{generator}.safetensors",
-        curve="results/detect/training/{setting}/{generator}.csv",
+        weights=detect.outputs(
+            "results/detect/checkpoints/{setting}/{generator}.safetensors",
+            generator=study.generators,
+        ),
+        curves=detect.outputs(
+            "results/detect/training/{setting}/{generator}.csv", generator=study.generators
+        ),
     log:
-        "logs/train_videomae/{setting}/{generator}.log",
+        detect.log("logs/train_videomae/{setting}", "generator") + ".log",
     benchmark:
-        "benchmarks/train_videomae/{setting}/{generator}.jsonl"
+        detect.log("benchmarks/train_videomae/{setting}", "generator") + ".jsonl"
     conda:
         "../envs/models.yaml"
     threads: detect.training_threads
@@ -60,6 +67,7 @@ rule train_videomae:
         entry=detect.videomae_entry,
         seed=config["seed"],
         sources=detect.training_sources,
+        trainings=detect.trainings,
     script:
         "../scripts/detect/train_videomae.py"
 
@@ -67,14 +75,14 @@ rule train_videomae:
 rule classify_videos:
     """Classify a source's test videos with every classifier that is tested on them."""
     input:
-        unpack(detect.source_files),
+        files=every_file(detect.classified),
         weights=detect.tested_on,
     output:
-        scores="results/detect/classes/{source}.parquet",
+        scores=detect.outputs("results/detect/classes/{source}.parquet", source=detect.sources),
     log:
-        "logs/classify_videos/{source}.log",
+        detect.log("logs/classify_videos", "source") + ".log",
     benchmark:
-        "benchmarks/classify_videos/{source}.jsonl"
+        detect.log("benchmarks/classify_videos", "source") + ".jsonl"
     wildcard_constraints:
         source="|".join(detect.sources),
     conda:
@@ -87,8 +95,8 @@ rule classify_videos:
     params:
         batch_size=lookup("detect/batch_size", within=config),
         code=code_of("scripts/detect/classify_videos.py", detect.videomae_backend),
-        device=detect.device,
         entry=detect.videomae_entry,
+        sources=detect.classified,
     script:
         "../scripts/detect/classify_videos.py"
 

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,9 +38,20 @@ def load_backend(entry: Mapping[str, Any], **extra: Any) -> Any:
     Args:
         entry: one entry of a sheet: ``backend``, and perhaps ``weights`` and ``settings``.
         extra: what the rule adds, such as ``device``.
+
+    Raises:
+        UserError: as ``find_backend``, or a setting is unknown or missing.
     """
     settings = dict(entry.get("settings") or {}) | extra
-    return find_backend(entry)(weights=entry.get("weights"), **settings)
+    backend = find_backend(entry)
+    try:
+        return backend(weights=entry.get("weights"), **settings)
+    except TypeError as error:
+        if not re.search(r"__init__\(\) (got an unexpected|missing)", str(error)):
+            raise
+        raise UserError(
+            f"backend '{entry['backend']}': {error}; correct the entry's 'settings'"
+        ) from None
 
 
 def check_entry(name: str, entry: Mapping[str, Any]) -> list[str]:

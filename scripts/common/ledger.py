@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -333,21 +334,27 @@ class JobLedger:
 
     def recall(self, outputs: Mapping[str, Path]) -> bool:
         """Put all outputs in place if an earlier run left them; return whether it did."""
-        if not (self._folder / "complete").exists():
-            return False
-        if not all((self._folder / name).exists() for name in outputs):
+        complete = self._folder / "complete"
+        if not all(path.exists() for path in (complete, *map(self._folder.joinpath, outputs))):
             return False
         for name, path in outputs.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             _copy(self._folder / name, path)
         return True
 
-    def remember(self, outputs: Mapping[str, Path]) -> None:
-        """Keep the outputs of a finished job; the state of the unfinished one goes."""
+    @property
+    def notes(self) -> dict[str, str]:
+        """What was noted of the finished job."""
+        return json.loads((self._folder / "complete").read_bytes() or b"{}")
+
+    def remember(
+        self, outputs: Mapping[str, Path], notes: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Keep the outputs of a finished job, and notes; the state of the unfinished one goes."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for name, path in outputs.items():
             _copy(path, self._folder / name)
-        _write_atomically(self._folder / "complete", b"")
+        _write_atomically(self._folder / "complete", json.dumps(dict(notes)).encode())
         self.checkpoint.unlink(missing_ok=True)
 
     @property

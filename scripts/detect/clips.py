@@ -4,35 +4,14 @@ The recipe is that of the transformers library for fine-tuning VideoMAE, whose w
 uses, with pytorchvideo's transforms written out.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from scripts.common.errors import UserError
 from scripts.common.video import uniform_indices
 from scripts.models.pixels import IMAGENET
-
-T = TypeVar("T")
-
-
-def settings_of(kind: type[T], values: Mapping[str, Any], entry: str) -> T:
-    """Return a dataclass of settings from a mapping of an entry.
-
-    Raises:
-        UserError: a setting is missing or unknown; it is named.
-    """
-    known = {field.name for field in fields(kind)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise UserError(f"config/detectors.yaml: {entry} has no setting '{unknown[0]}'")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise UserError(f"config/detectors.yaml: {entry}: {error}") from None
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.fft import dct
-from torchvision.models import resnet50
 
 from scripts.common.errors import UserError
-from scripts.detect.picture_classifier import PictureClassifier, resize_and_crop
-from scripts.models.weights import cut_prefix, load_exactly, read_tensors
+from scripts.detect.picture_classifier import PictureClassifier, read_resnet, resize_and_crop
+from scripts.models.weights import read_tensors
 
 SIDE = 224
 _TINY = 1e-12  # no zero under the logarithm
@@ -31,12 +30,11 @@ class FreDect(PictureClassifier):
             UserError: a file is missing or does not fit.
         """
         folder = Path(weights["path"])
-        network = resnet50(num_classes=1)
-        path = folder / "FreDect.pth"
-        load_exactly(network, cut_prefix(read_tensors(path, "netC"), r"module\."), path)
         self._mean = _coefficients(folder / "dct_mean")
         self._deviation = np.sqrt(_coefficients(folder / "dct_var"))
-        super().__init__(network, resize=256, crop=SIDE, device=device)
+        super().__init__(
+            read_resnet(folder / "FreDect.pth", "netC"), resize=256, crop=SIDE, device=device
+        )
 
     def prepare(self, picture: np.ndarray) -> torch.Tensor:
         """Return the normalised log cosine transform: float32 of shape (3, 224, 224)."""

@@ -1,10 +1,10 @@
 """Detect: where its rules find their inputs and settings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from scripts.common.code import code_checksum
 from scripts.common.schemas.detect import CROSS_DOMAIN, SAME_DOMAIN
 from scripts.common.study import Study
 
@@ -31,11 +31,6 @@ class DetectGraph:
         return ["results/detect/metrics.parquet"]
 
     @property
-    def device(self) -> str:
-        """Where the stage's models run."""
-        return "auto" if self.study.config["detect"]["gpu"] else "cpu"
-
-    @property
     def scored_sources(self) -> list[str]:
         """The sources of Table 3: it tells generators' videos from real ones."""
         return self.study.generators + self.study.real_sources
@@ -57,7 +52,7 @@ class DetectGraph:
         return [f"results/detect/classes/{source}.parquet" for source in self.sources]
 
     def files(self, source: str) -> dict[str, Any]:
-        """Return where the videos of a generator, or of an outside source, lie."""
+        """Return where the videos of a generator, or of an outside source, lie (``Source``)."""
         if source in self.study.generators:
             tars, indexes = self.study.video_tars(source), self.study.video_indexes(source)
         else:
@@ -65,20 +60,41 @@ class DetectGraph:
         split = f"results/splits/tip_id/{source}.parquet"
         return {"split": split, "tars": tars, "indexes": indexes}
 
-    def source_files(self, wildcards: Any) -> Mapping[str, Any]:
-        """Return where the videos of the wildcard's source lie."""
-        return self.files(wildcards.source)
+    def outputs(self, pattern: str, **lots: Iterable[str]) -> str | list[str]:
+        """Return a rule's outputs: a job makes one of them, or all of a lot.
+
+        Args:
+            pattern: of the files' names.
+            lots: wildcard -> its values, of which one job takes all if the configuration says so.
+        """
+        if self.study.config["detect"]["jobs"] == "each":
+            return pattern
+        return [
+            pattern.replace(f"{{{wildcard}}}", value)
+            for wildcard, values in lots.items()
+            for value in values
+        ]
+
+    def log(self, name: str, wildcard: str) -> str:
+        """Return the name of the log of a rule whose jobs make ``outputs``, without its suffix."""
+        return name + f"/{{{wildcard}}}" * (self.study.config["detect"]["jobs"] == "each")
+
+    def scored(self, wildcards: Any) -> dict[str, Any]:
+        """Return the sources of Table 3 that a job takes, and where their videos lie."""
+        return {name: self.files(name) for name in _lot(wildcards, "source", self.scored_sources)}
+
+    def classified(self, wildcards: Any) -> dict[str, Any]:
+        """Return the sources of Table 4 that a job takes, and where their videos lie."""
+        return {name: self.files(name) for name in _lot(wildcards, "source", self.sources)}
 
     def entries(self, wildcards: Any) -> dict[str, Any]:
         """Return what decides each detector's scores."""
         return {name: self.study.entry("detectors", name) for name in self.detectors}
 
-    def detectors_code(self, wildcards: Any) -> str:
-        """Return the checksum of what the script and the detectors' backends do."""
-        fields = [self.study.fields("detectors", name) for name in self.detectors]
-        return code_checksum(
-            "scripts/detect/score_frames.py", *(entry["backend"] for entry in fields)
-        )
+    @property
+    def backends(self) -> list[str]:
+        """The classes of the detectors of single frames."""
+        return [self.study.fields("detectors", name)["backend"] for name in self.detectors]
 
     def trained_on(self, setting: str, generator: str) -> list[str]:
         """Return the sources of a training: the generator or all others, and the other classes."""
@@ -87,14 +103,17 @@ class DetectGraph:
             seen = [name for name in self.study.generators if name != generator]
         return seen + self.study.real_sources + self.study.text_sources
 
-    def training_sources(self, wildcards: Any) -> dict[str, Any]:
-        """Return the sources of the wildcards' training, and where their videos lie."""
-        names = self.trained_on(wildcards.setting, wildcards.generator)
-        return {name: self.files(name) for name in names}
+    def trainings(self, wildcards: Any) -> dict[str, list[str]]:
+        """Return the sources of each training of a job, by its name."""
+        return {
+            f"{wildcards.setting}-{name}": self.trained_on(wildcards.setting, name)
+            for name in _lot(wildcards, "generator", self.study.generators)
+        }
 
-    def training_files(self, wildcards: Any) -> list[str]:
-        """Return every file behind ``training_sources``."""
-        return list(_flat(self.training_sources(wildcards).values()))
+    def training_sources(self, wildcards: Any) -> dict[str, Any]:
+        """Return all sources of a job's trainings, and where their videos lie."""
+        names = dict.fromkeys(chain(*self.trainings(wildcards).values()))
+        return {name: self.files(name) for name in names}
 
     def training_threads(self, wildcards: Any) -> int:
         """Return a thread for each process of the training, and one for each that decodes for it."""
@@ -111,13 +130,10 @@ class DetectGraph:
         return self._videomae["backend"]
 
     def tested_on(self, wildcards: Any) -> list[str]:
-        """Return the weights of the classifiers that are tested on the wildcard's source.
-
-        A generator's videos test the classifiers of both settings that are called after it; those
-        of the other two classes test all.
-        """
+        """Return the weights of the classifiers that are tested on a job's sources."""
         generators = self.study.generators
-        names = [wildcards.source] if wildcards.source in generators else generators
+        sources = _lot(wildcards, "source", self.sources)
+        names = sources if set(sources) <= set(generators) else generators
         return [
             f"results/detect/checkpoints/{setting}/{name}.safetensors"
             for setting in self.settings
@@ -129,6 +145,16 @@ class DetectGraph:
         return self.study.fields("detectors", self.study.config["detect"]["videomae"])
 
 
-def _flat(sources: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    for files in sources:
-        yield from [files["split"], *files["tars"], *files["indexes"]]
+def _lot(wildcards: Any, name: str, values: list[str]) -> list[str]:
+    """Return the value of a wildcard, or all where a job has none since it takes them together."""
+    return [getattr(wildcards, name)] if hasattr(wildcards, name) else values
+
+
+def every_file(sources: Callable[[Any], Mapping[str, Any]]) -> Callable[[Any], list[str]]:
+    """Return an input function: every file behind the sources that a job takes."""
+
+    def get_files(wildcards: Any) -> list[str]:
+        found = sources(wildcards).values()
+        return [path for f in found for path in (f["split"], *f["tars"], *f["indexes"])]
+
+    return get_files

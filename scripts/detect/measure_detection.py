@@ -12,18 +12,16 @@ from scripts.common.identity import seeded_order
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import (
-    ACCURACY,
     CLASS_SCORES,
     CLASSES,
     FRAME_SCORES,
-    MAP,
     METRICS,
     TABLE_3,
     TABLE_4,
 )
 from scripts.common.schemas.items import OK
 from scripts.common.tables import read_table, write_table
-from scripts.detect.metrics import Measures, binary_measures, class_measures
+from scripts.detect.metrics import binary_measures, class_measures
 
 
 def measure_detection(
@@ -59,25 +57,29 @@ def measure_detection(
     """
     counts = Counts()
     rows = []
+
+    def add(table: str, setting: str, generator: str, parts: Sequence[pd.DataFrame]) -> None:
+        chosen = balanced(parts, max_per_class, seed)
+        rejected = sum(int((part["status"] != OK).sum()) for part in parts)
+        if table == TABLE_3:
+            measures = binary_measures(*(part["score"].to_numpy() for part in chosen))
+        else:
+            outputs = pd.concat(chosen)[[f"p_{name}" for name in CLASSES]].to_numpy()
+            measures = class_measures(outputs, np.repeat(np.arange(len(parts)), len(chosen[0])))
+        common = {"table": table, "setting": setting, "generator": generator}
+        common |= {"items": sum(map(len, chosen)), "rejected": rejected}
+        rows.extend(common | {"metric": name, "value": value} for name, value in measures.items())
+
     frames = _read(frame_scores, FRAME_SCORES, counts)
-    for detector in detectors:
+    for detector, generator in product(detectors, generators):
         scored = frames[frames["detector"] == detector]
-        real = scored[scored["source"].isin(real_sources)]
-        for generator in generators:
-            fake = scored[scored["source"] == generator]
-            chosen = balanced([real, fake], max_per_class, seed)
-            measures = binary_measures(*(table["score"].to_numpy() for table in chosen))
-            rejected = _rejected(real) + _rejected(fake)
-            rows += _rows(TABLE_3, detector, generator, measures, rejected)
+        real, fake = scored["source"].isin(real_sources), scored["source"] == generator
+        add(TABLE_3, detector, generator, [scored[real], scored[fake]])
     classified = _read(class_scores, CLASS_SCORES, counts)
     for setting, generator in product(settings, generators):
         tested = (classified["setting"] == setting) & (classified["generator"] == generator)
-        table = classified[tested]
-        chosen = balanced([table[table["label"] == name] for name in CLASSES], max_per_class, seed)
-        truth = np.repeat(np.arange(len(CLASSES)), [len(part) for part in chosen])
-        outputs = pd.concat(chosen)[[f"p_{name}" for name in CLASSES]].to_numpy()
-        measures = class_measures(outputs, truth)
-        rows += _rows(TABLE_4, setting, generator, measures, _rejected(table))
+        labels = [classified["label"] == name for name in CLASSES]
+        add(TABLE_4, setting, generator, [classified[tested & label] for label in labels])
     write_table(rows, metrics, METRICS)
     return counts
 
@@ -108,21 +110,6 @@ def _read(paths: Sequence[Path], schema: pa.Schema, counts: Counts) -> pd.DataFr
     for reason, number in table["reason"].dropna().value_counts().items():
         counts.reject(reason, int(number))
     return table
-
-
-def _rejected(table: pd.DataFrame) -> int:
-    return int((table["status"] != OK).sum())
-
-
-def _rows(
-    table: str, setting: str, generator: str, measures: Measures, rejected: int
-) -> list[dict]:
-    common = {"table": table, "setting": setting, "generator": generator}
-    common |= {"items": measures.items, "rejected": rejected}
-    return [
-        common | {"metric": ACCURACY, "value": measures.accuracy},
-        common | {"metric": MAP, "value": measures.mean_average_precision},
-    ]
 
 
 if __name__ == "__main__":

@@ -1,28 +1,16 @@
 """Accuracy and average precision on balanced test sets (Section 5.3, Supplement 13)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import average_precision_score
 
+from scripts.common.schemas.detect import ACCURACY, MAP
 
-@dataclass(frozen=True)
-class Measures:
-    """What a test set gives.
+Measures = dict[str, float | None]
+"""Metric -> value; None without items."""
 
-    Attributes:
-        accuracy: share of correct predictions; None without items.
-        mean_average_precision: see the function that made it; None without items.
-        items: size of the test set.
-    """
-
-    accuracy: float | None
-    mean_average_precision: float | None
-    items: int
-
-
-NOTHING = Measures(None, None, 0)
+NOTHING: Measures = {ACCURACY: None, MAP: None}
 
 
 def binary_measures(real: Sequence[float], fake: Sequence[float]) -> Measures:
@@ -45,11 +33,8 @@ def binary_measures(real: Sequence[float], fake: Sequence[float]) -> Measures:
         return NOTHING
     truth = np.repeat([False, True], len(real))
     scores = np.concatenate([real, fake])
-    return Measures(
-        accuracy=float(np.mean((scores > 0.5) == truth)),
-        mean_average_precision=float(average_precision_score(truth, scores)),
-        items=len(truth),
-    )
+    accuracy = np.mean((scores > 0.5) == truth)
+    return {ACCURACY: float(accuracy), MAP: float(average_precision_score(truth, scores))}
 
 
 def class_measures(probabilities: np.ndarray, truth: np.ndarray) -> Measures:
@@ -71,10 +56,6 @@ def class_measures(probabilities: np.ndarray, truth: np.ndarray) -> Measures:
     sizes = np.bincount(truth, minlength=classes)
     if sizes.min() != sizes.max():
         raise ValueError(f"classes of {sizes.tolist()} items are not balanced")
-    return Measures(
-        accuracy=float(np.mean(probabilities.argmax(axis=1) == truth)),
-        mean_average_precision=float(
-            average_precision_score(np.eye(classes)[truth], probabilities, average="macro")
-        ),
-        items=len(truth),
-    )
+    precision = average_precision_score(np.eye(classes)[truth], probabilities, average="macro")
+    accuracy = np.mean(probabilities.argmax(axis=1) == truth)
+    return {ACCURACY: float(accuracy), MAP: float(precision)}

@@ -1,15 +1,19 @@
 """What the published detectors of single pictures share: preparation, batches, sigmoid."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from torchvision.models import resnet50
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
 from scripts.models.devices import pick_device
 from scripts.models.pixels import IMAGENET
+from scripts.models.weights import cut_prefix, load_exactly, read_tensors
 
 
 def resize_and_crop(picture: np.ndarray, resize: int | None, crop: int | None) -> Image.Image:
@@ -70,3 +74,29 @@ class PictureClassifier:
         batches = [torch.stack(inputs)] if one_size else [tensor[None] for tensor in inputs]
         logits = [self._network(batch.to(self._device)).flatten() for batch in batches]
         return torch.sigmoid(torch.cat(logits).float()).cpu().numpy()
+
+
+def read_resnet(path: str | Path, key: str = "model") -> torch.nn.Module:
+    """Return a ResNet-50 with one output, as most of these detectors are.
+
+    Args:
+        path: of the checkpoint.
+        key: under which its weights lie; those of a training on several GPUs begin with 'module.'.
+
+    Raises:
+        UserError: the weights are missing or do not fit.
+    """
+    network = resnet50(num_classes=1)
+    load_exactly(network, cut_prefix(read_tensors(path, key), r"module\."), path)
+    return network
+
+
+class CnnSpot(PictureClassifier):
+    """CNNSpot (Wang et al., CNN-generated images are surprisingly easy to spot... for now, 2020).
+
+    A ResNet-50 trained on pictures of one GAN.
+    """
+
+    def __init__(self, weights: Mapping[str, str], **settings: Any):
+        """Load the checkpoint at ``weights['path']``; the rest as ``PictureClassifier``."""
+        super().__init__(read_resnet(weights["path"]), **settings)

@@ -11,21 +11,6 @@ from scripts.common.tables import read_table
 
 
 @dataclass(frozen=True)
-class SourceFiles:
-    """Where the videos of one generator, or of one real or text-to-video source, lie.
-
-    Attributes:
-        split: its table of TIP-ID.
-        tars: its videos.
-        indexes: beside the tars, in their order.
-    """
-
-    split: str | Path
-    tars: Sequence[str | Path]
-    indexes: Sequence[str | Path]
-
-
-@dataclass(frozen=True)
 class Video:
     """One video of TIP-ID, as its index describes it.
 
@@ -54,31 +39,41 @@ _PROPERTIES = ("sha256", "width", "height", "frames", "fps")
 
 
 class Source:
-    """The videos of one source.
+    """The videos of one generator, or of one real or text-to-video source.
 
     Attributes:
         name: of the source.
         videos: those of one part of TIP-ID.
     """
 
-    def __init__(self, files: SourceFiles, part: str):
+    def __init__(
+        self,
+        split: str | Path,
+        tars: Sequence[str | Path],
+        indexes: Sequence[str | Path],
+        *,
+        part: str,
+    ):
         """Read which videos belong to a part (train or test) of TIP-ID.
+
+        Args:
+            split: the source's table of TIP-ID.
+            tars: its videos.
+            indexes: beside the tars, in their order.
+            part: train or test.
 
         Raises:
             UserError: a table cannot be read.
         """
-        self.name = Path(files.split).stem
-        self._shards = Shards(files.tars, files.indexes)
-        index = self._shards.rows
+        self.name = Path(split).stem
+        self._shards = Shards(tars, indexes)
         self.videos: list[Video] = []
-        for row in read_table(files.split, TIP_ID).to_pylist():
-            if row["split"] != part:
-                continue
-            known = {}
-            if row["uuid"] in self._shards:
-                properties = index[row["uuid"]]
-                known = {name: properties[name] for name in _PROPERTIES}
-            self.videos.append(Video(row["uuid"], row["source"], row["label"], **known))
+        for row in read_table(split, TIP_ID).to_pylist():
+            if row["split"] == part:
+                is_there = row["uuid"] in self._shards
+                found = self._shards.rows[row["uuid"]] if is_there else {}
+                known = {name: found[name] for name in _PROPERTIES if is_there}
+                self.videos.append(Video(row["uuid"], row["source"], row["label"], **known))
         self._by_uuid = {video.uuid: video for video in self.videos}
 
     def __getitem__(self, uuid: str) -> Video:

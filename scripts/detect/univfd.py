@@ -1,6 +1,7 @@
 """UnivFD: one linear layer on CLIP's image embedding."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -24,9 +25,8 @@ class UnivFD(PictureClassifier):
         *,
         architecture: str = "ViT-L-14-quickgelu",
         clip_checkpoint: str | None = None,
-        resize: int | None = 256,
-        crop: int | None = 224,
         device: str = "auto",
+        **settings: Any,
     ):
         """Load CLIP, and the linear layer at ``weights['path']``; the rest as ``PictureClassifier``.
 
@@ -42,6 +42,4 @@ class UnivFD(PictureClassifier):
         clip = load_clip(place, architecture, device)
         layer = torch.nn.Linear(clip.visual.output_dim, 1)
         load_exactly(layer, read_tensors(weights["path"]), weights["path"])
-        super().__init__(
-            torch.nn.Sequential(clip.visual, layer), resize=resize, crop=crop, device=device
-        )
+        super().__init__(torch.nn.Sequential(clip.visual, layer), device=device, **settings)

@@ -1,7 +1,7 @@
 """VideoMAE with a head of three classes: built, trained, written, read, asked (Supplement 14)."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,32 +9,30 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+from transformers import (
+    VideoMAEConfig,
+    VideoMAEForVideoClassification,
+    VideoMAEImageProcessor,
+)
 
 from scripts.common.errors import UserError
 from scripts.common.schemas.detect import CLASSES
 from scripts.common.video import read_frames
-from scripts.detect.clips import (
-    ClipSettings,
-    consecutive_clips,
-    evaluation_input,
-    settings_of,
-)
+from scripts.detect.clips import ClipSettings, consecutive_clips, evaluation_input
 from scripts.detect.tip_id import Video
-from scripts.detect.training_clips import FrameStore, Library, TrainingClips
+from scripts.detect.training_clips import FrameStore, TrainingClips
 from scripts.detect.videomae_training import (
     Classifying,
     RunningSettings,
     TrainingSettings,
-    course_of,
     load,
 )
 from scripts.models.devices import mixed_precision, pick_device, prepare_torch
 from scripts.models.pixels import IMAGENET
-from scripts.models.training import train
+from scripts.models.training import train, write_curve
 from scripts.models.training_processes import process_of_group
-from scripts.models.training_state import Run, TrainingState
-from scripts.models.weights import load_exactly, read_tensors
+from scripts.models.training_state import TrainingState
+from scripts.models.weights import load_exactly, load_pretrained, read_tensors
 
 _NEW = ("classifier.", "fc_norm.")
 """Layers of the classifier that a pre-trained model does not have."""
@@ -78,9 +76,9 @@ class VideoMae:
             UserError: a setting is unknown or missing.
         """
         self._weights, self._model, self._threads = weights, dict(model), threads
-        self._clip = settings_of(ClipSettings, clip, "clip")
-        self._training = settings_of(TrainingSettings, training, "training")
-        self._running = settings_of(RunningSettings, running, "running")
+        self._clip = ClipSettings(**clip)
+        self._training = TrainingSettings(**training)
+        self._running = RunningSettings(**running)
         self._device = pick_device(device)
         if self._clip.short_side[0] < self._clip.size:
             raise UserError(
@@ -89,27 +87,41 @@ class VideoMae:
             )
 
     def train(
-        self, videos: Sequence[Video], library: Library, weights: Path, *, state: Path, seed: int
-    ) -> Run:
-        """Train on the videos' classes, in this process or as one of its group; write the weights.
+        self,
+        videos: Sequence[Video],
+        read: Callable[[Video], bytes],
+        weights: Path,
+        curve: Path,
+        *,
+        state: Path,
+        seed: int,
+        held: dict[Video, np.ndarray] | None = None,
+    ) -> dict[str, str]:
+        """Train on the videos' classes, in this process or as one of its group; write the outputs.
 
         Args:
             videos: the training videos of all three classes.
-            library: where their bytes are.
+            read: returns a video's bytes, or raises ``Rejected``.
             weights: safetensors to write.
+            curve: csv to write: iteration, loss, learning_rate.
             state: file of the unfinished training's state, from which a killed one resumes.
             seed: of the run; on the CPU it decides every byte.
+            held: frames that were decoded before, to which more are added.
+
+        Returns:
+            uuid -> reason of videos that could not be used.
 
         Raises:
             UserError: the pre-trained model is missing or does not fit, a class has no video, or
                 the training diverged.
         """
         prepare_torch(self._threads, seed)
-        model = self.new_model()
-        course = course_of(self._training, self._running, seed)
+        model, running = self.new_model(), self._running
+        course = self._training.course(seed, running.checkpoint_every)
+        decoding = max(1, running.workers) * process_of_group()[1]
         clips = TrainingClips(
             videos,
-            FrameStore(library, self._clip, self._running.frames_in_memory_bytes),
+            FrameStore(read, self._clip, running.frames_in_memory_mb * 2**20 // decoding, held),
             self._clip,
             samples=course.steps * course.batch_size,
             seed=seed,
@@ -117,14 +129,16 @@ class VideoMae:
         _, run = train(
             Classifying(model),
             course,
-            lambda start: load(clips, course, self._running, start),
+            lambda start: load(clips, course, running.workers, start),
             TrainingState(state),
             device=self._device,
             what=f"train {weights.stem}",
         )
+        rows = ([number, f"{loss:.6f}", f"{rate:.8g}"] for number, rate, loss in run.rows)
+        write_curve(curve, ["iteration", "loss", "learning_rate"], rows)
         if process_of_group()[0] == 0:
             write_model(model, weights)
-        return run
+        return run.skipped
 
     def new_model(self) -> VideoMAEForVideoClassification:
         """Return the model before its training; the new layers are random.
@@ -140,15 +154,18 @@ class VideoMae:
                 VideoMAEConfig(**{**self._model, **heads, **sizes})
             )
         place = self._weights.get("path") or self._weights["hub"]
-        where = {"revision": self._weights.get("revision"), "local_files_only": True}
-        _check_pixels(place, where)
-        try:
-            model, report = VideoMAEForVideoClassification.from_pretrained(
-                place, **where, **self._model, **heads, output_loading_info=True
-            )
-        except (OSError, ValueError) as error:
-            first = str(error).splitlines()[0]
-            raise UserError(f"the pre-trained model {place} cannot be loaded: {first}") from None
+        local = {"local_files_only": True}
+        _check_pixels(
+            place, load_pretrained(VideoMAEImageProcessor.from_pretrained, self._weights, **local)
+        )
+        model, report = load_pretrained(
+            VideoMAEForVideoClassification.from_pretrained,
+            self._weights,
+            **local,
+            **self._model,
+            **heads,
+            output_loading_info=True,
+        )
         _check_loading(place, report, pools=model.config.use_mean_pooling)
         for name, wanted in sizes.items():
             if getattr(model.config, name) != wanted:
@@ -158,12 +175,12 @@ class VideoMae:
                 )
         return model.float()
 
-    def test_clips(self, video: Video, library: Library) -> torch.Tensor:
+    def test_clips(self, video: Video, read: Callable[[Video], bytes]) -> torch.Tensor:
         """Return a test video's clips, decoded once and ready for any trained model.
 
         Args:
             video: whose whole windows are seen, one after the other.
-            library: where its bytes are.
+            read: returns its bytes, or raises ``Rejected``.
 
         Returns:
             float32 of shape (clips, frames, 3, size, size).
@@ -171,17 +188,11 @@ class VideoMae:
         Raises:
             Rejected: the video cannot be had or decoded.
         """
-        data = library.read(video)
         clips = consecutive_clips(video.frames, video.fps, self._clip)
-        wanted = sorted({index for clip in clips for index in clip})
         size = self._clip.decoded_size(video.width, video.height)
-        frames = dict(zip(wanted, read_frames(data, wanted, size), strict=True))
-        return torch.stack(
-            [
-                evaluation_input(np.stack([frames[index] for index in clip]), self._clip)
-                for clip in clips
-            ]
-        )
+        frames = read_frames(read(video), [index for clip in clips for index in clip], size)
+        parts = np.split(frames, len(clips))
+        return torch.stack([evaluation_input(part, self._clip) for part in parts])
 
     @torch.inference_mode()
     def classify(
@@ -261,15 +272,8 @@ def _check_loading(place: str, report: Mapping[str, Any], *, pools: bool) -> Non
         )
 
 
-def _check_pixels(place: str, where: Mapping[str, Any]) -> None:
+def _check_pixels(place: str, processor: VideoMAEImageProcessor) -> None:
     """The library's default is another normalisation than this checkpoint's."""
-    from transformers import VideoMAEImageProcessor
-
-    try:
-        processor = VideoMAEImageProcessor.from_pretrained(place, **where)
-    except (OSError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise UserError(f"the pre-trained model {place} cannot be loaded: {first}") from None
     found = (*processor.image_mean, *processor.image_std)
     if not np.allclose(found, (*IMAGENET[0], *IMAGENET[1])):
         raise UserError(

@@ -1,22 +1,22 @@
 """VideoMAE's training as one process sees it: the recipe of Supplement 14, from sources to weights."""
 
-import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
 from scripts.common.backends import load_backend
 from scripts.common.identity import derived_seed, seeded_order
 from scripts.common.schemas.split import TRAIN
-from scripts.detect.tip_id import Source, SourceFiles, Video
+from scripts.detect.tip_id import Source, Video
 from scripts.detect.training_clips import TrainingClips, collate
 from scripts.models.training import Course, Lesson, own_share
-from scripts.models.training_processes import process_of_group
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,30 @@ class TrainingSettings:
     videos_per_class: int | None = None
 
     def rate(self, iteration: int) -> float:
-        """Return the learning rate of an iteration, counted from 0."""
-        return self.learning_rate * rate_factor(iteration, self.iterations, self.warmup_share)
+        """Return the learning rate of an iteration, counted from 0.
+
+        It rises linearly from 0 over the warm-up and falls linearly to 0 at the end, as in the
+        transformers library.
+        """
+        warmup = ceil(self.iterations * self.warmup_share)
+        share = (self.iterations - iteration) / max(1, self.iterations - warmup)
+        return self.learning_rate * (iteration / warmup if iteration < warmup else share)
+
+    def course(self, seed: int, checkpoint_every: int = 500) -> Course:
+        """Return the recipe as the training loop takes it: AdamW with transformers' defaults."""
+        return Course(
+            steps=self.iterations,
+            batch_size=self.batch_size,
+            rate=self.rate,
+            optimiser=partial(
+                torch.optim.AdamW, lr=self.learning_rate, weight_decay=self.weight_decay
+            ),
+            seed=seed,
+            sheet="config/detectors.yaml",
+            precision=self.precision,
+            gradient_clip=self.gradient_clip,
+            checkpoint_every=checkpoint_every,
+        )
 
 
 @dataclass(frozen=True)
@@ -61,41 +83,6 @@ class RunningSettings:
     frames_in_memory_mb: int = 0
     workers: int = 0
     checkpoint_every: int = 500
-
-    @property
-    def frames_in_memory_bytes(self) -> int:
-        """Of each process that decodes."""
-        decoding = max(1, self.workers) * process_of_group()[1]
-        return self.frames_in_memory_mb * 2**20 // decoding
-
-
-def rate_factor(iteration: int, iterations: int, warmup_share: float) -> float:
-    """Return the learning rate of an iteration (from 0) as a share of the largest.
-
-    It rises linearly from 0 over the warm-up and falls linearly to 0 at the end, as in the
-    transformers library.
-    """
-    warmup = ceil(iterations * warmup_share)
-    if iteration < warmup:
-        return iteration / warmup
-    return (iterations - iteration) / max(1, iterations - warmup)
-
-
-def course_of(settings: TrainingSettings, running: RunningSettings, seed: int) -> Course:
-    """Return the recipe as the training loop takes it: AdamW with transformers' defaults."""
-    return Course(
-        steps=settings.iterations,
-        batch_size=settings.batch_size,
-        rate=settings.rate,
-        optimiser=lambda parameters: torch.optim.AdamW(
-            parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
-        ),
-        seed=seed,
-        sheet="config/detectors.yaml",
-        precision=settings.precision,
-        gradient_clip=settings.gradient_clip,
-        checkpoint_every=running.checkpoint_every,
-    )
 
 
 class Classifying(Lesson):
@@ -116,54 +103,17 @@ class Classifying(Lesson):
         return (self.network(pixel_values=pixels, labels=labels).loss,)
 
 
-def load(clips: TrainingClips, course: Course, running: RunningSettings, start: int) -> DataLoader:
+def load(clips: TrainingClips, course: Course, workers: int, start: int) -> DataLoader:
     """Return this process's part of the batches from an iteration on."""
     size, own = course.batch_size, own_share(course.batch_size)
-    batches = [
-        range(number * size + own.start, number * size + own.stop)
-        for number in range(start, course.steps)
-    ]
+    batches = [range(size * n + own.start, size * n + own.stop) for n in range(start, course.steps)]
     return DataLoader(
         clips,
         batch_sampler=batches,
-        num_workers=running.workers,
+        num_workers=workers,
         collate_fn=collate,
         pin_memory=torch.cuda.is_available(),
     )
-
-
-@dataclass(frozen=True)
-class TrainingJob:
-    """What each process of a training is told, JSON-like.
-
-    Attributes:
-        sources: by name, the fields of ``SourceFiles``.
-        weights: the safetensors to write.
-        curve: the csv to write: iteration, loss, learning_rate.
-        entry: of config/detectors.yaml.
-        name: of the training, which is part of its seed.
-        seed: of the run.
-        threads: of a process, on the CPU.
-        checkpoint: the state from which a killed training resumes.
-    """
-
-    sources: dict[str, dict[str, Any]]
-    weights: str
-    curve: str
-    entry: dict[str, Any]
-    name: str
-    seed: int
-    threads: int
-    checkpoint: str = ""
-
-    def told(self) -> dict[str, Any]:
-        """Return the job as ``run_training`` takes it."""
-        return asdict(self)
-
-    def find_videos(self) -> "TrainingVideos":
-        """Return the videos to learn from."""
-        settings = self.entry["settings"]["training"]
-        return TrainingVideos(self.sources, settings.get("videos_per_class"), self.seed)
 
 
 class TrainingVideos:
@@ -176,9 +126,7 @@ class TrainingVideos:
 
     def __init__(self, sources: Mapping[str, Mapping[str, Any]], per_class: int | None, seed: int):
         """Read which there are, and draw ``per_class`` of each class, or take all."""
-        self._sources = {
-            name: Source(SourceFiles(**files), TRAIN) for name, files in sources.items()
-        }
+        self._sources = {name: Source(**files, part=TRAIN) for name, files in sources.items()}
         videos = [video for source in self._sources.values() for video in source.videos]
         self.chosen = _chosen(videos, per_class, seed)
         self.left = len(videos) - len(self.chosen)
@@ -189,14 +137,20 @@ class TrainingVideos:
 
 
 def run_training(
-    told: Mapping[str, Any], device: torch.device, videos: TrainingVideos | None = None
+    told: Mapping[str, Any],
+    device: torch.device,
+    videos: TrainingVideos | None = None,
+    held: dict[Video, np.ndarray] | None = None,
 ) -> dict[str, str]:
     """Train, in this process or as one of its group; the first process writes the outputs.
 
     Args:
-        told: a ``TrainingJob``.
+        told: JSON-like: ``sources``, ``entry``, ``seed`` and ``threads`` as ``train_videomae``
+            takes them; the ``name`` of the training, which is part of its seed; the files
+            ``weights`` and ``curve``; the ``checkpoint`` from which a killed training resumes.
         device: where this process trains.
         videos: what to learn from, where it is known already.
+        held: frames that an earlier training decoded.
 
     Returns:
         uuid -> reason of videos that could not be used.
@@ -204,19 +158,18 @@ def run_training(
     Raises:
         UserError: see ``VideoMae.train``.
     """
-    job = TrainingJob(**told)
-    videos = videos or job.find_videos()
-    classifier = load_backend(job.entry, device=str(device), threads=job.threads)
-    run = classifier.train(
+    per_class = told["entry"]["settings"]["training"].get("videos_per_class")
+    videos = videos or TrainingVideos(told["sources"], per_class, told["seed"])
+    classifier = load_backend(told["entry"], device=str(device), threads=told["threads"])
+    return classifier.train(
         videos.chosen,
-        videos,
-        Path(job.weights),
-        state=Path(job.checkpoint),
-        seed=derived_seed(job.seed, "videomae", job.name),
+        videos.read,
+        Path(told["weights"]),
+        Path(told["curve"]),
+        state=Path(told["checkpoint"]),
+        seed=derived_seed(told["seed"], "videomae", told["name"]),
+        held=held,
     )
-    if process_of_group()[0] == 0:
-        _write_curve(run.rows, Path(job.curve))
-    return run.skipped
 
 
 def _chosen(videos: Sequence[Video], per_class: int | None, seed: int) -> list[Video]:
@@ -225,22 +178,10 @@ def _chosen(videos: Sequence[Video], per_class: int | None, seed: int) -> list[V
         return list(videos)
     chosen = []
     for label in sorted({video.label for video in videos}):
-        members = {f"{v.source}/{v.uuid}": v for v in videos if v.label == label}
-        sources = sorted({video.source for video in members.values()})
-        ranks = {
-            key: (rank, source)
-            for source in sources
-            for rank, key in enumerate(
-                seeded_order((k for k, v in members.items() if v.source == source), seed, "train")
-            )
-        }
-        chosen.extend(members[key] for key in sorted(ranks, key=ranks.get)[:per_class])
+        ranks = {}
+        for source in sorted({video.source for video in videos if video.label == label}):
+            members = {f"{source}/{v.uuid}": v for v in videos if v.source == source}
+            order = enumerate(seeded_order(members, seed, "train"))
+            ranks |= {(rank, source): members[key] for rank, key in order}
+        chosen.extend(ranks[place] for place in sorted(ranks)[:per_class])
     return chosen
-
-
-def _write_curve(rows: Sequence[Sequence[float]], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["iteration", "loss", "learning_rate"])
-        writer.writerows([number, f"{loss:.6f}", f"{rate:.8g}"] for number, rate, loss in rows)

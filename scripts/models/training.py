@@ -7,8 +7,10 @@ of its sums the result, is that of one process.
 """
 
 import contextlib
+import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -239,6 +241,14 @@ class MovingAverage:
         for name, value in self.state.items():
             value.copy_(state[name])
         self.updates = updates
+
+
+def write_curve(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write the curve of a training as csv; the first process does, for all."""
+    if process_of_group()[0] == 0:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
 def own_share(samples: int) -> slice:

@@ -36,19 +36,21 @@ def load_pretrained(
         UserError: the weights are neither there nor can be fetched.
     """
     weights = weights or {}
-    if "path" in weights:
-        if not Path(weights["path"]).is_dir():
-            raise UserError(f"weights folder {weights['path']} is missing; correct 'weights.path'")
-        return load(str(weights["path"]), **settings)
-    if "hub" not in weights:
+    if "path" in weights and not Path(weights["path"]).is_dir():
+        raise UserError(f"weights folder {weights['path']} is missing; correct 'weights.path'")
+    if not weights.keys() & {"path", "hub"}:
         raise UserError("the entry names no weights; give it weights: {hub: ..., revision: ...}")
+    if "path" in weights:
+        place, way_out = f"{weights['path']}", "correct 'weights.path'"
+    else:
+        settings["revision"] = weights["revision"]
+        place = weights["hub"]
+        way_out = f"fetch it with: hf download {place} --revision {weights['revision']}"
     try:
-        return load(weights["hub"], revision=weights["revision"], **settings)
-    except OSError as error:
-        raise UserError(
-            f"{weights['hub']} at {weights['revision']} cannot be loaded ({_first_line(error)}); "
-            f"fetch it with: hf download {weights['hub']} --revision {weights['revision']}"
-        ) from None
+        return load(place, **settings)
+    except (OSError, ValueError) as error:
+        what = " at ".join([place, *filter(None, [settings.get("revision")])])
+        raise UserError(f"{what} cannot be loaded ({_first_line(error)}); {way_out}") from None
 
 
 def read_tensors(path: str | Path, state: str = "") -> State:

@@ -174,8 +174,9 @@ def test_a_whole_job_is_recalled(tmp_path):
     outputs["weights"].parent.mkdir()
     outputs["weights"].write_bytes(b"weights")
     outputs["curve"].write_text("curve")
-    ledger.remember(outputs)
+    ledger.remember(outputs, {"an item": "undecodable"})
     for path in outputs.values():
         path.unlink()
     assert JobLedger(tmp_path / "ledger").recall(outputs)
+    assert JobLedger(tmp_path / "ledger").notes == {"an item": "undecodable"}
     assert outputs["weights"].read_bytes() == b"weights"

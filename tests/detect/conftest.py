@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from scripts.detect.tip_id import SourceFiles
 from tests.detect.made_up_sources import LABELS, make_source, train
 
 
@@ -14,7 +13,7 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
-def sources(tmp_path_factory) -> dict[str, SourceFiles]:
+def sources(tmp_path_factory) -> dict[str, dict]:
     """All sources, with 9 training and 4 test videos each."""
     folder = tmp_path_factory.mktemp("sources")
     return {name: make_source(folder, name, train=9, test=4) for name in LABELS}

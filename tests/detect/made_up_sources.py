@@ -1,8 +1,8 @@
 """Made-up sources of TIP-ID: tiny videos whose class can be seen in their colour."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from scripts.common.schemas.split import IMAGE_GENERATED, REAL, TEXT_GENERATED, 
 from scripts.common.shards import ShardItem, write_shard
 from scripts.common.tables import read_table, write_table
 from scripts.common.video import encode_video, probe_video
-from scripts.detect.tip_id import SourceFiles
 from scripts.detect.train_videomae import train_videomae
 
 LABELS = {
@@ -41,7 +40,7 @@ def make_source(
     broken_trains: int = 0,
     broken_tests: int = 0,
     missing_tests: int = 0,
-) -> SourceFiles:
+) -> dict[str, Any]:
     """Write a source: its tar, index and table of TIP-ID.
 
     Broken videos do not decode, though their index rows are good; missing ones have only a row of
@@ -76,7 +75,7 @@ def make_source(
         )
     split = folder / "tip_id" / f"{name}.parquet"
     write_table(rows, split, TIP_ID)
-    return SourceFiles(split, [tar], [index])
+    return {"split": split, "tars": [tar], "indexes": [index]}
 
 
 def tiny_entry(**training: object) -> dict:
@@ -101,7 +100,7 @@ def tiny_entry(**training: object) -> dict:
 
 
 def train(
-    sources: Mapping[str, SourceFiles],
+    sources: Mapping[str, Mapping[str, Any]],
     folder: Path,
     ledger: Path,
     entry: dict | None = None,
@@ -111,11 +110,11 @@ def train(
 ) -> Counts:
     """Train on some sources; the outputs lie in ``folder``."""
     return train_videomae(
-        {source: asdict(sources[source]) for source in names},
-        folder / "weights.safetensors",
-        folder / "curve.csv",
+        [folder / "weights.safetensors"],
+        [folder / "curve.csv"],
+        trainings={name: names},
+        sources=sources,
         entry=entry or tiny_entry(),
-        name=name,
         seed=7,
         ledger_root=ledger,
         **how,

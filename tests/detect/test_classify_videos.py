@@ -55,9 +55,14 @@ def asked(monkeypatch):
 
 def run(models, files, folder, entry=None, name="scores", **settings):
     """Classify a source; return the rows by setting and uuid, and the counts."""
-    path = folder / f"{name}.parquet"
+    path, weights = folder / f"{name}.parquet", []
+    for (setting, generator), model in models.items():
+        weights.append(folder / setting / f"{generator}.safetensors")
+        weights[-1].parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(model, weights[-1])
     settings = {"batch_size": 5, "ledger_root": folder / "ledger"} | settings
-    counts = classify_videos(models, files, path, entry=entry or tiny_entry(), **settings)
+    entry, sources = entry or tiny_entry(), {"a source": files}
+    counts = classify_videos(weights, [path], sources=sources, entry=entry, **settings)
     rows = read_table(path, CLASS_SCORES).to_pylist()
     assert {row["reason"] for row in rows} <= {None, *REASONS}
     assert rows == sorted(rows, key=lambda row: (row["setting"], row["generator"], row["uuid"]))
@@ -79,9 +84,9 @@ def test_outputs_are_the_models_on_the_windows_of_a_video(sources, trained):
     entry["settings"]["clip"]["seconds"] = 0.5
     classifier = VideoMae(None, **entry["settings"])
     model = classifier.read_model(trained / "weights.safetensors")
-    source = Source(sources["pika"], "test")
+    source = Source(**sources["pika"], part="test")
     videos = source.videos[:3]
-    seen = [classifier.test_clips(video, source) for video in videos]
+    seen = [classifier.test_clips(video, source.read) for video in videos]
     # 12 frames at 8 per second are three windows of half a second, both ends included.
     starts = [[0, 1, 2, 4], [4, 5, 6, 8], [8, 9, 10, 11]]
     for size in (1, 2, 100):
@@ -110,14 +115,11 @@ def test_a_classifier_trained_anew_redoes_no_others_outputs(sources, models, tmp
     rows, _ = run(models, sources["pika"], tmp_path)
     assert len(asked["asked"]) == 4 and len(set(asked["asked"])) == 1
     assert {key: row for key, row in rows.items() if key[0] == "same_domain"} == first
-    # Other weights at the same place: the content counts.
-    moved = tmp_path / "moved.safetensors"
-    shutil.copy(models[SAME], moved)
     asked["asked"].clear()
-    run({SAME: moved}, sources["pika"], tmp_path)
+    run({SAME: models[SAME]}, sources["pika"], tmp_path)
     assert not asked["asked"]
-    shutil.copy(models[CROSS], moved)
-    run({SAME: moved}, sources["pika"], tmp_path)
+    # Other weights at the same place: the content counts.
+    run({SAME: models[CROSS]}, sources["pika"], tmp_path)
     assert len(asked["asked"]) == 4
 
 
@@ -152,8 +154,8 @@ def test_precision_is_the_entrys(sources, trained, monkeypatch):
         entry = tiny_entry(precision=precision)
         classifier = VideoMae(None, **entry["settings"])
         model = classifier.read_model(trained / "weights.safetensors")
-        source = Source(sources["pika"], "test")
-        clips = [classifier.test_clips(video, source) for video in source.videos]
+        source = Source(**sources["pika"], part="test")
+        clips = [classifier.test_clips(video, source.read) for video in source.videos]
         outputs[precision] = classifier.classify(model, clips, batch_size=4)
     assert wanted == ["float32", "bfloat16"]
     difference = np.abs(outputs["float32"] - outputs["bfloat16"]).max()

@@ -6,26 +6,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, average_precision_score
 
+from scripts.common.schemas.detect import ACCURACY, MAP
 from scripts.detect.metrics import NOTHING, binary_measures, class_measures
 
 
 def test_binary_measures_by_hand():
     # Ranked: .9 fake, .8 real, .6 fake, .2 real: precision 1 at the first hit, 2/3 at the second.
     measures = binary_measures(real=[0.8, 0.2], fake=[0.9, 0.6])
-    assert measures.mean_average_precision == pytest.approx((1 + 2 / 3) / 2)
-    assert measures.accuracy == 0.75
-    assert measures.items == 4
+    assert measures[MAP] == pytest.approx((1 + 2 / 3) / 2)
+    assert measures[ACCURACY] == 0.75
 
 
 def test_a_score_of_one_half_is_called_real():
-    assert binary_measures(real=[0.5], fake=[0.5]).accuracy == 0.5
+    assert binary_measures(real=[0.5], fake=[0.5])[ACCURACY] == 0.5
 
 
 def test_blind_guessing_gives_the_tables_rows():
-    assert binary_measures([0.3] * 5, [0.3] * 5).mean_average_precision == pytest.approx(0.5)
+    assert binary_measures([0.3] * 5, [0.3] * 5)[MAP] == pytest.approx(0.5)
     blind = class_measures(np.full((6, 3), 1 / 3), np.repeat(range(3), 2))
-    assert blind.mean_average_precision == pytest.approx(1 / 3)
-    assert blind.accuracy == pytest.approx(1 / 3)
+    assert blind[MAP] == pytest.approx(1 / 3)
+    assert blind[ACCURACY] == pytest.approx(1 / 3)
 
 
 def test_unbalanced_sets_are_refused():
@@ -43,11 +43,11 @@ def test_nothing_to_measure():
 def test_class_measures_by_hand():
     outputs = np.array([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.4, 0.1, 0.5]])
     measures = class_measures(outputs, np.array([0, 1, 2]))
-    assert measures.accuracy == pytest.approx(2 / 3)
-    assert measures.mean_average_precision == pytest.approx(1.0)
+    assert measures[ACCURACY] == pytest.approx(2 / 3)
+    assert measures[MAP] == pytest.approx(1.0)
     swapped = class_measures(outputs, np.array([1, 0, 2]))
     # Class 0 is second of three in its column, class 1 second of three, class 2 first.
-    assert swapped.mean_average_precision == pytest.approx((0.5 + 0.5 + 1) / 3)
+    assert swapped[MAP] == pytest.approx((0.5 + 0.5 + 1) / 3)
 
 
 @settings(deadline=None, max_examples=40)
@@ -56,8 +56,8 @@ def test_binary_measures_are_scikit_learns(pairs):
     real, fake = map(list, zip(*pairs, strict=True))
     measures = binary_measures(real, fake)
     truth, scores = [0] * len(real) + [1] * len(fake), np.array(real + fake)
-    assert measures.accuracy == pytest.approx(accuracy_score(truth, scores > 0.5))
-    assert measures.mean_average_precision == pytest.approx(average_precision_score(truth, scores))
+    assert measures[ACCURACY] == pytest.approx(accuracy_score(truth, scores > 0.5))
+    assert measures[MAP] == pytest.approx(average_precision_score(truth, scores))
 
 
 @settings(deadline=None, max_examples=40)
@@ -67,5 +67,5 @@ def test_class_measures_are_scikit_learns(size, seed):
     truth = np.repeat(range(3), size)
     measures = class_measures(outputs, truth)
     each = [average_precision_score(truth == kind, outputs[:, kind]) for kind in range(3)]
-    assert measures.mean_average_precision == pytest.approx(np.mean(each))
-    assert measures.accuracy == pytest.approx(accuracy_score(truth, outputs.argmax(axis=1)))
+    assert measures[MAP] == pytest.approx(np.mean(each))
+    assert measures[ACCURACY] == pytest.approx(accuracy_score(truth, outputs.argmax(axis=1)))

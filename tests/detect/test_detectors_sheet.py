@@ -8,7 +8,7 @@ import torch
 from scripts.common.backends import find_backend, load_backend
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
-from scripts.detect.videomae_training import RunningSettings, TrainingSettings, course_of
+from scripts.detect.videomae_training import TrainingSettings
 
 DETECTORS = read_sheets(ROOT / "config")["detectors"]
 
@@ -29,7 +29,7 @@ def test_the_paper_recipe_is_supplement_14s():
     assert settings["clip"]["flip_probability"] == 0.5
     load_backend(DETECTORS["videomae_base"], device="cpu")
     recipe = TrainingSettings(**settings["training"])
-    course = course_of(recipe, RunningSettings(), seed=0)
+    course = recipe.course(seed=0)
     assert (course.steps, course.batch_size, course.gradient_clip) == (20_000, 8, 1.0)
     # Up to 5e-5 over a tenth, and down to 0.
     rates = [course.rate(step) for step in (0, 1_000, 2_000, 11_000, 20_000)]

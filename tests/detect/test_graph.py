@@ -7,19 +7,19 @@ import pytest
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.study import Study
-from scripts.detect.graph import DetectGraph
+from scripts.detect.graph import DetectGraph, every_file
 
 SHEETS = read_sheets(ROOT / "config")
 
 
-def graph_of(*generators, detectors=("spectrum", "cnnspot"), gpu=0):
+def graph_of(*generators, detectors=("spectrum", "cnnspot"), jobs="each"):
     """Return the graph of a study with these generators."""
     config = {
         "source": "discord_exports",
         "curate": {"shards": 2},
         "generate": {"generators": list(generators), "shards": 1},
         "split": {"tip_id": {"real": ["real_videos"], "text_generated": ["text_videos_zoom"]}},
-        "detect": {"gpu": gpu, "detectors": list(detectors), "videomae": "videomae_tiny"},
+        "detect": {"jobs": jobs, "detectors": list(detectors), "videomae": "videomae_tiny"},
     }
     return DetectGraph(Study(config, SHEETS))
 
@@ -56,7 +56,9 @@ def test_same_domain_learns_from_the_generator_and_cross_domain_from_all_others(
     cross = graph.training_sources(wildcards(setting="cross_domain", generator="sway"))
     assert set(same) == {"sway"} | outside
     assert set(cross) == {"pika", "morph"} | outside
-    files = graph.training_files(wildcards(setting="cross_domain", generator="sway"))
+    names = wildcards(setting="cross_domain", generator="sway")
+    assert graph.trainings(names) == {"cross_domain-sway": list(cross)}
+    files = every_file(graph.training_sources)(names)
     assert (
         "results/videos/morph/00000.tar" in files and "results/videos/pika/00001.parquet" in files
     )
@@ -79,10 +81,10 @@ def test_table_3_has_no_videos_that_texts_were_made_into(graph):
 
 
 def test_videos_lie_where_their_source_puts_them(graph):
-    pika = graph.source_files(wildcards(source="pika"))
+    pika = graph.scored(wildcards(source="pika"))["pika"]
     assert pika["tars"] == ["results/videos/pika/00000.tar", "results/videos/pika/00001.tar"]
     assert pika["indexes"] == [tar.replace(".tar", ".parquet") for tar in pika["tars"]]
-    real = graph.source_files(wildcards(source="real_videos"))
+    real = graph.classified(wildcards(source="real_videos"))["real_videos"]
     assert real == {
         "split": "results/splits/tip_id/real_videos.parquet",
         "tars": ["results/sources/real_videos.tar"],
@@ -95,11 +97,25 @@ def test_entries_are_what_decides_and_no_label(graph):
     assert list(entries) == ["spectrum", "cnnspot"]
     assert entries["cnnspot"]["weights_content"] and "label" not in entries["cnnspot"]
     assert graph.videomae_entry(wildcards())["backend"] == graph.videomae_backend
-    assert (graph.device, graph_of("pika", gpu=1).device) == ("cpu", "auto")
 
 
 def test_the_code_is_of_the_detectors_asked_for():
     """An edit of a detector that is not asked for reruns nothing."""
-    both, one = graph_of("pika"), graph_of("pika", detectors=["spectrum"])
-    source = wildcards(source="pika")
-    assert both.detectors_code(source) != one.detectors_code(source)
+    assert graph_of("pika", detectors=["spectrum"]).backends == ["scripts.detect.spectrum:Spectrum"]
+
+
+def test_a_job_makes_one_output_or_all_of_a_lot(graph):
+    """Of small models all, whose jobs would be shorter than their imports."""
+    pattern = "checkpoints/{setting}/{generator}.safetensors"
+    assert graph.outputs(pattern, generator=["pika", "sway"]) == pattern
+    assert graph.log("logs/train/{setting}", "generator") == "logs/train/{setting}/{generator}"
+    together = graph_of("pika", "sway", "morph", jobs="together")
+    found = together.outputs(pattern, generator=["pika", "sway"])
+    assert found == [f"checkpoints/{{setting}}/{name}.safetensors" for name in ("pika", "sway")]
+    assert together.log("logs/train/{setting}", "generator") == "logs/train/{setting}"
+    trainings = together.trainings(wildcards(setting="cross_domain"))
+    assert list(trainings) == [f"cross_domain-{name}" for name in ("pika", "sway", "morph")]
+    assert trainings["cross_domain-sway"][:2] == ["pika", "morph"]
+    assert list(together.classified(wildcards())) == together.sources
+    assert list(together.scored(wildcards())) == together.scored_sources
+    assert len(together.tested_on(wildcards())) == 6

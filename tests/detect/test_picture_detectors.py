@@ -11,9 +11,8 @@ from torch import nn
 from torchvision import transforms
 
 from scripts.common.errors import UserError
-from scripts.detect.cnnspot import CnnSpot
 from scripts.detect.fredect import FreDect
-from scripts.detect.picture_classifier import PictureClassifier, resize_and_crop
+from scripts.detect.picture_classifier import CnnSpot, PictureClassifier, resize_and_crop
 from scripts.detect.spectrum import Spectrum
 from scripts.detect.univfd import UnivFD
 from scripts.models.pixels import OPENAI_CLIP

@@ -18,7 +18,7 @@ from scripts.common.backends import load_backend
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.detect.clips import consecutive_clips, evaluation_input, random_clip, training_input
-from scripts.detect.videomae_training import rate_factor
+from scripts.detect.videomae_training import TrainingSettings
 from tests.detect.small_clip import small_univfd
 
 DETECTORS = read_sheets(ROOT / "config")["detectors"]
@@ -156,11 +156,8 @@ def test_test_clips_are_squeezed_to_224_without_antialiasing(clip_settings):
 def test_the_learning_rate_is_the_trainers_of_20000_steps():
     """5e-5 after a tenth of the steps, from 0 and back to it, in straight lines."""
     settings = BASE["settings"]["training"]
-    steps, share = settings["iterations"], settings["warmup_share"]
-    rates = {
-        step: settings["learning_rate"] * rate_factor(step, steps, share)
-        for step in (0, 1_000, 2_000, 11_000, 19_999)
-    }
+    rate = TrainingSettings(**settings).rate
+    rates = {step: rate(step) for step in (0, 1_000, 2_000, 11_000, 19_999)}
     expected = {0: 0, 1_000: 2.5e-5, 2_000: 5e-5, 11_000: 2.5e-5, 19_999: 5e-5 / 18_000}
     assert rates == pytest.approx(expected)
 

@@ -19,7 +19,7 @@ OTHER = {"backend": "scripts.detect.spectrum:Spectrum", "settings": {"bands": 9}
 def score(files, path, ledger, **changes):
     """Score a source's frames; return the rows of the table by uuid, and the counts."""
     settings = {"entries": {"spectrum": ENTRY}, "batch_size": 2, "ledger_root": ledger} | changes
-    counts = score_frames(files, path, **settings)
+    counts = score_frames([path], sources={"a source": files}, **settings)
     rows = read_table(path, FRAME_SCORES).to_pylist()
     assert {row["reason"] for row in rows} <= {None, *REASONS}
     return {(row["detector"], row["uuid"]): row for row in rows}, counts
@@ -42,7 +42,7 @@ def scored(monkeypatch):
 def test_the_middle_frame_of_each_test_video_is_scored(sources, tmp_path):
     rows, counts = score(sources["pika"], tmp_path / "a.parquet", tmp_path)
     assert counts.sentence() == "read 4 = kept 4 + rejected 0"
-    source = Source(sources["pika"], "test")
+    source = Source(**sources["pika"], part="test")
     assert sorted(rows) == sorted(("spectrum", video.uuid) for video in source.videos)
     for video in source.videos:
         row = rows["spectrum", video.uuid]
@@ -64,7 +64,7 @@ def test_a_frame_is_decoded_once_for_all_detectors(sources, tmp_path, monkeypatc
     assert decoded == [[6]] * 4
     assert counts.sentence() == "read 8 = kept 8 + rejected 0"
     for name, bands in (("spectrum", 6), ("finer", 9)):
-        source = Source(sources["pika"], "test")
+        source = Source(**sources["pika"], part="test")
         for video in source.videos:
             expected = Spectrum(bands=bands).score([read_frames(source.read(video))[6]])[0]
             assert rows[name, video.uuid]["score"] == pytest.approx(expected, rel=1e-6)
@@ -116,7 +116,7 @@ def test_an_odd_frame_is_a_row_of_its_own_and_the_next_run_tries_it_again(
 ):
     frames = [
         read_frames(sources_read)[6]
-        for source in [Source(sources["pika"], "test")]
+        for source in [Source(**sources["pika"], part="test")]
         for sources_read in map(source.read, source.videos)
     ]
 
@@ -128,7 +128,7 @@ def test_an_odd_frame_is_a_row_of_its_own_and_the_next_run_tries_it_again(
     with monkeypatch.context() as patch:
         patch.setattr(Spectrum, "score", odd)
         rows, counts = score(sources["pika"], tmp_path / "a.parquet", tmp_path / "ledger")
-    uuids = [video.uuid for video in Source(sources["pika"], "test").videos]
+    uuids = [video.uuid for video in Source(**sources["pika"], part="test").videos]
     outcomes = [
         rows["spectrum", uuid]["reason"] or rows["spectrum", uuid]["score"] for uuid in uuids
     ]

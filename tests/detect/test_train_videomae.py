@@ -19,11 +19,11 @@ from transformers import (
 
 from scripts.common.errors import UserError
 from scripts.common.schemas.detect import CLASSES, REASONS
-from scripts.detect import videomae
-from scripts.detect.tip_id import Source
+from scripts.common.video import read_frames
+from scripts.detect import train_videomae, training_clips, videomae
 from scripts.detect.training_clips import FrameStore, TrainingClips
 from scripts.detect.videomae import VideoMae, read_model
-from scripts.detect.videomae_training import rate_factor
+from scripts.detect.videomae_training import TrainingSettings, TrainingVideos, run_training
 from scripts.models.training_state import TrainingState
 from tests.detect.made_up_sources import LABELS, make_source, tiny_entry, train
 
@@ -34,10 +34,9 @@ def test_learning_rate_is_transformers():
         optimiser = torch.optim.SGD([weight], lr=1.0)
         warmup = int(np.ceil(iterations * share))
         schedule = get_linear_schedule_with_warmup(optimiser, warmup, iterations)
+        settings = TrainingSettings(iterations, 8, 1.0, share)
         for iteration in range(iterations):
-            assert rate_factor(iteration, iterations, share) == pytest.approx(
-                schedule.get_last_lr()[0]
-            )
+            assert settings.rate(iteration) == pytest.approx(schedule.get_last_lr()[0])
             optimiser.step()
             schedule.step()
 
@@ -154,16 +153,10 @@ def test_a_finished_training_is_recalled_until_something_changes(
 
 def clips_of(sources, names, samples=60, seed=1):
     """Return the samples of a training on some sources."""
-    parts = [Source(sources[name], "train") for name in names]
+    training = TrainingVideos({name: sources[name] for name in names}, None, 0)
     settings = VideoMae(None, **tiny_entry()["settings"])._clip
-    videos = [video for part in parts for video in part.videos]
-
-    class Library:
-        def read(self, video):
-            return parts[names.index(video.source)].read(video)
-
-    store = FrameStore(Library(), settings, 2**24)
-    return TrainingClips(videos, store, settings, samples=samples, seed=seed)
+    store = FrameStore(training.read, settings, 2**24)
+    return TrainingClips(training.chosen, store, settings, samples=samples, seed=seed)
 
 
 def test_classes_take_turns_and_every_video_comes_once_in_a_pass(sources):
@@ -188,12 +181,13 @@ def test_a_sample_depends_on_its_number_alone(sources):
 
 def test_a_video_that_does_not_decode_is_replaced_and_counted(sources, tmp_path):
     broken = make_source(tmp_path, "svd", train=3, test=0, broken_trains=1)
-    counts = train(
-        sources | {"svd": broken}, tmp_path, tmp_path, names=("camera", "dreamer", "svd")
-    )
-    assert counts.read == 21 and counts.kept == 20
-    assert counts.rejected == {"undecodable": 1}
-    assert set(counts.rejected) <= set(REASONS)
+    for _ in ("trained", "recalled"):
+        counts = train(
+            sources | {"svd": broken}, tmp_path, tmp_path, names=("camera", "dreamer", "svd")
+        )
+        assert counts.read == 21 and counts.kept == 20
+        assert counts.rejected == {"undecodable": 1}
+        assert set(counts.rejected) <= set(REASONS)
 
 
 def test_a_class_without_videos_is_an_error(sources, tmp_path):
@@ -300,3 +294,34 @@ def test_a_crop_larger_than_the_smallest_scale_is_refused():
     settings["clip"]["short_side"] = [16, 40]
     with pytest.raises(UserError, match="short_side"):
         VideoMae(None, **settings)
+
+
+def test_trainings_of_a_job_share_what_they_decode(sources, trained, tmp_path, monkeypatch):
+    """And end as each does alone; what the next one does not learn from is let go."""
+    decoded = []
+    monkeypatch.setattr(
+        training_clips,
+        "read_frames",
+        lambda data, *args, **how: decoded.append(data) or read_frames(data, *args, **how),
+    )
+    names = ("cross_domain-svd", "cross_domain-pika")
+    files = {kind: [tmp_path / f"{name}.{kind}" for name in names] for kind in ("w", "csv")}
+    trainings = {names[0]: ["camera", "dreamer", "pika"], names[1]: list(LABELS)}
+    held = {}
+    monkeypatch.setattr(
+        train_videomae, "run_training", lambda *a, **k: held.update(k) or run_training(*a, **k)
+    )
+    counts = train_videomae.train_videomae(
+        files["w"],
+        files["csv"],
+        trainings=trainings,
+        sources=sources,
+        entry=tiny_entry(),
+        seed=7,
+        ledger_root=tmp_path / "ledger",
+    )
+    assert counts.sentence() == "read 63 = kept 63 + rejected 0"
+    assert len(decoded) == len(set(decoded)) == 36 == len(held["held"])
+    assert files["w"][1].read_bytes() == (trained / "weights.safetensors").read_bytes()
+    assert files["csv"][1].read_bytes() == (trained / "curve.csv").read_bytes()
+    assert files["w"][0].read_bytes() != files["w"][1].read_bytes()

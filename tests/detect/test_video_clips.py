@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scripts.common.backends import load_backend
 from scripts.common.errors import UserError
 from scripts.detect.clips import (
     ClipSettings,
@@ -15,11 +16,11 @@ from scripts.detect.clips import (
     normalise,
     random_clip,
     scaled_size,
-    settings_of,
     subsample,
     training_input,
     window_frames,
 )
+from tests.detect.made_up_sources import tiny_entry
 
 BASE = ClipSettings(frames=16, seconds=16 * 4 / 30, size=224, short_side=(256, 320))
 SMALL = ClipSettings(frames=4, seconds=1.0, size=32, short_side=(36, 45))
@@ -121,7 +122,10 @@ def test_evaluation_resizes_without_keeping_proportions():
 
 
 def test_unknown_and_missing_settings_are_named():
-    with pytest.raises(UserError, match="no setting 'frame'"):
-        settings_of(ClipSettings, {"frame": 16}, "clip")
+    entry = {"backend": "scripts.detect.videomae:VideoMae", "settings": tiny_entry()["settings"]}
+    entry["settings"]["clip"]["frame"] = 16
+    with pytest.raises(UserError, match=r"VideoMae'.*argument 'frame'; correct the entry's 'sett"):
+        load_backend(entry)
+    entry["settings"]["clip"] = {"frames": 16, "size": 32, "short_side": [32, 40]}
     with pytest.raises(UserError, match="seconds"):
-        settings_of(ClipSettings, {"frames": 16, "size": 32, "short_side": [32, 40]}, "clip")
+        load_backend(entry)

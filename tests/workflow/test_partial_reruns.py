@@ -157,14 +157,11 @@ def jobs_of_a_new_generator(name):
         job("decode_frames", generator=name, shard="00000"),
         job("sample_trace_frames", generator=name),
         job("split_tip_id", source=name),
-        job("score_frames", source=name),
         job("score_videos", generator=name, shard="00000"),
     }
-    trained = [(name, "same_domain"), *[(one, "cross_domain") for one in everyone]]
-    detectors = {job("train_videomae", generator=one, setting=setting) for one, setting in trained}
-    # A source's videos are classified by all that is tested on it, and recalled where they were.
-    outside = {"real_videos", "text_videos_zoom", "text_videos_drift"}
-    detectors |= {job("classify_videos", source=one) for one in everyone | outside}
+    # The demo's detectors take all sources and trainings in one job, and recall what they did.
+    detectors = {job("train_videomae", setting=one) for one in ("same_domain", "cross_domain")}
+    detectors |= {job("score_frames"), job("classify_videos")}
     tracers = {job("train_cosface", model=model) for model in cosface}
     tracers |= {job("extract_features", model=model) for model in public}
     tracers |= {

@@ -1,0 +1,118 @@
+"""What detectors and trained classifiers give for the test videos of TIP-ID, kept by video."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from scripts.common.engine import Task, run
+from scripts.common.errors import Rejected
+from scripts.common.ledger import LEDGER, RowLedger
+from scripts.common.rule_log import Counts
+from scripts.common.schemas.items import OK, REJECTED
+from scripts.common.schemas.split import TEST
+from scripts.common.tables import write_table
+from scripts.detect.tip_id import Source
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """One model that scores videos.
+
+    Attributes:
+        columns: what tells its rows from others', in the order of names: column -> value.
+        key: of its ledger: all that decides a score but for the video.
+        load: makes the model.
+        score: takes the model and what was read of some videos; returns a number, or several, for
+            each.
+    """
+
+    columns: Mapping[str, str]
+    key: str
+    load: Callable[[], Any]
+    score: Callable[[Any, Sequence[Any]], Iterable[Any]]
+
+
+def score_sources(
+    sources: Mapping[str, Mapping[str, Any]],
+    tables: Sequence[Path],
+    scorers: Callable[[str], Sequence[Scorer]],
+    read: Callable[[Source, str], Any],
+    *,
+    schema: pa.Schema,
+    columns: Sequence[str],
+    values: Sequence[str],
+    batch_size: int,
+    threads: int = 1,
+    ledger_root: Path = LEDGER,
+) -> Counts:
+    """Write the scores of the test videos of some sources, each read once for all its scorers.
+
+    Args:
+        sources: name -> the arguments of ``Source``.
+        tables: the table of each source; one row for each scorer and video.
+        scorers: returns those of a source.
+        read: returns what scorers take of a video, from its source and uuid.
+        schema: of the tables.
+        columns: those of it that tell one scorer's rows from others'.
+        values: its columns for the numbers that a scorer gives.
+        batch_size: videos per call of a scorer.
+        threads: that read.
+        ledger_root: where finished scores are kept.
+
+    Raises:
+        UserError: weights or an input are missing, or nothing could be scored.
+    """
+    counts = Counts(declared=0)
+    for (name, files), path in zip(sources.items(), tables, strict=True):
+        source = Source(**files, part=TEST)
+        tasks = []
+        for scorer in scorers(name):
+            row = partial(_row, source, schema, scorer.columns)
+            task = Task(
+                name=" ".join(scorer.columns.values()),
+                items=source.versions,
+                faults=source.missing(),
+                ledger=RowLedger(ledger_root / "detect" / scorer.key / name, schema),
+                load=scorer.load,
+                work=scorer.score,
+                finish=partial(_finish, row, values),
+                batch_size=batch_size,
+                failure="scoring_failed",
+            )
+            tasks.append((task, row))
+        run(
+            [task for task, _ in tasks],
+            partial(read, source),
+            what=f"score {name}",
+            workers=threads,
+        )
+        rows = [one for task, row in tasks for one in task.rows(row).to_list()]
+        write_table(rows, path, schema, sort_by=[*columns, "uuid"])
+        counts.declared += len(source.videos) * len(tasks)
+        for row in rows:
+            counts.keep() if row["reason"] is None else counts.reject(row["reason"])
+        counts.notes += [f"{task.name}: {note}" for task, _ in tasks for note in task.notes]
+    return counts
+
+
+def _row(
+    source: Source,
+    schema: pa.Schema,
+    columns: Mapping[str, str],
+    uuid: str,
+    reason: str | None = None,
+) -> dict:
+    known = {"uuid": uuid, "source": source.name, "label": source[uuid].label, **columns}
+    known |= {"status": OK if reason is None else REJECTED, "reason": reason}
+    return {name: known.get(name) for name in schema.names}
+
+
+def _finish(row: Callable, values: Sequence[str], uuid: str, found: Any) -> dict | Rejected:
+    if not np.isfinite(found).all():
+        return Rejected("not_a_number")
+    return row(uuid) | dict(zip(values, np.ravel(found).tolist(), strict=True))
