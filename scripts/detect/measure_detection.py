@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +57,7 @@ def measure_detection(
         the test videos that were read: scored, or rejected in an earlier step.
     """
     counts = Counts()
-    rows = []
+    rows: list[dict[str, Any]] = []
 
     def add(table: str, setting: str, generator: str, parts: Sequence[pd.DataFrame]) -> None:
         chosen = balanced(parts, max_per_class, seed)
@@ -66,9 +67,9 @@ def measure_detection(
         else:
             outputs = pd.concat(chosen)[[f"p_{name}" for name in CLASSES]].to_numpy()
             measures = class_measures(outputs, np.repeat(np.arange(len(parts)), len(chosen[0])))
-        common = {"table": table, "setting": setting, "generator": generator}
+        common: dict[str, Any] = {"table": table, "setting": setting, "generator": generator}
         common |= {"items": sum(map(len, chosen)), "rejected": rejected}
-        rows.extend(common | {"metric": name, "value": value} for name, value in measures.items())
+        rows.extend({**common, "metric": name, "value": value} for name, value in measures.items())
 
     frames = _read(frame_scores, FRAME_SCORES, counts)
     for detector, generator in product(detectors, generators):

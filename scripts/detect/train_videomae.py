@@ -70,7 +70,7 @@ def train_videomae(
     per_class = settings["training"].get("videos_per_class")
     counts, held = Counts(), dict[Video, np.ndarray]()
     for (name, wanted), model, curve in zip(trainings.items(), weights, curves, strict=True):
-        told = {
+        told: dict[str, Any] = {
             "sources": {source: dict(sources[source]) for source in wanted},
             "weights": str(model),
             "curve": str(curve),

@@ -67,7 +67,7 @@ def score_sources(
     Raises:
         UserError: weights or an input are missing, or nothing could be scored.
     """
-    counts = Counts(declared=0)
+    counts, declared = Counts(), 0
     for (name, files), path in zip(sources.items(), tables, strict=True):
         source = Source(**files, part=TEST)
         tasks = []
@@ -93,10 +93,11 @@ def score_sources(
         )
         rows = [one for task, row in tasks for one in task.rows(row).to_list()]
         write_table(rows, path, schema, sort_by=[*columns, "uuid"])
-        counts.declared += len(source.videos) * len(tasks)
-        for row in rows:
-            counts.keep() if row["reason"] is None else counts.reject(row["reason"])
+        declared += len(source.videos) * len(tasks)
+        for one in rows:
+            counts.keep() if one["reason"] is None else counts.reject(one["reason"])
         counts.notes += [f"{task.name}: {note}" for task, _ in tasks for note in task.notes]
+    counts.declared = declared
     return counts
 
 
@@ -108,8 +109,8 @@ def _row(
     reason: str | None = None,
 ) -> dict:
     known = {"uuid": uuid, "source": source.name, "label": source[uuid].label, **columns}
-    known |= {"status": OK if reason is None else REJECTED, "reason": reason}
-    return {name: known.get(name) for name in schema.names}
+    status = {"status": OK if reason is None else REJECTED, "reason": reason}
+    return {name: (known | status).get(name) for name in schema.names}
 
 
 def _finish(row: Callable, values: Sequence[str], uuid: str, found: Any) -> dict | Rejected:

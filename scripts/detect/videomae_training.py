@@ -176,9 +176,9 @@ def _chosen(videos: Sequence[Video], per_class: int | None, seed: int) -> list[V
     """Return a seeded choice of each class; generators of a class share its places evenly."""
     if per_class is None:
         return list(videos)
-    chosen = []
+    chosen: list[Video] = []
     for label in sorted({video.label for video in videos}):
-        ranks = {}
+        ranks: dict[tuple[int, str], Video] = {}
         for source in sorted({video.source for video in videos if video.label == label}):
             members = {f"{source}/{v.uuid}": v for v in videos if v.source == source}
             order = enumerate(seeded_order(members, seed, "train"))
