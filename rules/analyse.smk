@@ -18,8 +18,23 @@ analyse = AnalyseGraph(
 )
 
 
-include: "analyse_tables.smk"
-include: "analyse_figures.smk"
+rule count_popularity:
+    """Count how often each subject and each direction is asked for (Section 5.1)."""
+    input:
+        dataset="results/dataset.parquet",
+    output:
+        popularity="results/analysis/popularity.parquet",
+    log:
+        "logs/count_popularity.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=more(2000),
+        runtime=more(20),
+    params:
+        code=code_of("scripts/analyse/count_popularity.py"),
+    script:
+        "../scripts/analyse/count_popularity.py"
 
 
 rule account_stage:
@@ -44,18 +59,25 @@ rule account_stage:
         "../scripts/analyse/account_stage.py"
 
 
-rule account:
-    """Put the accounts of all stages together, and check each sum once more."""
-    input:
-        accounts=analyse.accounts,
-    output:
-        **reported("account"),
-    log:
-        "logs/account.log",
-    conda:
-        "../envs/tabular.yaml"
-    params:
-        banner=config["banner"],
-        code=code_of("scripts/analyse/account.py"),
-    script:
-        "../scripts/analyse/account.py"
+for result in RESULTS.values():
+    made_from, shown_by = analyse.recipe(result.rule)
+
+    # A table or a figure of the registry; it only lays out what is computed elsewhere.
+    rule:
+        name:
+            result.rule
+        input:
+            **made_from,
+        output:
+            **reported(result),
+        log:
+            f"logs/{result.rule}.log",
+        conda:
+            f"../envs/{result.environment}"
+        params:
+            **shown_by,
+            banner=config["banner"],
+            code=code_of(f"scripts/analyse/{result.script}.py"),
+            script=result.script,
+        script:
+            "../scripts/analyse/{params.script}.py"

@@ -8,7 +8,7 @@ from snakemake.logging import logger
 
 from scripts.analyse.closing import jobs_done, last_words
 from scripts.analyse.declared_steps import curate_steps, release_steps
-from scripts.analyse.registry import RESULTS
+from scripts.analyse.registry import FORMS, RESULTS
 from scripts.common.backends import check_entry
 from scripts.common.code import code_checksum
 from scripts.common.errors import UserError
@@ -106,15 +106,14 @@ def tell_what_came_of_it():
         logger.warning(warning)
 
 
-def reported(rule_name):
-    """Return a rule's outputs by form, marked for the report, and their provenance."""
-    result = RESULTS[rule_name]
+def reported(result):
+    """Return a result's files by form, marked for the report, and their provenance."""
     files = {
         form: report(
             file,
             caption=result.caption,
             category=result.kind.capitalize(),
-            labels=result.labels(form),
+            labels={"result": result.title, "form": FORMS[form]},
         )
         for form, file in result.files.items()
     }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.analyse.table_faces import csv_text
+from scripts.analyse.csv_files import write_csv
 from scripts.common.errors import UserError
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -41,9 +41,7 @@ def account(accounts: Sequence[Path], funnel: Path, *, banner: str) -> Counts:
                 f"{title}: the reasons add up to {reasons['count'].sum():,}, not to rejected "
                 f"{first['rejected']:,}; delete results/analysis/account and run again"
             )
-    lines = rows.astype(str).to_numpy().tolist()
-    funnel.parent.mkdir(parents=True, exist_ok=True)
-    funnel.write_text(csv_text(ACCOUNT.names, lines, banner), encoding="utf-8")
+    write_csv(funnel, ACCOUNT.names, rows.astype(str).to_numpy().tolist(), banner)
     return Counts(kept=steps.ngroups)
 
 

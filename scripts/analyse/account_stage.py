@@ -12,12 +12,13 @@ from scripts.common.schemas.analyse import ACCOUNT
 from scripts.common.tables import write_table
 
 
-def account_stage(account: Path, *, steps: Sequence[Step]) -> Counts:
+def account_stage(account: Path, *, stage: str, steps: Sequence[Step]) -> Counts:
     """Follow every item through the steps of a stage.
 
     Args:
         account: table of ``ACCOUNT``.
-        steps: the stage's, as they are declared.
+        stage: its name.
+        steps: its steps, as they are declared.
 
     Returns:
         Counts of steps.
@@ -26,7 +27,7 @@ def account_stage(account: Path, *, steps: Sequence[Step]) -> Counts:
         UserError: a sum is off; the step is named.
     """
     follower = Follower()
-    rows = [row for step in progress(steps, "steps") for row in follower.follow(step).rows()]
+    rows = [row for step in progress(steps, "steps") for row in follower.follow(step).rows(stage)]
     write_table(rows, account, ACCOUNT)
     return Counts(kept=len(steps))
 

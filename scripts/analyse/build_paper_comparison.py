@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from scripts.analyse.csv_files import read_csv, write_csv
 from scripts.analyse.paper_table import PaperNumbers, difference
-from scripts.analyse.table_faces import csv_text, read_csv
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 
@@ -82,8 +82,7 @@ def build_paper_comparison(
                     why = (absent_rows or {}).get(head["row"])
                     lines.append(head | {"note": ABSENT.format(why) if why else NOT_MEASURED})
     cells = [[line.get(column, "") for column in COLUMNS] for line in lines]
-    comparison.parent.mkdir(parents=True, exist_ok=True)
-    comparison.write_text(csv_text(COLUMNS, cells, banner), encoding="utf-8")
+    write_csv(comparison, COLUMNS, cells, banner)
     return counts
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from scripts.analyse.popularity import rank_names
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.analyse import DIRECTION, POPULARITY, SUBJECT
@@ -36,6 +35,25 @@ def count_popularity(dataset: Path, popularity: Path) -> Counts:
     named = (rows["Subject"].str.strip() != "") | (rows["Direction"].str.strip(" ,") != "")
     counts.keep(int(named.sum()))
     counts.reject("neither_subject_nor_direction", int((~named).sum()))
+    return counts
+
+
+def rank_names(names: pd.Series) -> pd.DataFrame:
+    """Return how often each name occurs, most frequent first.
+
+    Args:
+        names: one name for each mention; empty and missing ones are not counted.
+
+    Returns:
+        ``name, count, rank, cumulative_share``; ties stand in the order of names, so that the
+        same names give the same table.
+    """
+    names = names.dropna().str.strip()
+    counts = names[names != ""].value_counts().rename_axis("name").reset_index(name="count")
+    counts = counts.sort_values(["count", "name"], ascending=[False, True], ignore_index=True)
+    counts["rank"] = range(1, len(counts) + 1)
+    # The last share is 1 exactly: the sum of integers is divided once, not shares summed up.
+    counts["cumulative_share"] = counts["count"].cumsum() / max(1, counts["count"].sum())
     return counts
 
 

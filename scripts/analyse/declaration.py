@@ -37,7 +37,6 @@ class Step(TypedDict):
     """What a rule does to items.
 
     Attributes:
-        stage: of the step.
         rule: its name.
         unit: what is counted, in the plural.
         part: generator, dimension or the like, where a rule runs once for each.
@@ -49,7 +48,6 @@ class Step(TypedDict):
             or nothing, counts as what was found. What is not found is rejected ``otherwise``.
     """
 
-    stage: str
     rule: str
     unit: str
     part: str
@@ -58,6 +56,11 @@ class Step(TypedDict):
     why: NotRequired[list[Items]]
     otherwise: NotRequired[str]
     stated: NotRequired[list[str]]
+
+
+def step(rule: str, unit: str, part: str = "", **sides) -> Step:
+    """Return a step; ``sides`` are ``read``, ``out`` ... as in ``Step``."""
+    return Step(rule=rule, unit=unit, part=part, **sides)
 
 
 def items(files: str | Iterable[str], key: Sequence[str] = ("uuid",), **more) -> Items:

@@ -7,7 +7,7 @@ account for a new rule is to declare it here.
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from scripts.analyse.declaration import Items, Step, items, rows
+from scripts.analyse.declaration import Items, Step, items, rows, step
 from scripts.annotate.graph import AnnotateGraph
 from scripts.common.schemas.detect import TABLE_3, TABLE_4
 from scripts.common.schemas.items import REJECTED
@@ -33,18 +33,6 @@ OF_FRAMES = ["uuid", "part", "frame"]
 OF_SOURCE = ["source", "uuid"]
 
 
-class StageSteps:
-    """Makes the steps of one stage."""
-
-    def __init__(self, stage: str):
-        """Name the stage."""
-        self._stage = stage
-
-    def step(self, rule: str, unit: str, part: str = "", **sides) -> Step:
-        """Return a step of the stage; ``sides`` are ``read``, ``out`` ... as in ``Step``."""
-        return Step(stage=self._stage, rule=rule, unit=unit, part=part, **sides)
-
-
 def curate_steps(study: Study, exports: Mapping[str, str], scraped: str) -> list[Step]:
     """Follow every message, prompt, video and image (Section 3).
 
@@ -57,7 +45,6 @@ def curate_steps(study: Study, exports: Mapping[str, str], scraped: str) -> list
         exports: name of each export -> its HTML file.
         scraped: the generator whose videos the exports hold.
     """
-    step = StageSteps("curate").step
     messages = {name: f"results/messages/{name}.parquet" for name in exports}
     states = [f"results/messages/exports/{name}.parquet" for name in exports]
     prompts = [f"results/prompts/{shard}.parquet" for shard in study.shards]
@@ -100,7 +87,6 @@ def release_steps(
         videos: generator -> archives of its videos.
         all_prompts: generators whose videos of all prompts are wanted.
     """
-    step = StageSteps("curate").step
     released = [f"results/release/rows/{shard}.parquet" for shard in study.shards]
     prompts, chosen = items(released, ["UUID"]), items(CHOSEN)
     steps = [
@@ -124,7 +110,7 @@ def _steps_of_archives(
     unit: str, archives: Archives, indexes: Sequence[str], wanted: list[Items], part: str = ""
 ) -> list[Step]:
     """Return two steps for each archive: which of its files are good, and which are taken."""
-    step, place = StageSteps("curate").step, ["uuid", "offset"]
+    place = ["uuid", "offset"]
     steps = []
     for name, (tar, members) in archives.items():
         title = f"{part} {name}".strip()
@@ -140,7 +126,7 @@ def _steps_of_archives(
 
 def annotate_steps(study: Study, annotate: AnnotateGraph) -> list[Step]:
     """Follow every prompt with an image through the annotators and into the data set (Section 3)."""
-    step, illustrated = StageSteps("annotate").step, items(study.image_indexes)
+    illustrated = items(study.image_indexes)
     return [
         *(
             step(annotate.rule_of(name), "prompts", name, read=illustrated,
@@ -155,7 +141,6 @@ def annotate_steps(study: Study, annotate: AnnotateGraph) -> list[Step]:
 
 def generate_steps(study: Study) -> list[Step]:
     """Follow every prompt into the choice, and every chosen one through each generator (Section 3)."""
-    step = StageSteps("generate").step
     return [
         step("choose_prompts", "prompts", read=items(study.choosable, ["UUID"]), out=items(CHOSEN),
              otherwise="not_drawn"),
@@ -169,7 +154,7 @@ def generate_steps(study: Study) -> list[Step]:
 
 def split_steps(study: Study) -> list[Step]:
     """Follow every prompt, video and picture into the three data sets (Supplements 13 and 15)."""
-    step, dataset = StageSteps("split").step, study.choosable
+    dataset = study.choosable
     subset = items(CHOSEN, where={"subset": ["true"]})
     taken = items(dataset, ["Subject"], where={"UUID": items(TIP_EVAL)})
     outside = {name: study.source_indexes(name) for name in study.real_sources + study.text_sources}
@@ -199,7 +184,7 @@ def split_steps(study: Study) -> list[Step]:
 
 def _steps_of_pictures(study: Study) -> list[Step]:
     """Return the steps to TIP-Trace's source images, training images, references, distractors."""
-    step, sheet = StageSteps("split").step, study.config["split"]["tip_trace"]
+    sheet = study.config["split"]["tip_trace"]
     lists = [f"results/splits/tip_trace/{name}.parquet"
              for name in ("references", "distractors", "training_images")]  # fmt: skip
     is_query = {"part": [QUERY]}
@@ -227,7 +212,6 @@ def _steps_of_pictures(study: Study) -> list[Step]:
 
 def evaluate_steps(study: Study, dimensions: Sequence[str]) -> list[Step]:
     """Follow every prompt of TIP-Eval through every generator and dimension (Section 5.2)."""
-    step = StageSteps("evaluate").step
     return [
         step("score_videos", "videos", f"{generator} {dimension}", read=items(TIP_EVAL),
              out=items([f"results/evaluation/{generator}/{shard}.parquet"
@@ -240,7 +224,7 @@ def evaluate_steps(study: Study, dimensions: Sequence[str]) -> list[Step]:
 
 def detect_steps(study: Study, detect: DetectGraph) -> list[Step]:
     """Follow every test video of TIP-ID through every detector, and into the measures (Section 5.3)."""
-    step, outside = StageSteps("detect").step, study.real_sources + study.text_sources
+    outside = study.real_sources + study.text_sources
     trained = list(product(detect.settings, study.generators))
     steps = [
         step("score_frames", "videos", f"{detector} {source}", read=_tested([source], ["uuid"]),
@@ -302,7 +286,6 @@ def trace_steps(
         features: model -> set -> shards of features; the first set is the references, the others
             are searched: queries of a generator, or distractors.
     """
-    step = StageSteps("trace").step
     listed = {name: f"results/splits/tip_trace/{name}.parquet"
               for name in [*study.generators, REFERENCES, "distractors"]}  # fmt: skip
     pictures = {name: items(indexes, where={"part": [QUERY]}) for name, indexes in frames.items()}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scripts.analyse.table_faces import read_csv
+from scripts.analyse.csv_files import read_csv
 
 SHOWN_REASONS = 3
 """Reasons that are named; the others are summed up."""

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+import yaml
 
 from scripts.analyse import declared_steps as declared
 from scripts.analyse.closing import STAGES
 from scripts.analyse.declaration import Step, files_of
 from scripts.analyse.registry import FIGURES, RESULTS, TABLES, results_of
+from scripts.analyse.table_rows import classifier_rows, tracer_rows
 from scripts.annotate.graph import AnnotateGraph
+from scripts.common.code import ROOT
 from scripts.common.schemas.trace import BACKGROUNDS, REFERENCES
 from scripts.common.study import Study, from_root
 from scripts.detect.graph import DetectGraph
@@ -96,7 +101,86 @@ class AnalyseGraph:
             for model in self.trace.models
         }
 
-    # What tables and figures show
+    # Tables and figures
+
+    def recipe(self, rule: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what the rule of a result takes: its inputs, and its settings but for the banner."""
+        inputs, settings = self._recipes[rule]
+        result = RESULTS[rule]
+        if result.kind == FIGURES:
+            settings = settings | {"style": self.study.config["analyse"]["figures"][result.name]}
+        return inputs, settings
+
+    @cached_property
+    def _recipes(self) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+        seed, generators = {"seed": self.study.config["seed"]}, {"generators": self.generators}
+        popularity = {"popularity": "results/analysis/popularity.parquet"}
+        summary = {"summary": "results/evaluation/summary.parquet"}
+        annotators = {"annotators": self.annotators}
+        top = {"top": self.study.config["analyse"]["popularity"]["top"]}
+        split = self.study.config["split"]
+        videos = [(files["tars"], files["indexes"]) for files in self.videos.values()]
+        overlays = {"overlays": "results/watermark/overlays.parquet"}
+        tracer = self.shown("tracers", self.study.config["trace"]["cosface"])
+        return {
+            "build_table3": self._table("3", self.detectors, split["tip_id"]),
+            "build_table4": self._table(
+                "4", classifier_rows(self.videomae, self.generators), split["tip_id"]
+            ),
+            "build_table5": self._table(
+                "5", tracer_rows(self.tracers, tracer, self.generators), split["tip_trace"]
+            ),
+            "build_table7": self._table("7", self.dimensions, split["tip_eval"]),
+            "build_paper_comparison": (
+                {"tables": self.measured_tables, "paper_tables": self.paper_tables},
+                {
+                    "absent_rows": self.absent_rows,
+                    "comparable": self.is_comparable,
+                    "paper_columns": self.paper_columns,
+                    "paper_rows": self.paper_rows,
+                },
+            ),
+            "account": ({"accounts": self.accounts}, {}),
+            "plot_figure4": (popularity, annotators | top),
+            "plot_figure5": (popularity, annotators),
+            "plot_figure6": (summary, seed | generators | {"dimensions": self.dimensions}),
+            "plot_tracer_training": (
+                {"tables": self.training_tables},
+                seed | {"network": tracer, "runs": list(self.trainings.values())},
+            ),
+            "plot_funnel": ({"funnel": "results/tables/funnel.csv"}, {}),
+            "plot_gallery": (
+                {
+                    "prompts": "results/splits/tip_eval/prompts.parquet",
+                    "tars": [tar for tars, _ in videos for tar in tars],
+                    "indexes": [index for _, indexes in videos for index in indexes],
+                },
+                seed | generators | {"videos": self.videos},
+            ),
+            "plot_watermark": (overlays | {"watermarks": self.study.watermark_scores}, {}),
+        }
+
+    def _table(
+        self, number: str, rows: Sequence[Mapping[str, Any]], protocol: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the recipe of a table in the paper's layout; ``protocol`` is for its provenance."""
+        layout = self.layouts[f"table{number}"]
+        is_beside = self.is_comparable and layout.get("paper_beside")
+        beside = {"paper": self.paper_table(number)} if is_beside else {}
+        settings = {"number": number, "rows": rows, "generators": self.generators}
+        settings |= {"layout": layout, "protocol": protocol, "seed": self.study.config["seed"]}
+        return {"metrics": layout["metrics"]} | beside, settings
+
+    @cached_property
+    def layouts(self) -> dict[str, dict[str, Any]]:
+        """How each table of the paper is laid out."""
+        sheet = yaml.safe_load((ROOT / "config/paper/tables.yaml").read_text(encoding="utf-8"))
+        videomae = self.videomae["label"]
+        for layout in sheet.values():
+            layout["caption"] = layout["caption"].replace("{videomae}", videomae)
+        return sheet
+
+    # What they show
 
     def shown(self, sheet: str, name: str) -> dict[str, Any]:
         """Return what tables, figures and their provenance say of an entry of a sheet."""
@@ -124,6 +208,11 @@ class AnalyseGraph:
     def detectors(self) -> list[dict[str, Any]]:
         """The rows of Table 3."""
         return self.all_shown("detectors", self.detect.detectors)
+
+    @property
+    def videomae(self) -> dict[str, Any]:
+        """The trained detector of Table 4."""
+        return self.shown("detectors", self.study.config["detect"]["videomae"])
 
     @property
     def tracers(self) -> list[dict[str, Any]]:
@@ -181,10 +270,6 @@ class AnalyseGraph:
     def measured_tables(self) -> list[str]:
         """Our tables in the paper's layout."""
         return [result.target for result in results_of(TABLES) if result.number]
-
-    def paper_beside(self, number: str) -> list[str]:
-        """Return the paper's numbers to be shown beside ours: none where data is made up."""
-        return [self.paper_table(number)] if self.is_comparable else []
 
     def paper_table(self, number: str) -> str:
         """Return the paper's numbers of one table."""

@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-from scripts.common.errors import UserError
 from scripts.common.rule_log import Counts
+
+NOTHING = "–"
+"""What a reader sees where there is no number."""
 
 Number = float | None
 
@@ -18,8 +19,7 @@ class Row:
     """One row of numbers.
 
     Attributes:
-        keys: the leading cells of the CSV, such as ("accuracy", "UnivFD").
-        cells: the leading cells for readers, such as ("UnivFD",).
+        cells: the leading cells, such as ("UnivFD",).
         values: one number for each column, in the unit of the table; None where there is none.
         items: for each column, on how many items the number stands; None where that has no sense.
         entry: the entry of a sheet that the row shows.
@@ -30,23 +30,26 @@ class Row:
         more: further cells of the CSV, by column.
     """
 
-    keys: tuple[str, ...]
-    cells: tuple[str, ...]
-    values: tuple[Number, ...]
-    items: tuple[int | None, ...]
+    cells: Sequence[str]
+    values: Sequence[Number]
+    items: Sequence[int | None]
     entry: str = ""
     embedded: bool = False
-    paper: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ()
+    paper: Sequence[str] = ()
+    texts: Sequence[str] = ()
     more: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Section:
-    """Rows under one header, such as the block of accuracies in Table 3."""
+    """Rows under one header; in the CSV, ``block`` comes before the cells of each.
 
-    header: tuple[str, ...]
-    rows: tuple[Row, ...]
+    So the block of accuracies in Table 3 is one, and that of the average precisions another.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Row]
+    block: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -57,28 +60,39 @@ class PaperTable:
         number: the paper's number, such as "3".
         caption: what it shows, one or two sentences.
         keys: names of the leading columns of the CSV.
-        columns: the generators: name -> label.
+        generators: the columns, in order: ``entry``, ``label``, ``embedded``.
         sections: the rows, in the paper's order and grouping.
         supplements: sections below them for readers; the CSV has their numbers in other columns.
         shown: how a number is written.
         average: whether the mean of the columns ends each row.
-        notes: sentences below the table.
+        notes: sentences below the table; one that names stand-ins among the generators follows.
     """
 
     number: str
     caption: str
-    keys: tuple[str, ...]
-    columns: Mapping[str, str]
-    sections: tuple[Section, ...]
+    keys: Sequence[str]
+    generators: Sequence[Mapping[str, Any]]
+    sections: Sequence[Section]
     shown: Callable[[float], str]
     average: bool = True
-    notes: tuple[str, ...] = field(default=())
-    supplements: tuple[Section, ...] = ()
+    notes: Sequence[str] = ()
+    supplements: Sequence[Section] = ()
 
     @property
     def rows(self) -> list[Row]:
         """All rows, in order."""
         return [row for section in self.sections for row in section.rows]
+
+    @property
+    def all_notes(self) -> list[str]:
+        """The notes, and which generators stand in for models of the paper."""
+        names = [each["label"] for each in self.generators if each["embedded"]]
+        stand_ins = f"Generators that are offline stand-ins: {', '.join(names)}."
+        return [*self.notes, *([stand_ins] if names else [])]
+
+    def numbers(self, row: Row) -> list[Number]:
+        """Return a row's values, and their mean where there are averages."""
+        return [*row.values, *([mean_of(row.values)] if self.average else [])]
 
     def counts(self) -> Counts:
         """Return how many numbers of entries there are, and how many are missing."""
@@ -91,14 +105,6 @@ class PaperTable:
         return counts
 
 
-def difference(ours: str, paper: str) -> str:
-    """Return ours less the paper's, of the numbers as they are printed, with a sign.
-
-    So it is exact at the paper's precision; empty where one of them is missing.
-    """
-    return f"{Decimal(ours) - Decimal(paper):+}" if ours and paper else ""
-
-
 class PaperNumbers:
     """The paper's numbers of one table, as it prints them, by its rows and our columns."""
 
@@ -108,21 +114,22 @@ class PaperNumbers:
         self,
         rows: Iterable[Mapping[str, str]],
         generators: Iterable[Mapping[str, Any]],
-        keys: Sequence[str],
+        key: str,
     ):
         """Index the paper's rows.
 
         Args:
             rows: of ``config/paper``; none where the data is not the paper's.
             generators: our columns, in order: ``paper`` is the paper's column, if it has one.
-            keys: the leading columns, the last of which names a row.
+            key: the last leading column, which names a row; columns of numbers follow it.
         """
-        self._rows = {row[keys[-1]]: row for row in rows}
+        self._rows = {row[key]: row for row in rows}
         self._columns = [generator.get("paper") or "" for generator in generators]
-        theirs = set(next(iter(self._rows.values()), {})) - set(keys)
+        theirs = list(next(iter(self._rows.values()), {}))
+        theirs = theirs[theirs.index(key) + 1 :] if theirs else []
         if self.AVERAGE in theirs:
             # An average is the paper's only if it is taken over the same generators.
-            same = sorted(self._columns) == sorted(theirs - {self.AVERAGE})
+            same = sorted([*self._columns, self.AVERAGE]) == sorted(theirs)
             self._columns.append(self.AVERAGE if same else "")
 
     def row(self, entry: Mapping[str, Any]) -> tuple[str, ...]:
@@ -136,29 +143,16 @@ class PaperNumbers:
         return tuple(self._rows[name].get(column, "") for column in self._columns)
 
 
-def comparison_notes(rows: Iterable[Row], entries: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return what the brackets of compared rows say, and why entries have no number of ours."""
-    notes = ["In brackets: the paper's number, and ours less the paper's."]
-    return notes * any(row.paper for row in rows) + [
-        f"{entry['label']} has no number of ours: {entry['unavailable']}."
-        for entry in entries
-        if entry.get("unavailable")
-    ]
+def difference(ours: str, paper: str) -> str:
+    """Return ours less the paper's, of the numbers as they are printed, with a sign.
 
-
-def column_labels(generators: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the columns of a table: name -> label."""
-    return {generator["entry"]: generator["label"] for generator in generators}
-
-
-def stand_in_notes(generators: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return a sentence that names the generators that stand in for models of the paper."""
-    names = [generator["label"] for generator in generators if generator["embedded"]]
-    return (f"Generators that are offline stand-ins: {', '.join(names)}.",) if names else ()
+    So it is exact at the paper's precision; empty where one of them is missing.
+    """
+    return f"{Decimal(ours) - Decimal(paper):+}" if ours and paper else ""
 
 
 def percent(value: float) -> str:
-    """Write a percentage as Tables 3 to 5 do: one decimal, but two below ten (8.71, 0.74).
+    """Write a percentage as Table 5 does: one decimal, but two below ten (8.71, 0.74).
 
     Args:
         value: a share in [0, 1].
@@ -172,78 +166,20 @@ def percent_one_decimal(value: float) -> str:
     return f"{100 * value:.1f}"
 
 
-def three_decimals(value: float) -> str:
-    """Write a score as Table 7 does."""
-    return f"{value:.3f}"
+SHOWN: Mapping[str, Callable[[float], str]] = {
+    "percent": percent,
+    "percent_one_decimal": percent_one_decimal,
+    "three_decimals": "{:.3f}".format,
+}
+"""How a layout says that numbers are written -> what writes one."""
+
+
+def known_number(value: Number) -> Number:
+    """Return a number, or None for one that is missing or undefined."""
+    return None if value is None or math.isnan(value) else value
 
 
 def mean_of(values: Sequence[Number]) -> Number:
     """Return the mean, or None if a value is missing: a mean of fewer columns is another number."""
-    if not values or any(value is None for value in values):
-        return None
-    return math.fsum(values) / len(values)
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Tidy metrics, looked up by row, metric and generator.
-
-    Attributes:
-        source: the file they come from, for errors.
-        found: (row, metric, generator) -> (value, number of items).
-    """
-
-    source: Path
-    found: Mapping[tuple[str, str, str], tuple[Number, int]]
-
-    @classmethod
-    def of(
-        cls, rows: Iterable[Mapping[str, Any]], source: Path, *, key: str, items: str = "items"
-    ) -> "Cells":
-        """Index rows with ``metric``, ``generator``, ``value`` and the two columns named.
-
-        Args:
-            rows: the metrics.
-            source: the file they come from.
-            key: the column that names the row of the table.
-            items: the column with the number of items.
-        """
-        found = {}
-        for row in rows:
-            value = row["value"]
-            missing = value is None or math.isnan(value)
-            found[row[key], row["metric"], row["generator"]] = (
-                None if missing else value,
-                row[items],
-            )
-        return cls(source, found)
-
-    def of_entry(
-        self, entry: Mapping[str, Any], metric: str, generators: Sequence[str]
-    ) -> tuple[tuple[Number, ...], tuple[int | None, ...]]:
-        """Return ``row`` of an entry, which its ``key`` names if not ``entry``.
-
-        Of what cannot be had (``unavailable``) there are none.
-        """
-        if entry.get("unavailable"):
-            return (None,) * len(generators), (None,) * len(generators)
-        return self.row(entry.get("key", entry["entry"]), metric, generators)
-
-    def row(
-        self, name: str, metric: str, generators: Iterable[str]
-    ) -> tuple[tuple[Number, ...], tuple[int, ...]]:
-        """Return the values and the numbers of items of one row, in the generators' order.
-
-        Raises:
-            UserError: a number was never measured; it is not the same as one that is undefined.
-        """
-        pairs = []
-        for generator in generators:
-            if (name, metric, generator) not in self.found:
-                raise UserError(
-                    f"{self.source} has no {metric} of '{name}' for '{generator}'; delete it, and "
-                    "run again so that it is measured"
-                )
-            pairs.append(self.found[name, metric, generator])
-        values, items = zip(*pairs, strict=True)
-        return values, items
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known and len(known) == len(values) else None

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, PercentFormatter, StrMethodFormatter
 
 from scripts.analyse.figure_style import figure_style, popularity_panels, save_figure
-from scripts.analyse.popularity import names_for
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.analyse import POPULARITY
@@ -84,6 +83,11 @@ def draw_curve(axis: Axes, names: pd.DataFrame, colour: str) -> None:
             fontsize=8,
             color="#333333",
         )
+
+
+def names_for(shares: pd.Series, wanted: float) -> int:
+    """Return how many of the most frequent names have at least the share ``wanted`` together."""
+    return int((shares < wanted - 1e-12).sum()) + 1
 
 
 if __name__ == "__main__":

@@ -9,12 +9,14 @@ import numpy as np
 from matplotlib.projections.polar import PolarAxes
 
 from scripts.analyse.figure_style import figure_style, need_colours, save_figure
-from scripts.analyse.radar import INNER, OUTER, normalise_for_radar
 from scripts.common.errors import UserError
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
 from scripts.common.tables import read_table
+
+INNER, OUTER = 0.3, 0.8
+"""'Results are normalized per dimension to a common scale between 0.3 and 0.8 linearly' (Table 7)."""
 
 MARKERS = "osD^vPX*"
 """One for each generator in turn, so that lines can be told apart without colours."""
@@ -74,6 +76,23 @@ def plot_figure6(
     counts = Counts(declared=values.size, kept=int((~np.isnan(values)).sum()))
     counts.reject("no_value", int(np.isnan(values).sum()))
     return counts
+
+
+def normalise_for_radar(values: np.ndarray) -> np.ndarray:
+    """Return values scaled, as VBench does, so that each dimension's worst is 0.3 and its best 0.8.
+
+    Args:
+        values: shape (dimensions, generators); NaN where there is no value.
+
+    Returns:
+        The same shape; NaN stays NaN. Where all values of a dimension are equal none is better:
+        they lie in the middle.
+    """
+    lowest = np.fmin.reduce(values, axis=1, keepdims=True)  # as min, but blind to NaN
+    spread = np.fmax.reduce(values, axis=1, keepdims=True) - lowest
+    with np.errstate(invalid="ignore"):
+        shares = np.where(spread == 0, 0.5 + 0 * values, (values - lowest) / spread)
+    return INNER + (OUTER - INNER) * shares
 
 
 def angles_of(axes: int) -> np.ndarray:

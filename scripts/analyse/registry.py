@@ -68,9 +68,15 @@ class Result:
         """What the report says of it: a file of ``rules/``."""
         return f"report/{self.name}.rst"
 
-    def labels(self, form: str) -> dict[str, str]:
-        """Return how the report lists one of its forms."""
-        return {"result": self.title, "form": FORMS[form]}
+    @property
+    def script(self) -> str:
+        """The script of its rule; tables in the paper's layout share one."""
+        return self.rule.removesuffix(self.number) if self.number else self.rule
+
+    @property
+    def environment(self) -> str:
+        """The software of its rule, a file of ``envs/``."""
+        return "plots.yaml" if self.kind == FIGURES else "tabular.yaml"
 
 
 RESULTS = {

@@ -64,10 +64,10 @@ class Sum:
             )
         return self
 
-    def rows(self) -> list[dict]:
+    def rows(self, stage: str) -> list[dict]:
         """Return rows of ``ACCOUNT``: one for each reason, or one without."""
         common = {
-            "stage": self.step["stage"],
+            "stage": stage,
             "step": self.step["rule"],
             "part": self.step["part"],
             "unit": self.step["unit"],

@@ -1,16 +1,13 @@
 """The four faces of a table of the paper: CSV, Markdown, LaTeX and HTML."""
 
-import csv
 import html
-import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from scripts.analyse.paper_table import Number, PaperTable, Row, Section, difference, mean_of
-
-NOTHING = "–"
-"""What a reader sees where there is no number."""
+from scripts.analyse.csv_files import csv_text, one_line
+from scripts.analyse.paper_table import NOTHING, Number, PaperTable, Row, difference
+from scripts.common.rule_log import Counts
 
 MINUS = "−"
 
@@ -45,18 +42,22 @@ thead th, tr.header th { font-weight: 600; border-bottom: 1px solid #777; }
 """
 
 
-def write_paper_table(table: PaperTable, faces: Iterable[Path], banner: str) -> None:
+def write_paper_table(table: PaperTable, faces: Iterable[Path], banner: str) -> Counts:
     """Write a table's faces, each with the banner if there is one.
 
     Args:
         table: the table.
         faces: files to write; the suffix (.csv, .md, .tex, .html) says which face.
         banner: a line that says what kind of data this is; empty for none.
+
+    Returns:
+        Counts of numbers.
     """
     writers = {".csv": to_csv, ".md": to_markdown, ".tex": to_tex, ".html": to_html}
     for path in faces:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(writers[path.suffix](table, banner), encoding="utf-8")
+    return table.counts()
 
 
 def to_csv(table: PaperTable, banner: str) -> str:
@@ -64,92 +65,65 @@ def to_csv(table: PaperTable, banner: str) -> str:
 
     The paper's columns come first; then ``entry`` and ``embedded`` name the backend, and
     ``items_<generator>`` the items on which each number stands; then, where a row is the paper's
-    too, ``paper_<column>`` and ``difference_<column>``, and what else the rows have. A banner is a
-    first line that begins with ``#`` (pandas: ``comment="#"``).
+    too, ``paper_<column>`` and ``difference_<column>``, and what else the rows have.
     """
-    names = list(table.columns)
+    names = [generator["entry"] for generator in table.generators]
     columns = [*names, *(["average"] if table.average else [])]
-    header = [*table.keys, *columns]
-    header += ["entry", "embedded", *(f"items_{name}" for name in names)]
-    compared = any(row.paper for row in table.rows)
+    header = [*table.keys, *columns, "entry", "embedded", *(f"items_{name}" for name in names)]
+    compared = [row for row in table.rows if row.paper]
     for what in ("paper", "difference") if compared else ():
         header += [f"{what}_{name}" for name in columns]
     more = list(dict.fromkeys(name for row in table.rows for name in row.more))
-    header += more
     lines = []
-    for row in table.rows:
-        numbers = [_cell(value, table, "") for value in _numbers(row, table)]
-        items = ["" if count is None else str(count) for count in row.items]
-        line = [*row.keys, *numbers, row.entry, str(row.embedded).lower(), *items]
-        if compared:
-            paper = row.paper or ("",) * len(columns)
-            line += [*paper, *(map(difference, numbers, paper))]
-        lines.append([*line, *(row.more.get(name, "") for name in more)])
-    return csv_text(header, lines, banner)
-
-
-def csv_text(header: Sequence[str], lines: Iterable[Sequence[str]], banner: str) -> str:
-    """Return CSV with a banner as its first line; texts with a ``#`` are quoted."""
-    text = io.StringIO()
-    if banner:
-        text.write(f"# {_one_line(banner)}\n")
-    writer = csv.writer(text, lineterminator="\n")
-    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    for cells in [header, *lines]:
-        (quoting if any("#" in str(cell) for cell in cells) else writer).writerow(cells)
-    return text.getvalue()
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file as texts; a banner is passed over."""
-    with open(path, encoding="utf-8", newline="") as file:
-        lines = file.readlines()
-    return list(csv.DictReader(lines[1:] if lines and lines[0].startswith("#") else lines))
+    for section in table.sections:
+        for row in section.rows:
+            numbers = [_cell(value, table, "") for value in table.numbers(row)]
+            line = [*section.block, *row.cells, *numbers, row.entry, str(row.embedded).lower()]
+            line += ["" if count is None else str(count) for count in row.items]
+            if compared:
+                paper = row.paper or ("",) * len(columns)
+                line += [*paper, *(map(difference, numbers, paper))]
+            lines.append([*line, *(row.more.get(name, "") for name in more)])
+    return csv_text([*header, *more], lines, banner)
 
 
 def to_markdown(table: PaperTable, banner: str) -> str:
     """Return the table as Markdown, one table for each section."""
+
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(map(_markdown, cells)) + " |"
+
     lines = [f"> **{_markdown(banner)}**", ""] if banner else []
     lines += [f"**Table {table.number}.** {_markdown(table.caption)}", ""]
-    for section in [*table.sections, *table.supplements]:
-        header, trailing = _header(section, table)
-        lines.append("| " + " | ".join(map(_markdown, header + trailing)) + " |")
-        names = len(section.header)
-        rule = [":---"] * names + ["---:"] * (len(header) - names)
-        rule += [":---" if title == "Backend" else "---:" for title in trailing]
-        lines.append("|" + "|".join(rule) + "|")
-        for leading, numbers, ending in _shown_rows(section, table):
-            cells = [*leading, *numbers, *ending]
-            lines.append("| " + " | ".join(map(_markdown, cells)) + " |")
-        lines.append("")
-    lines += [_markdown(note) + "  " for note in table.notes]
+    for header, left, rows in _sections(table):
+        sides = (":---" if place in left else "---:" for place in range(len(header)))
+        lines += [line(header), f"|{'|'.join(sides)}|", *(line(cells) for _, cells in rows), ""]
+    lines += [_markdown(note) + "  " for note in table.all_notes]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def to_tex(table: PaperTable, banner: str) -> str:
     """Return the table as LaTeX (package booktabs)."""
-    first = table.sections[0]
-    header, trailing = _header(first, table)
-    names = len(first.header)
-    layout = "l" * names + "r" * (len(header) - names)
-    layout += "".join("l" if title == "Backend" else "r" for title in trailing)
+
+    def line(cells: Iterable[str]) -> str:
+        return " & ".join(map(_tex, cells)) + r" \\"
+
+    sections = list(_sections(table))
+    header, left, _ = sections[0]
+    layout = "".join("l" if place in left else "r" for place in range(len(header)))
     caption = _tex(table.caption)
     if banner:
         caption += rf" \textbf{{{_tex(banner)}}}"
-    lines = [f"% {_one_line(banner)}"] if banner else []
+    lines = [f"% {one_line(banner)}"] if banner else []
     lines += [r"\begin{table}", r"\centering", rf"\caption{{{caption}}}"]
     lines += [rf"\label{{tab:{table.number}}}", rf"\begin{{tabular}}{{{layout}}}", r"\toprule"]
-    for number, section in enumerate([*table.sections, *table.supplements]):
-        header, trailing = _header(section, table)
-        if number:
-            lines.append(r"\midrule")
-        lines += [" & ".join(map(_tex, header + trailing)) + r" \\", r"\midrule"]
-        for position, (leading, numbers, ending) in enumerate(_shown_rows(section, table)):
-            if position and names > 1 and leading[0]:
-                lines.append(r"\midrule")
-            lines.append(" & ".join(map(_tex, [*leading, *numbers, *ending])) + r" \\")
+    for number, (header, _, rows) in enumerate(sections):
+        lines += [r"\midrule"] * bool(number) + [line(header), r"\midrule"]
+        for position, (is_group, cells) in enumerate(rows):
+            lines += [r"\midrule"] * bool(position and is_group) + [line(cells)]
     lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par\footnotesize {_tex(' '.join(table.notes))}"] if table.notes else []
+    if table.all_notes:
+        lines.append(rf"\par\footnotesize {_tex(' '.join(table.all_notes))}")
     return "\n".join([*lines, r"\end{table}"]) + "\n"
 
 
@@ -160,60 +134,48 @@ def to_html(table: PaperTable, banner: str) -> str:
     lines += [f"<title>{title}</title>", f"<style>\n{STYLE}</style></head><body>"]
     lines += [f'<p class="banner">{html.escape(banner)}</p>'] if banner else []
     lines += ["<table>", f"<caption><b>{title}.</b> {html.escape(table.caption)}</caption>"]
-    for section in [*table.sections, *table.supplements]:
-        header, trailing = _header(section, table)
-        names = len(section.header)
-        left = {*range(names), *(len(header) + i for i, t in enumerate(trailing) if t == "Backend")}
-        lines += ["<tbody>", _html_row(header + trailing, left, "th", ' class="header"')]
-        for leading, numbers, ending in _shown_rows(section, table):
-            if names > 1 and leading[0]:
-                lines += ["</tbody>", "<tbody>"]
-            lines.append(_html_row([*leading, *numbers, *ending], left, "td"))
+    for header, left, rows in _sections(table):
+        lines += ["<tbody>", _html_row(header, left, "th", ' class="header"')]
+        for is_group, cells in rows:
+            lines += ["</tbody>", "<tbody>"] * is_group + [_html_row(cells, left, "td")]
         lines.append("</tbody>")
     lines.append("</table>")
-    lines += [f'<p class="note">{html.escape(note)}</p>' for note in table.notes]
+    lines += [f'<p class="note">{html.escape(note)}</p>' for note in table.all_notes]
     return "\n".join([*lines, "</body></html>"]) + "\n"
 
 
-def _header(section: Section, table: PaperTable) -> tuple[list[str], list[str]]:
-    columns = [*section.header, *table.columns.values(), *(["Avg."] if table.average else [])]
-    return columns, ["Items", *(["Backend"] if _has_stand_ins(table) else [])]
+def _sections(table: PaperTable) -> Iterator[tuple[list[str], set[int], list]]:
+    """Yield each section as readers see it.
 
-
-def _shown_rows(
-    section: Section, table: PaperTable
-) -> Iterable[tuple[list[str], list[str], list[str]]]:
-    """Yield leading cells, numbers and trailing cells; a group is named in its first row only."""
-    group = None
-    for row in section.rows:
-        leading = list(row.cells)
-        if len(leading) > 1:
-            group, leading[0] = leading[0], "" if leading[0] == group else leading[0]
-        numbers = [*row.texts] or _compared_cells(row, table)
-        ending = [_span(row.items)]
-        if _has_stand_ins(table):
-            ending.append(f"{row.entry} (embedded)" if row.embedded else row.entry)
-        yield leading, numbers, ending
+    That is its header, which columns are set to the left, and its rows: whether a group begins,
+    which is named in its first row only, and the cells.
+    """
+    labels = [generator["label"] for generator in table.generators]
+    backend = any(row.embedded for row in table.rows)
+    for section in [*table.sections, *table.supplements]:
+        names = len(section.header)
+        header = [*section.header, *labels, *(["Avg."] if table.average else []), "Items"]
+        header += ["Backend"] * backend
+        left = {*range(names), *([len(header) - 1] if backend else [])}
+        rows, group = [], None
+        for row in section.rows:
+            is_group = names > 1 and row.cells[0] != group
+            group = row.cells[0]
+            leading = row.cells if names == 1 or is_group else ("", *row.cells[1:])
+            cells = [*leading, *(row.texts or _compared_cells(row, table)), _span(row.items)]
+            rows.append((is_group, cells + [row.entry + " (embedded)" * row.embedded] * backend))
+        yield header, left, rows
 
 
 def _compared_cells(row: Row, table: PaperTable) -> list[str]:
     """Return each number as readers see it, with the paper's and the difference in brackets."""
-    values = _numbers(row, table)
+    values = table.numbers(row)
     shown = [_cell(value, table, NOTHING) for value in values]
     for place, paper in enumerate(row.paper):
         if paper:
             change = difference(_cell(values[place], table, ""), paper)
-            beside = f"{paper}, {change.replace('-', MINUS)}" if change else paper
-            shown[place] += f" ({beside})"
+            shown[place] += f" ({paper}, {change.replace('-', MINUS)})" if change else f" ({paper})"
     return shown
-
-
-def _has_stand_ins(table: PaperTable) -> bool:
-    return any(row.embedded for row in table.rows)
-
-
-def _numbers(row: Row, table: PaperTable) -> list[Number]:
-    return [*row.values, *([mean_of(row.values)] if table.average else [])]
 
 
 def _cell(value: Number, table: PaperTable, nothing: str) -> str:
@@ -236,12 +198,8 @@ def _html_row(cells: Sequence[str], left: set[int], tag: str, attributes: str = 
 
 
 def _markdown(text: str) -> str:
-    return re.sub(r"([\\|*_`<>\[\]])", r"\\\1", _one_line(text))
+    return re.sub(r"([\\|*_`<>\[\]])", r"\\\1", one_line(text))
 
 
 def _tex(text: str) -> str:
-    return "".join(TEX_ESCAPES.get(character, character) for character in _one_line(text))
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return "".join(TEX_ESCAPES.get(character, character) for character in one_line(text))

@@ -113,8 +113,8 @@ def describe_device() -> str:
 
 
 def _script(job: Any) -> str:
-    """Return a job's script, which has its rule's name."""
-    return _from_root(str(Path(job.scriptdir, f"{job.rule}.py")))
+    """Return a job's script, which has its rule's name, or that of the parameter ``script``."""
+    return _from_root(str(Path(job.scriptdir, f"{job.params.get('script', job.rule)}.py")))
 
 
 def _weights(value: Any) -> Iterator[tuple[str, Any]]:

@@ -17,7 +17,7 @@ from scripts.common.tables import read_frame, write_table
 
 
 def declared(rule="fetch_videos", part="", **sides):
-    return Step(stage="curate", rule=rule, unit="videos", part=part, **sides)
+    return Step(rule=rule, unit="videos", part=part, **sides)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def follow(tmp_path):
 def test_each_item_is_followed(follow):
     sum = follow("abc", [("a", None), ("b", "undecodable"), ("c", "undecodable")], part="pika")
     assert (sum.read, sum.kept, dict(sum.rejected)) == (3, 1, {"undecodable": 2})
-    assert sum.rows() == [
+    assert sum.rows("curate") == [
         {"stage": "curate", "step": "generate_videos", "part": "pika", "unit": "videos", "read": 3}
         | {"kept": 1, "rejected": 2, "reason": "undecodable", "count": 2}
     ]
@@ -53,7 +53,7 @@ def test_each_item_is_followed(follow):
 def test_what_was_rejected_before_is_not_counted_again(follow):
     sum = follow("a", [("a", None), ("gone", "no_video")])
     assert (sum.read, sum.kept, sum.rejected.total()) == (1, 1, 0)
-    assert sum.rows()[0]["reason"] == ""
+    assert sum.rows("curate")[0]["reason"] == ""
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_an_account_depends_on_every_file_that_it_reads():
 
 
 def write_account(sums, path):
-    write_table([row for sum in sums for row in sum.rows()], path, ACCOUNT)
+    write_table([row for sum in sums for row in sum.rows("curate")], path, ACCOUNT)
 
 
 def test_the_stages_become_one_csv_with_a_banner(tmp_path):

@@ -87,7 +87,7 @@ def frame(path: str, **columns: list) -> None:
 def sums(steps: list) -> dict[str, tuple]:
     """Return the account of some steps: step and part -> read, kept, reasons."""
     assert all(Path(file).exists() for file in files_of(steps))
-    account_stage(Path("account.parquet"), steps=steps)
+    account_stage(Path("account.parquet"), stage="curate", steps=steps)
     return {
         f"{step} {part}".strip(): (
             int(rows["read"].iloc[0]),

@@ -74,7 +74,7 @@ def finished(tmp_path, monkeypatch):
 
 def account(declared):
     """Return the account as (step, part) -> (read, kept, reasons)."""
-    account_stage(Path("account.parquet"), steps=declared)
+    account_stage(Path("account.parquet"), stage="curate", steps=declared)
     steps = {}
     for row in read_table("account.parquet", ACCOUNT).to_pylist():
         key = row["step"], row["part"].rpartition("/")[2]

@@ -6,13 +6,12 @@ import pandas as pd
 import pytest
 
 from scripts.analyse import figure_style
+from scripts.analyse.count_popularity import rank_names
 from scripts.analyse.funnel import in_words
 from scripts.analyse.plot_figure4 import plot_figure4
 from scripts.analyse.plot_figure5 import plot_figure5
-from scripts.analyse.plot_figure6 import plot_figure6
+from scripts.analyse.plot_figure6 import normalise_for_radar, plot_figure6
 from scripts.analyse.plot_funnel import plot_funnel
-from scripts.analyse.popularity import rank_names
-from scripts.analyse.radar import normalise_for_radar
 from scripts.common.errors import UserError
 from scripts.common.schemas.analyse import POPULARITY
 from scripts.common.tables import write_table

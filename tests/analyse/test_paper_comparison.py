@@ -4,12 +4,12 @@ import pandas as pd
 import pytest
 
 from scripts.analyse.build_paper_comparison import KEYS, build_paper_comparison
-from scripts.analyse.build_table7 import build_table7
 from scripts.common.code import ROOT
 from tests.analyse.test_tables import build_all
 from tests.analyse.tidy_metrics import (
     COLUMNS,
     GENERATORS,
+    build_table7,
     entry,
     paper_table,
     slug,

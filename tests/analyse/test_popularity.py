@@ -4,8 +4,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.analyse.count_popularity import count_popularity
-from scripts.analyse.popularity import names_for, rank_names
+from scripts.analyse.count_popularity import count_popularity, rank_names
+from scripts.analyse.plot_figure5 import names_for
 from scripts.common.tables import read_frame
 
 

@@ -3,10 +3,6 @@
 import pandas as pd
 import pytest
 
-from scripts.analyse.build_table3 import build_table3
-from scripts.analyse.build_table4 import build_table4
-from scripts.analyse.build_table5 import build_table5
-from scripts.analyse.build_table7 import build_table7
 from scripts.analyse.paper_table import mean_of, percent, percent_one_decimal
 from scripts.commands.check import read_configuration
 from scripts.common.code import ROOT
@@ -18,6 +14,10 @@ from tests.analyse.tidy_metrics import (
     BANNER,
     COLUMNS,
     GENERATORS,
+    build_table3,
+    build_table4,
+    build_table5,
+    build_table7,
     entry,
     paper_table,
     slug,

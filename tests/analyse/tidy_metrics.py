@@ -3,6 +3,10 @@
 import csv
 from pathlib import Path
 
+import yaml
+
+from scripts.analyse.build_table import build_table
+from scripts.analyse.table_rows import classifier_rows, tracer_rows
 from scripts.common.code import ROOT
 from scripts.common.schemas.detect import METRICS as DETECTION
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
@@ -13,6 +17,37 @@ from scripts.common.tables import write_table
 BANNER = "DEMO: made up; 100% not results"
 COLUMNS = {"pika": "Pika", "svd": "SVD", "opensora": "OpS", "i2vgenxl": "IXL", "cogvideox": "Cog"}
 GENERATORS = [{"entry": name, "label": label, "embedded": False} for name, label in COLUMNS.items()]
+
+
+LAYOUTS = yaml.safe_load((ROOT / "config/paper/tables.yaml").read_text(encoding="utf-8"))
+
+
+def build_table3(metrics, faces, *, detectors, **more):
+    """Build Table 3 as its rule does."""
+    return build_table(metrics, faces, number="3", layout=LAYOUTS["table3"], rows=detectors, **more)
+
+
+def build_table4(metrics, faces, *, videomae, generators, **more):
+    """Build Table 4 as its rule does."""
+    rows, layout = classifier_rows(videomae, generators), LAYOUTS["table4"]
+    return build_table(
+        metrics, faces, number="4", layout=layout, rows=rows, generators=generators, **more
+    )
+
+
+def build_table5(metrics, faces, *, tracers, cosface, generators, **more):
+    """Build Table 5 as its rule does."""
+    rows, layout = tracer_rows(tracers, cosface, generators), LAYOUTS["table5"]
+    return build_table(
+        metrics, faces, number="5", layout=layout, rows=rows, generators=generators, **more
+    )
+
+
+def build_table7(metrics, faces, *, dimensions, **more):
+    """Build Table 7 as its rule does."""
+    return build_table(
+        metrics, faces, number="7", layout=LAYOUTS["table7"], rows=dimensions, **more
+    )
 
 
 def paper_table(number: str) -> list[dict[str, str]]:

@@ -89,6 +89,7 @@ def job(tmp_path):
             "code": "0123",
             "tracers": [{"entry": "dinov2", "weights": weights}, {"entry": "hash", "weights": {}}],
             "cosface": {"entry": "vit", "weights": {"package": "timm"}},
+            "script": "build_table",
             "seed": 7,
         },
     )
@@ -99,8 +100,8 @@ def test_a_result_s_whole_story_lies_beside_it(job, tmp_path):
     record = json.loads((tmp_path / "table5.provenance.json").read_text())
     assert record["describes"] == {"table5.csv": sha256_of(b"table")}
     assert record["inputs"] == {str(tmp_path / "metrics.parquet"): sha256_of(b"numbers")}
-    script = ROOT / "scripts/analyse/build_table5.py"
-    assert record["code"]["modules"]["scripts/analyse/build_table5.py"] == sha256_of(script)
+    script = ROOT / "scripts/analyse/build_table.py"
+    assert record["code"]["modules"]["scripts/analyse/build_table.py"] == sha256_of(script)
     assert "scripts/common/tables.py" in record["code"]["modules"]
     assert record["code"] | code_version() == record["code"]
     assert record["settings"] == job.params
@@ -126,7 +127,7 @@ def test_a_record_tells_other_settings_apart_and_not_other_code(job, tmp_path):
     first, other_seed, other_code = records
     assert first["settings"] != other_seed["settings"] == other_code["settings"]
     assert first["code"] == other_seed["code"] != other_code["code"]
-    assert first["script"] == "scripts/analyse/build_table5.py" and first["seconds"] == 61.0
+    assert first["script"] == "scripts/analyse/build_table.py" and first["seconds"] == 61.0
 
 
 def test_versions_are_those_of_the_packages_that_the_project_asks_for():
