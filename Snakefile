@@ -34,6 +34,24 @@ if config["source"] == "demo":
     include: "rules/demo.smk"
 
 
+# On a cluster these run where Snakemake does: each reads a few kilobytes, and is done in seconds.
+localrules:
+    account,
+    build_paper_comparison,
+    build_table3,
+    build_table4,
+    build_table5,
+    build_table7,
+    describe_dataset,
+    link_export,
+    plot_figure4,
+    plot_figure5,
+    plot_figure6,
+    plot_funnel,
+    plot_tracer_training,
+    summarise_evaluation,
+
+
 onstart:
     refuse_missing_weights(workflow.dag.needrun_jobs())
     recall_removals()

@@ -67,7 +67,7 @@ for result in RESULTS.values():
         name:
             result.rule
         input:
-            **made_from,
+            **by_index(made_from),
         output:
             **reported(result),
         log:

@@ -105,7 +105,7 @@ if annotate.pictures:
     rule annotate_pictures:
         """Annotate the image prompts of a shard, each decoded once for all (Section 3)."""
         input:
-            tar="results/images/{shard}.tar",
+            tar=by_index("results/images/{shard}.tar"),
             index="results/images/{shard}.parquet",
         output:
             **annotate.outputs(annotate.pictures),

@@ -145,7 +145,7 @@ rule fetch_videos:
 rule extract_images:
     """Take each scraped video's first frame as its image prompt."""
     input:
-        videos_tar=f"results/videos/{curate.generator}/{{shard}}.tar",
+        videos_tar=by_index(f"results/videos/{curate.generator}/{{shard}}.tar"),
         videos_index=f"results/videos/{curate.generator}/{{shard}}.parquet",
     output:
         tar="results/images/{shard}.tar",

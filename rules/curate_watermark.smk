@@ -7,7 +7,7 @@ Makes results/watermark/overlays.parquet and results/watermark/scores/{shard}.pa
 rule find_watermark:
     """Find fixed overlays that many image prompts have in common, such as a generator's logo."""
     input:
-        tars=study.image_tars,
+        tars=by_index(study.image_tars),
         indexes=study.image_indexes,
     output:
         overlays="results/watermark/overlays.parquet",
@@ -31,7 +31,7 @@ rule find_watermark:
 rule score_watermarks:
     """Score how well each image prompt fits the overlays that were found."""
     input:
-        tar="results/images/{shard}.tar",
+        tar=by_index("results/images/{shard}.tar"),
         index="results/images/{shard}.parquet",
         overlays="results/watermark/overlays.parquet",
     output:

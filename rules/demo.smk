@@ -27,9 +27,6 @@ rule make_demo_channel:
     conda:
         "../envs/video.yaml"
     threads: 2
-    resources:
-        mem_mb=more(1000),
-        runtime=more(30),
     params:
         code=code_of("scripts/demo/make_demo_channel.py"),
         generations=DEMO["generations"],
@@ -58,9 +55,6 @@ rule make_demo_sources:
         "benchmarks/make_demo_sources.jsonl"
     conda:
         "../envs/video.yaml"
-    resources:
-        mem_mb=more(1000),
-        runtime=more(30),
     params:
         code=code_of("scripts/demo/make_demo_sources.py"),
         real_videos=DEMO["real_videos"],

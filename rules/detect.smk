@@ -12,7 +12,7 @@ detect = DetectGraph(study)
 rule score_frames:
     """Score the middle frame of a source's test videos with every detector of single pictures."""
     input:
-        files=every_file(detect.scored),
+        files=by_index(every_file(detect.scored)),
     output:
         scores=detect.outputs(
             "results/detect/scores/{source}.parquet", source=detect.scored_sources
@@ -42,7 +42,7 @@ rule score_frames:
 rule train_videomae:
     """Fine-tune VideoMAE to tell real, text-generated and image-generated videos apart."""
     input:
-        files=every_file(detect.training_sources),
+        files=by_index(every_file(detect.training_sources)),
     output:
         weights=detect.outputs(
             "results/detect/checkpoints/{setting}/{generator}.safetensors",
@@ -75,7 +75,7 @@ rule train_videomae:
 rule classify_videos:
     """Classify a source's test videos with every classifier that is tested on them."""
     input:
-        files=every_file(detect.classified),
+        files=by_index(every_file(detect.classified)),
         weights=detect.tested_on,
     output:
         scores=detect.outputs("results/detect/classes/{source}.parquet", source=detect.sources),

@@ -13,9 +13,9 @@ evaluate = EvaluateGraph(study)
 rule score_videos:
     """Score a shard of one generator's videos of TIP-Eval in every dimension."""
     input:
-        unpack(evaluate.images),
+        unpack(by_index(study.images_of)),
         prompts="results/splits/tip_eval/prompts.parquet",
-        videos="results/videos/{generator}/{shard}.tar",
+        videos=by_index("results/videos/{generator}/{shard}.tar"),
         video_index="results/videos/{generator}/{shard}.parquet",
     output:
         scores="results/evaluation/{generator}/{shard}.parquet",
@@ -36,7 +36,7 @@ rule score_videos:
         code=evaluate.code,
         entries=evaluate.entries,
         max_decoded_mb=lookup("evaluate/max_decoded_mb", within=config),
-        shards=evaluate.shards,
+        shards=study.video_shards,
     script:
         "../scripts/evaluate/score_videos.py"
 

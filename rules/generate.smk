@@ -35,7 +35,7 @@ rule choose_prompts:
 rule generate_videos:
     """Animate the chosen prompts' images with one image-to-video generator."""
     input:
-        unpack(generate.images),
+        unpack(by_index(study.images_of)),
         chosen="results/chosen_prompts.parquet",
     output:
         tar="results/videos/{generator}/{shard}.tar",
@@ -51,12 +51,12 @@ rule generate_videos:
     threads: 2
     resources:
         gpu=config["generate"]["gpu"],
-        mem_mb=more(4000 if not config["generate"]["gpu"] else 32000),
-        runtime=more(240 if not config["generate"]["gpu"] else 2880),
+        mem_mb=more(generate.memory_mb),
+        runtime=more(generate.runtime_min),
     params:
         code=generate.code,
         entry=generate.entry,
         seed=lookup("seed", within=config),
-        shards=lookup("generate/shards", within=config),
+        shards=study.video_shards,
     script:
         "../scripts/generate/generate_videos.py"

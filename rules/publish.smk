@@ -20,7 +20,7 @@ rule pack_dataset:
     """Pack a shard of the data set with small pictures, as Hugging Face datasets reads it."""
     input:
         dataset="results/dataset.parquet",
-        tar="results/images/{shard}.tar",
+        tar=by_index("results/images/{shard}.tar"),
         index="results/images/{shard}.parquet",
     output:
         packed=publish.packed_shard,
@@ -50,9 +50,6 @@ rule pack_embeddings:
         "logs/pack_embeddings/{modality}.log",
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(4000),
-        runtime=more(60),
     params:
         code=code_of("scripts/publish/pack_embeddings.py"),
     script:
@@ -71,9 +68,6 @@ rule describe_dataset:
         "logs/describe_dataset.log",
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(500),
-        runtime=more(10),
     params:
         annotators=publish.annotators,
         banner=config["banner"],

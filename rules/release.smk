@@ -163,7 +163,7 @@ rule index_videos:
         runtime=more(30),
     params:
         code=code_of("scripts/curate/release/index_videos.py"),
-        shards=release.video_shards,
+        shards=study.video_shards,
         tars=release.video_tars,
     script:
         "../scripts/curate/release/index_videos.py"

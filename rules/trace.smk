@@ -19,7 +19,7 @@ rule decode_frames:
     """Decode the frames that TIP-Trace wants of a shard of videos, each video once."""
     input:
         wanted="results/splits/tip_trace/{generator}.parquet",
-        videos="results/videos/{generator}/{shard}.tar",
+        videos=by_index("results/videos/{generator}/{shard}.tar"),
         video_index="results/videos/{generator}/{shard}.parquet",
     output:
         frames="results/trace/frames/{generator}/{shard}.tar",
@@ -36,7 +36,7 @@ rule decode_frames:
         runtime=more(120),
     params:
         code=code_of("scripts/trace/decode_frames.py"),
-        shards=trace.video_shards,
+        shards=study.video_shards,
         training_side=trace.cosface["settings"]["image_size"],
     script:
         "../scripts/trace/decode_frames.py"
@@ -45,8 +45,8 @@ rule decode_frames:
 rule train_cosface:
     """Train a Vision Transformer to trace frames, on all generators or all but one."""
     input:
-        unpack(trace.training_frames),
-        images=study.image_tars,
+        unpack(by_index(trace.training_frames)),
+        images=by_index(study.image_tars),
         image_indexes=study.image_indexes,
     output:
         weights="results/trace/checkpoints/{model}.safetensors",
@@ -75,7 +75,7 @@ rule train_cosface:
 rule extract_features:
     """Describe all queries by a tracer: frames of every generator, and distractors."""
     input:
-        files=trace.picture_files(trace.query_sets),
+        files=by_index(trace.picture_files(trace.query_sets)),
     output:
         features=trace.query_tables(["{model}"]),
     log:
@@ -104,7 +104,7 @@ rule extract_features:
 
 use rule extract_features as extract_reference_features with:
     input:
-        files=trace.picture_files(["references"]),
+        files=by_index(trace.picture_files(["references"])),
     output:
         features=trace.reference_tables(["{model}"]),
     log:
@@ -118,7 +118,7 @@ use rule extract_features as extract_reference_features with:
 
 use rule extract_features as extract_trained_features with:
     input:
-        files=trace.picture_files(trace.query_sets),
+        files=by_index(trace.picture_files(trace.query_sets)),
         checkpoints=trace.checkpoints,
     output:
         features=trace.query_tables(trace.trained),
@@ -133,7 +133,7 @@ use rule extract_features as extract_trained_features with:
 
 use rule extract_reference_features as extract_trained_reference_features with:
     input:
-        files=trace.picture_files(["references"]),
+        files=by_index(trace.picture_files(["references"])),
         checkpoints=trace.checkpoints,
     output:
         features=trace.reference_tables(trace.trained),

@@ -114,8 +114,14 @@ class Study:
 
     def shards_of(self, generator: str) -> list[str]:
         """Return the shards of a generator's videos: scraped ones lie with their prompts."""
-        stage = "curate" if generator in self.scraped else "generate"
-        return shard_names(self.config[stage]["shards"])
+        if generator in self.scraped:
+            return self.shards
+        times = self.fields("generators", generator).get("times_shards", 1)
+        return shard_names(times * self.config["generate"]["shards"])
+
+    def video_shards(self, wildcards: Any) -> int:
+        """Return the number of shards of the wildcard's generator's videos."""
+        return len(self.shards_of(wildcards.generator))
 
     def video_tars(self, generator: str) -> list[str]:
         """Return all tars of a generator's videos."""
@@ -160,6 +166,11 @@ class Study:
         """
         step = gcd(len(self.shards), shards)
         return self.image_tars[int(shard) % step :: step]
+
+    def images_of(self, wildcards: Any) -> dict[str, list[str]]:
+        """Return the tars that can hold the image prompts of a shard of videos, and indexes."""
+        tars = self.images_beside(wildcards.shard, self.video_shards(wildcards))
+        return {"images": tars, "image_indexes": indexes_of(tars)}
 
     @cached_property
     def choosable(self) -> str:

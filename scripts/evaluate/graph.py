@@ -1,11 +1,10 @@
 """Evaluate: where its rules find their inputs and settings."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from scripts.common.code import code_checksum
-from scripts.common.study import Study, indexes_of
+from scripts.common.study import Study
 
 SCRIPT = "scripts/evaluate/score_videos.py"
 
@@ -49,12 +48,3 @@ class EvaluateGraph:
         """Return the checksum of what the script and the dimensions' backends do."""
         fields = [self.study.fields("dimensions", name) for name in self.measured]
         return code_checksum(SCRIPT, *(entry["backend"] for entry in fields))
-
-    def shards(self, wildcards: Any) -> int:
-        """Return the number of shards of the generator's videos."""
-        return len(self.study.shards_of(wildcards.generator))
-
-    def images(self, wildcards: Any) -> Mapping[str, list[str]]:
-        """Return the tars that can hold the image prompts of a shard of videos, and indexes."""
-        tars = self.study.images_beside(wildcards.shard, self.shards(wildcards))
-        return {"images": tars, "image_indexes": indexes_of(tars)}

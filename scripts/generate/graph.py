@@ -1,7 +1,7 @@
 """Generate: where its rules find their inputs and settings."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from scripts.common.code import code_checksum
@@ -34,8 +34,20 @@ class GenerateGraph:
         name = self.study.fields("generators", wildcards.generator).get("envs", "video")
         return f"../envs/{name}.yaml"
 
-    def images(self, wildcards: Any) -> Mapping[str, list[str]]:
-        """Return the tars that can hold the images of a shard's prompts, and their indexes."""
-        shards = self.study.config["generate"]["shards"]
-        tars = self.study.images_beside(wildcards.shard, shards)
-        return {"images": tars, "image_indexes": indexes_of(tars)}
+    def runtime_min(self, wildcards: Any) -> int:
+        """Return the minutes that a shard of a generator's videos takes, with a tenth to spare.
+
+        Where the sheet does not know a video's seconds, two days of a card, four hours without.
+        """
+        seconds = self.study.fields("generators", wildcards.generator).get("seconds_per_video")
+        if seconds is None:
+            return 2880 if self.study.config["generate"]["gpu"] else 240
+        tip_eval = self.study.config["split"]["tip_eval"]
+        videos = self.study.config["generate"]["prompts"]
+        videos += tip_eval["subjects"] * tip_eval["prompts_per_subject"]
+        return 30 + ceil(1.1 * seconds * videos / self.study.video_shards(wildcards) / 60)
+
+    def memory_mb(self, wildcards: Any) -> int:
+        """Return the memory of a job: weights lie there twice on their way to a card."""
+        gigabytes = self.study.fields("generators", wildcards.generator).get("weights_gb", 14)
+        return 4000 + 2000 * ceil(gigabytes) if self.study.config["generate"]["gpu"] else 4000

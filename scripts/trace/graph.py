@@ -108,10 +108,6 @@ class TraceGraph:
         """Return the indexes beside ``frame_tars``, in the same order."""
         return indexes_of(self.frame_tars(generators))
 
-    def video_shards(self, wildcards: Any) -> int:
-        """Return the number of shards of the generator's videos."""
-        return len(self.study.shards_of(wildcards.generator))
-
     def training_frames(self, wildcards: Any) -> dict[str, list[str]]:
         """Return the decoded frames that a model learns from: all but its own generator's."""
         held_out = self.held_out(wildcards.model)

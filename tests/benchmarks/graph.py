@@ -88,7 +88,7 @@ def _make_up_sources(root: Path, place: Path) -> Path:
 def _shards_for(wanted: int, jobs: int) -> dict:
     """Return settings with so many shards more that there are about ``wanted`` jobs."""
     factor = max(1, -(-wanted // jobs))
-    shards = {"curate": {"shards": 64 * factor}, "generate": {"shards": 100 * factor}}
+    shards = {"curate": {"shards": 64 * factor}, "generate": {"shards": 128 * factor}}
     return shards | {"trace": {"reference_shards": 16 * factor}}
 
 

@@ -1,7 +1,9 @@
 """What the rules of generate are given."""
 
+import math
 from types import SimpleNamespace
 
+from scripts.commands.check import read_configuration
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.study import Study
@@ -10,24 +12,44 @@ from scripts.generate.graph import GenerateGraph
 CONFIG = {
     "source": "discord_exports",
     "curate": {"shards": 4},
-    "generate": {"generators": ["pika", "sway", "svd"], "shards": 6},
+    "generate": {"generators": ["pika", "sway", "svd", "cogvideox"], "shards": 6},
 }
-GRAPH = GenerateGraph(Study(CONFIG, read_sheets(ROOT / "config")))
+SHEETS = read_sheets(ROOT / "config")
+GRAPH = GenerateGraph(Study(CONFIG, SHEETS))
 
 
 def test_scraped_videos_are_not_made():
-    assert len(GRAPH.targets) == 2 * 2 * 6
+    assert len(GRAPH.targets) == 2 * (6 + 6 + 12)
     assert "results/videos/svd/00005.parquet" in GRAPH.targets
+    assert "results/videos/cogvideox/00011.parquet" in GRAPH.targets, "twice as many: it is slow"
     assert not any("/pika/" in target for target in GRAPH.targets)
 
 
 def test_a_shard_of_videos_needs_the_images_that_may_be_its_prompts():
     """A UUID that is 5 modulo 6 is odd, and so 1 or 3 modulo 4."""
-    images = GRAPH.images(SimpleNamespace(shard="00005", generator="sway"))
+    images = GRAPH.study.images_of(SimpleNamespace(shard="00005", generator="sway"))
     assert images == {
         "images": ["results/images/00001.tar", "results/images/00003.tar"],
         "image_indexes": ["results/images/00001.parquet", "results/images/00003.parquet"],
     }
+
+
+def test_no_job_of_the_papers_generators_takes_more_than_two_days():
+    """Which is what clusters allow, and with 100 shards of all, CogVideoX took 89 hours."""
+    graph = GenerateGraph(Study(read_configuration(), SHEETS))
+    runtimes = {name: graph.runtime_min(of(name)) for name in graph.study.generated}
+    assert set(runtimes) == {"svd", "i2vgenxl", "cogvideox"}
+    assert all(1000 < minutes <= 2880 for minutes in runtimes.values())
+    # 110,000 videos of 294 s in 256 shards, a tenth more, and half an hour to begin with.
+    assert runtimes["cogvideox"] == 30 + math.ceil(1.1 * 294 * 110_000 / 256 / 60)
+    memory = {name: graph.memory_mb(of(name)) for name in runtimes}
+    assert memory == {"svd": 24_000, "i2vgenxl": 32_000, "cogvideox": 46_000}
+    on_cpu = GenerateGraph(Study(CONFIG | {"generate": CONFIG["generate"] | {"gpu": 0}}, SHEETS))
+    assert (on_cpu.runtime_min(of("sway")), on_cpu.memory_mb(of("sway"))) == (240, 4000)
+
+
+def of(generator):
+    return SimpleNamespace(generator=generator, shard="00000")
 
 
 def test_each_generator_has_its_own_code_entry_and_environment():

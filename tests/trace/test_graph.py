@@ -56,7 +56,7 @@ def test_the_model_of_the_same_domain_learns_from_all():
     graph = graph_of()
     files = graph.training_frames(model("cosface_same_domain"))
     assert generators_behind(files["frames"]) == {"pika", "svd", "cogvideox"}
-    assert len(files["frames"]) == 2 + 3 + 3  # Pika's videos lie in the prompts' shards
+    assert len(files["frames"]) == 2 + 3 + 6  # Pika's videos lie in the prompts' shards
     assert {name for row, _, name in graph.rows if row == "cosface_same_domain"} == {
         "cosface_same_domain"
     }

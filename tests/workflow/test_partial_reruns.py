@@ -41,6 +41,13 @@ def test_all_files_touched(demo):
     assert demo.plan() == set()
 
 
+def test_tars_touched_that_are_too_large_for_a_checksum(demo):
+    """The index beside a tar has the checksum of each member, and speaks for both."""
+    for path in demo.results.rglob("*.tar"):
+        os.utime(path)
+    assert demo.plan("--max-checksum-file-size", "1") == set()
+
+
 def test_the_workflow_moved_with_its_results(demo, tmp_path):
     moved = Workflow(tmp_path / "elsewhere")
     shutil.copytree(demo.root, moved.root, symlinks=True)

@@ -133,10 +133,6 @@ class ReleaseGraph:
         everything = wildcards.generator in self.with_all_prompts
         return ["results/chosen_prompts.parquet"] + everything * self.shards_of("prompts")
 
-    def video_shards(self, wildcards: Any) -> int:
-        """Return the number of shards of the generator's videos."""
-        return len(self.study.shards_of(wildcards.generator))
-
     def embedding_tables(self, wildcards: Any) -> list[str]:
         """Return the released tables of an embedding."""
         return list(map(str, find_embeddings(self.folder, wildcards.embedding, self.splits)))

@@ -53,7 +53,7 @@ def test_videos_are_those_of_the_wildcards_generator(folder):
         f"{name}.parquet" for name in release.videos("svd")
     ]
     assert release.animated(svd) == ["results/chosen_prompts.parquet"]
-    assert release.video_shards(svd) == 3
+    assert release.study.video_shards(svd) == 3
 
 
 def test_only_pika_has_videos_of_all_prompts(folder):
