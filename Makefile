@@ -5,12 +5,14 @@
 # make check  what would be missing: weights, files, keys (TARGET=..., CONFIG=my.yaml)
 # make lineage TARGET=results/tables/table5.csv   where a file came from
 # make remove   take what config/removals.txt lists out of all results (DIRECTORY=demo)
+# make du     what results take, by stage and folder (DIRECTORY=demo)
+# make prune  delete ledgers of fingerprints that no result uses any more (DIRECTORY=demo, DAYS=7)
 # make bench  the benchmarks (NAME=parse for one)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slurm lock check lineage remove bench clean help
+.PHONY: demo test test-slurm lock check lineage remove du prune bench clean help
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
@@ -62,6 +64,12 @@ lineage: .venv/installed
 
 remove: .venv/installed
 	@$(BIN)/python -m scripts.commands.removal $(if $(DIRECTORY),--directory $(DIRECTORY))
+
+du: .venv/installed
+	@$(BIN)/python -m scripts.commands.disk $(if $(DIRECTORY),--directory $(DIRECTORY))
+
+prune: .venv/installed
+	@$(BIN)/python -m scripts.commands.disk --prune $(if $(DIRECTORY),--directory $(DIRECTORY)) $(if $(DAYS),--days $(DAYS))
 
 bench: .venv/installed
 	@$(BIN)/python -m tests.benchmarks $(NAME)

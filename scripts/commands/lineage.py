@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from scripts.commands.command_line import exit_status
 from scripts.common.errors import UserError
 from scripts.common.provenance import LOGS
 
@@ -182,16 +183,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--full", action="store_true", help="show files that are like another")
     options = parser.parse_args(arguments)
-    try:
+
+    def show() -> None:
         directory, target = place_of_run(options.target, options.directory)
         for line in describe_lineage(target, directory, full=options.full):
             print(line)
-    except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # somebody looked at the first lines only
-        sys.stderr.close()
-    return 0
+
+    return exit_status(show)
 
 
 if __name__ == "__main__":

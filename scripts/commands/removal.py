@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from scripts.commands.command_line import exit_status, refuse_under_way
 from scripts.common.errors import UserError
 from scripts.common.identity import prompt_uuid
 from scripts.common.progress import progress
@@ -213,17 +214,15 @@ def main() -> int:
     parser.add_argument("--directory", type=Path, default=Path(), help="folder of the run")
     parser.add_argument("--list", type=Path, default=LIST, help="the removal list")
     arguments = parser.parse_args()
-    try:
-        if any((arguments.directory / ".snakemake/locks").glob("*")):
-            raise UserError(f"{arguments.directory}: a run is under way; remove when it is over")
+
+    def remove() -> None:
+        refuse_under_way(arguments.directory)
         removals = read_removals(arguments.list)
         gone = remove_items(arguments.directory / "results", removals)
-    except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 1
-    listed = f"{len(removals.uuids):,} UUIDs and {len(removals.users):,} users are listed"
-    print(f"{listed}; taken out: " + ", ".join(f"{what} {n:,}" for what, n in gone.items()))
-    return 0
+        listed = f"{len(removals.uuids):,} UUIDs and {len(removals.users):,} users are listed"
+        print(f"{listed}; taken out: " + ", ".join(f"{what} {n:,}" for what, n in gone.items()))
+
+    return exit_status(remove)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from scripts.common.errors import Rejected, UserError
+from scripts.common.provenance import name_ledger
 from scripts.common.shards import ShardItem, Shards
 from scripts.common.tables import TableWriter, fit, optional, read_table, write_table
 from scripts.common.video import VideoProperties
@@ -78,7 +79,7 @@ class RowLedger:
             flush_rows: write a part after so many rows...
             flush_seconds: ...or after so many seconds, whichever comes first.
         """
-        self.folder, self._key, self.schema = Path(folder), key, schema
+        self.folder, self._key, self.schema = name_ledger(Path(folder)), key, schema
         self._part_schema = schema.append(_VERSION)
         self._flush_rows, self._flush_seconds = flush_rows, flush_seconds
         self._pending: dict[str, dict] = {}
@@ -248,7 +249,7 @@ class FileLedger:
 
     def __init__(self, folder: Path):
         """Open the ledger in ``LEDGER / stage / fingerprint / shard``."""
-        self.folder = Path(folder)
+        self.folder = name_ledger(Path(folder))
         self._tar, self._index = self.folder / "finished.tar", self.folder / "finished.parquet"
         self._versions_file = self.folder / _VERSIONS
         self._versions: dict[str, str | None] = {}
@@ -330,7 +331,7 @@ class JobLedger:
 
     def __init__(self, folder: Path):
         """Open the ledger in ``LEDGER / stage / fingerprint / name``."""
-        self._folder = Path(folder)
+        self._folder = name_ledger(Path(folder))
 
     def recall(self, outputs: Mapping[str, Path]) -> bool:
         """Put all outputs in place if an earlier run left them; return whether it did."""

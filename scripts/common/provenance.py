@@ -21,6 +21,8 @@ from scripts.common.fingerprints import fingerprint, sha256_of
 from scripts.common.weight_files import installed_version
 
 UNKNOWN = "unknown"
+LEDGERS: set[str] = set()
+"""The ledgers that this process has opened, as ``<stage>/<fingerprint>``."""
 LOGS = Path("logs")
 """Where logs and records lie, seen from the working directory of the workflow."""
 
@@ -41,11 +43,22 @@ def record_job(job: Any, seconds: float) -> None:
         "outputs": list(job.output),
         "script": _script(job),
         "code": job.params.get("code"),
+        "ledgers": sorted(LEDGERS),
         "settings": fingerprint(**settings_of(job.params)),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
     }
     _write(Path(job.log[0]).with_suffix(".json"), record)
+
+
+def name_ledger(folder: Path) -> Path:
+    """Return the folder of a ledger, which the record of this job is to name as one that it used.
+
+    Args:
+        folder: ``<stage>/<fingerprint>/<what the job is about>``, wherever that lies.
+    """
+    LEDGERS.add("/".join(folder.parts[-3:-1]))
+    return folder
 
 
 def provenance_of(job: Any) -> dict[str, Any]:
