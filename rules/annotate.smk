@@ -34,11 +34,16 @@ rule estimate_costs:
         "../scripts/annotate/estimate_costs.py"
 
 
+# What an endpoint is asked needs the network, and says so by `network`. As many requests as
+# `service` allows are sent by one job; so profiles/default lets one job at a time send any
+# (`endpoint`). Who only waits for batches holds no one up.
+
+
 rule ask_endpoint:
     """Ask a model behind an endpoint for a prompt's subject or verbs (Section 3, Supplement 10)."""
     input:
         prompts="results/prompts/{shard}.parquet",
-        index="results/images/{shard}.parquet",
+        indexes="results/images/{shard}.parquet",
         # Only that it is there counts: a new estimate makes no annotation anew.
         costs=ancient("results/annotations/costs.parquet"),
     output:
@@ -48,12 +53,14 @@ rule ask_endpoint:
     benchmark:
         "benchmarks/ask_endpoint/{annotation}/{shard}.jsonl"
     wildcard_constraints:
-        annotation="|".join(name for name in annotate.asked if name != "text_embedding") or "none",
+        annotation=annotate.asked_by("ask_endpoint"),
     conda:
         "../envs/models.yaml"
     resources:
+        endpoint=1,
         mem_mb=more(4000),
-        runtime=more(annotate.runtime_of),
+        network=1,
+        runtime=more(720),
     params:
         budget_usd=annotate.budget_of,
         code=annotate.code("ask_endpoint", annotate.asked),
@@ -68,7 +75,76 @@ use rule ask_endpoint as ask_embeddings with:
         annotations="results/annotations/{annotation}/{shard}.parquet",
         vectors="results/embeddings/{annotation}/{shard}.parquet",
     wildcard_constraints:
-        annotation="text_embedding" if "text_embedding" in annotate.asked else "none",
+        annotation=annotate.asked_by("ask_endpoint", vectors=True),
+
+
+rule submit_batches:
+    """Send the prompts of all shards to an endpoint's batch API (Section 3, Supplement 10)."""
+    input:
+        prompts=expand("results/prompts/{shard}.parquet", shard=study.shards),
+        indexes=study.image_indexes,
+        costs=ancient("results/annotations/costs.parquet"),
+    output:
+        batches="results/annotations/batches/{annotation}.parquet",
+    log:
+        "logs/submit_batches/{annotation}.log",
+    # Before anything that waits for an answer.
+    priority: 10
+    conda:
+        "../envs/models.yaml"
+    resources:
+        endpoint=1,
+        mem_mb=more(8000),
+        network=1,
+        runtime=more(240),
+    params:
+        budget_usd=annotate.budget_of,
+        code=annotate.code("submit_batches", annotate.asked),
+        entry=annotate.entry_of,
+        service=annotate.service_of,
+    script:
+        "../scripts/annotate/submit_batches.py"
+
+
+use rule ask_endpoint as fetch_batches with:
+    input:
+        prompts=expand("results/prompts/{shard}.parquet", shard=study.shards),
+        indexes=study.image_indexes,
+        batches="results/annotations/batches/{annotation}.parquet",
+    output:
+        annotations=expand(
+            "results/annotations/{annotation}/{shard}.parquet",
+            shard=study.shards,
+            allow_missing=True,
+        ),
+    log:
+        "logs/fetch_batches/{annotation}.log",
+    benchmark:
+        "benchmarks/fetch_batches/{annotation}.jsonl"
+    wildcard_constraints:
+        annotation=annotate.asked_by("fetch_batches"),
+    retries: 2
+    resources:
+        mem_mb=more(8000),
+        network=1,
+        # The endpoint takes a day, and as long again for what it did not answer.
+        runtime=more(1500),
+
+
+use rule fetch_batches as fetch_embeddings with:
+    output:
+        annotations=expand(
+            "results/annotations/{annotation}/{shard}.parquet",
+            shard=study.shards,
+            allow_missing=True,
+        ),
+        vectors=expand(
+            "results/embeddings/{annotation}/{shard}.parquet",
+            shard=study.shards,
+            allow_missing=True,
+        ),
+    wildcard_constraints:
+        annotation=annotate.asked_by("fetch_batches", vectors=True),
 
 
 if annotate.texts:
@@ -94,7 +170,6 @@ if annotate.texts:
         params:
             batch_size=lookup("annotate/batch_size", within=config),
             code=annotate.code("annotate_texts", annotate.texts),
-            device=annotate.device,
             entries=annotate.entries(annotate.texts),
         script:
             "../scripts/annotate/annotate_texts.py"
@@ -123,7 +198,6 @@ if annotate.pictures:
         params:
             batch_size=lookup("annotate/batch_size", within=config),
             code=annotate.code("annotate_pictures", annotate.pictures),
-            device=annotate.device,
             entries=annotate.entries(annotate.pictures),
         script:
             "../scripts/annotate/annotate_pictures.py"
@@ -142,16 +216,18 @@ rule merge_subjects:
     conda:
         "../envs/models.yaml"
     resources:
+        endpoint=annotate.sends_subjects,
         gpu=annotate.gpus(["subjects"]),
         mem_mb=more(8000),
+        network=annotate.sends_subjects,
         runtime=more(480),
     params:
         batch_size=lookup("annotate/batch_size", within=config),
         budget_usd=annotate.budget_of,
         code=annotate.code("merge_subjects", ["subjects"]),
-        device=annotate.device,
         entry=annotate.entry_of,
         epsilon=lookup("annotate/subjects/epsilon", within=config),
+        method=lookup("annotate/subjects/method", within=config),
         min_cluster_size=lookup("annotate/subjects/min_cluster_size", within=config),
         service=annotate.service_of,
     script:

@@ -8,12 +8,12 @@ import numpy as np
 
 from scripts.annotate.annotator import Annotation, Annotator
 from scripts.annotate.embedding import EMBEDDING
-from scripts.common.code import settings_of
 from scripts.common.engine import run
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER
 from scripts.common.pictures import decode_picture
 from scripts.common.roles import ImageSafety
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.annotate import IMAGE_NSFW, NSFW, SAFE
 from scripts.common.shards import Shard
 
@@ -21,13 +21,14 @@ SCRIPT = "scripts/annotate/annotate_pictures.py"
 
 
 def annotate_pictures(
-    images: Shard,
+    tar: Path,
+    index: Path,
     outputs: Mapping[str, Path],
     *,
-    part: str,
+    shard: str,
     entries: Mapping[str, Mapping[str, Any]],
     batch_size: int,
-    workers: int = 1,
+    threads: int = 1,
     device: str = "cpu",
     ledger_root: Path = LEDGER,
 ) -> Counts:
@@ -37,36 +38,38 @@ def annotate_pictures(
     models work. One whose bytes have changed is looked at again, and no other.
 
     Args:
-        images: the images.
+        tar: of the images.
+        index: beside it (``ITEM_INDEX``).
         outputs: annotation -> its table; ``vectors`` -> that of the embeddings.
-        part: name of the shard.
+        shard: its name.
         entries: one of ``PICTURE_ANNOTATIONS`` -> its annotator.
         batch_size: images per call of a model; it changes no result.
-        workers: threads that read images and prepare them for the models.
+        threads: read images and prepare them for the models.
         device: ``cpu``, ``cuda`` or ``auto``.
         ledger_root: folder of the ledgers.
 
     Returns:
         Counts of images, all annotations together.
     """
+    images, kinds = Shard(tar, index), PICTURE_ANNOTATIONS
     versions = {uuid: images.rows[uuid]["sha256"] for uuid in images.uuids}
     annotators = [
-        Annotator(entry, name, part, SCRIPT, device, ledger_root=ledger_root)
+        Annotator(entry, name, shard, SCRIPT, device, ledger_root=ledger_root)
         for name, entry in entries.items()
     ]
-    kinds = [PICTURE_ANNOTATIONS[annotator.annotation] for annotator in annotators]
     tasks = [
-        annotator.task(kind, versions, prepare=_prepare, batch_size=batch_size)
-        for annotator, kind in zip(annotators, kinds, strict=True)
+        one.task(kinds[one.annotation], versions, prepare=_prepare, batch_size=batch_size)
+        for one in annotators
     ]
 
     def read(uuid: str) -> np.ndarray:
         return decode_picture(images.read(uuid))
 
-    run(tasks, read, what=f"pictures {part}", workers=workers)
-    written = zip(annotators, tasks, kinds, strict=True)
-    counts = [annotator.write(task, kind, outputs) for annotator, task, kind in written]
-    return sum(counts, Counts(declared=0))
+    run(tasks, read, what=f"pictures {shard}", workers=threads)
+    counts = Counts(declared=0)
+    for annotator, task in zip(annotators, tasks, strict=True):
+        counts += annotator.write(task, kinds[annotator.annotation], outputs)
+    return counts
 
 
 def _prepare(backend: Any, picture: np.ndarray) -> Any:
@@ -87,12 +90,5 @@ PICTURE_ANNOTATIONS = {
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = annotate_pictures(
-            Shard(Path(snakemake.input.tar), Path(snakemake.input.index)),
-            {name: Path(path) for name, path in snakemake.output.items()},
-            part=snakemake.wildcards.shard,
-            workers=snakemake.threads,
-            **settings_of(snakemake.params),
-        )
-        log.finish(counts)
+    files = {name: Path(path) for name, path in snakemake.output.items()}
+    run_job(annotate_pictures, snakemake, outputs=files)

@@ -6,16 +6,17 @@ from typing import Any
 
 from scripts.annotate.annotator import Annotator
 from scripts.annotate.text_annotations import TEXT_ANNOTATIONS, TextShard
-from scripts.common.code import settings_of
 from scripts.common.engine import run
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 
 SCRIPT = "scripts/annotate/annotate_texts.py"
 
 
 def annotate_texts(
-    shard: TextShard,
+    prompts: Path,
+    index: Path,
     outputs: Mapping[str, Path],
     *,
     entries: Mapping[str, Mapping[str, Any]],
@@ -29,7 +30,8 @@ def annotate_texts(
     no room for another.
 
     Args:
-        shard: the prompts.
+        prompts: table of ``PROMPTS``.
+        index: index of the images (``ITEM_INDEX``); its stem is the shard.
         outputs: annotation -> its table; ``vectors`` -> that of the embeddings.
         entries: one of ``TEXT_ANNOTATIONS`` -> its annotator.
         batch_size: texts per call of a model; it changes no result.
@@ -39,24 +41,16 @@ def annotate_texts(
     Returns:
         Counts of prompts, all annotations together.
     """
-    texts, counts = shard.texts(), Counts(declared=0)
+    shard, counts = TextShard(prompts, index), Counts(declared=0)
+    texts = shard.texts()
     for name, entry in entries.items():
         annotator = Annotator(entry, name, shard.name, SCRIPT, device, ledger_root=ledger_root)
-        counts += _annotate(annotator, texts, outputs, batch_size)
+        task = annotator.task(TEXT_ANNOTATIONS[name], dict.fromkeys(texts), batch_size=batch_size)
+        run([task], texts.__getitem__, what=task.name)
+        counts += annotator.write(task, TEXT_ANNOTATIONS[name], outputs)
     return counts
 
 
-def _annotate(
-    annotator: Annotator, texts: Mapping[str, str], outputs: Mapping[str, Path], batch_size: int
-) -> Counts:
-    annotation = TEXT_ANNOTATIONS[annotator.annotation]
-    task = annotator.task(annotation, dict.fromkeys(texts), batch_size=batch_size)
-    run([task], texts.__getitem__, what=task.name)
-    return annotator.write(task, annotation, outputs)
-
-
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        shard = TextShard(Path(snakemake.input.prompts), Path(snakemake.input.index))
-        outputs = {name: Path(path) for name, path in snakemake.output.items()}
-        log.finish(annotate_texts(shard, outputs, **settings_of(snakemake.params)))
+    files = {name: Path(path) for name, path in snakemake.output.items()}
+    run_job(annotate_texts, snakemake, outputs=files)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from scripts.annotate.token_costs import Account
 from scripts.common.backends import load_backend
 from scripts.common.engine import Task, ledger_key
-from scripts.common.ledger import LEDGER, FinishedRows, RowLedger
+from scripts.common.ledger import LEDGER, FinishedRows, RowLedger, finished_items
 from scripts.common.progress import progress
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.annotate import EMBEDDED, embeddings, values_of
@@ -26,6 +26,8 @@ from scripts.common.tables import TableWriter
 
 VECTORS = "vectors"
 """The output that has an annotation's embeddings, apart from the table of their statuses."""
+ALL = "all"
+"""The part of a job that makes all shards of an annotation."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Annotator:
         entry: ``name``, ``backend``, ``weights`` and ``settings``, and perhaps the ``question``
             that the model is asked.
         annotation: what it makes, such as ``text_nsfw``: whose budget is kept.
-        part: of the annotation, such as the shard.
+        part: of the annotation that a job makes: a shard, or ``ALL``.
         script: of the rule, whose imports decide what a model on this machine makes.
         device: ``cpu``, ``cuda`` or ``auto``.
         service: how a backend behind an endpoint is reached and what it costs; it decides no row.
@@ -62,7 +64,7 @@ class Annotator:
 
     entry: Mapping[str, Any]
     annotation: str
-    part: str
+    part: str = ALL
     script: str = ""
     device: str = "cpu"
     service: Mapping[str, Any] | None = None
@@ -73,11 +75,6 @@ class Annotator:
     def is_remote(self) -> bool:
         """Whether the model lies behind an endpoint, and costs money."""
         return "api" in (self.entry.get("weights") or {})
-
-    @property
-    def name(self) -> str:
-        """How logs and ledgers call this part of the annotation."""
-        return f"{self.annotation}-{self.part}"
 
     @cached_property
     def key(self) -> str:
@@ -95,10 +92,9 @@ class Annotator:
             script, entry = self.script, self.entry
         return ledger_key(script, entry, kind=kind, question=self.entry.get("question"))
 
-    @property
-    def folder(self) -> Path:
-        """Where its finished rows are kept, and the batches that are in flight."""
-        return self.ledger_root / "annotate" / self.key / self.name
+    def folder(self, part: str) -> Path:
+        """Return where the finished rows of a part are kept, and the batches that are in flight."""
+        return self.ledger_root / "annotate" / self.key / f"{self.annotation}-{part}"
 
     @cached_property
     def backend(self) -> Any:
@@ -110,15 +106,15 @@ class Annotator:
         return load_backend(
             self.entry,
             service=self.service,
-            folder=self.folder / "batches",
-            account=Account(spending, f"{self.name}-{self.key}", self.budget_usd),
+            folder=self.folder(self.part) / "batches",
+            account=Account(spending, f"{self.folder(self.part).name}-{self.key}", self.budget_usd),
             **extra,
         )
 
     @property
     def dimension(self) -> int:
         """How many numbers its vectors have; the model is loaded only if none is finished."""
-        for part in self.folder.glob("part-*.parquet"):
+        for part in self.folder("*").parent.glob(f"{self.annotation}-*/part-*.parquet"):
             return pq.read_schema(part).field("embedding").type.list_size
         return self.backend.dimension
 
@@ -128,6 +124,7 @@ class Annotator:
         items: Mapping[str, str | None],
         schema: pa.Schema | None = None,
         *,
+        part: str = "",
         key: str = "uuid",
         **settings: Any,
     ) -> Task:
@@ -137,15 +134,17 @@ class Annotator:
             annotation: what is done.
             items: the wanted items, with versions as ``Task``.
             schema: of finished rows; by default the annotation's, or that of embeddings.
+            part: of the annotation; by default the annotator's.
             key: the column that names an item.
             settings: of the ``Task``.
         """
+        folder = self.folder(part or self.part)
         if schema is None:
             schema = values_of(annotation.schema or embeddings(self.dimension))
         return Task(
-            name=self.name,
+            name=folder.name,
             items=items,
-            ledger=RowLedger(self.folder, schema, key=key),
+            ledger=RowLedger(folder, schema, key=key),
             load=lambda: self.backend,
             work=annotation.work,
             finish=lambda _, value: annotation.columns(value),
@@ -153,26 +152,36 @@ class Annotator:
             **settings,
         )
 
-    def ask(self, task: Task, texts: Mapping[str, str]) -> None:
-        """Finish what is left of a task by a model behind an endpoint, as answers come.
+    def left(self, part: str, texts: Mapping[str, str]) -> dict[str, str]:
+        """Return the texts of a part that are not finished, by UUID."""
+        done = finished_items(self.folder(part), "uuid")
+        return {uuid: text for uuid, text in texts.items() if uuid not in done}
+
+    def ask(self, tasks: Sequence[Task], texts: Mapping[str, str]) -> None:
+        """Finish what is left of some tasks by a model behind an endpoint, as answers come.
 
         Answers come in any order, and a batch of them is forgotten only once they are on disk:
         what was paid for is not sent again.
 
         Args:
-            task: of this annotator.
+            tasks: of this annotator; an item belongs to one of them.
             texts: by the item's key.
         """
-        left = task.start()
-        if not left:
+        owners = {item: task for task in tasks for item in task.start()}
+        if not owners:
             return
-        wanted = {item: text for item, text in texts.items() if item in left}
+
+        def keep() -> None:
+            for task in tasks:
+                task.ledger.flush()
+
+        wanted = {item: text for item, text in texts.items() if item in owners}
         try:
-            answers = self.backend.answer(wanted, task.ledger.flush)
-            for item, value in progress(answers, task.name, total=len(left)):
-                task.close(item, value)
+            answers = self.backend.answer(wanted, keep)
+            for item, value in progress(answers, self.annotation, total=len(wanted)):
+                owners[item].close(item, value)
         finally:
-            task.ledger.flush()
+            keep()
 
     def write(self, task: Task, annotation: Annotation, outputs: Mapping[str, Path]) -> Counts:
         """Write a row for each wanted item, with what was made of it or why nothing was.
@@ -203,7 +212,7 @@ class Annotator:
                 table.write(_append(part, **columns).select(schema.names))
         counts = Counts(kept=len(task.items) - len(reasons), declared=len(task.items))
         counts.rejected = Counter(reasons.values())
-        counts.notes = [f"{self.name}: {note}" for note in task.notes]
+        counts.notes = [f"{task.name}: {note}" for note in task.notes]
         return counts
 
 

@@ -1,21 +1,46 @@
-"""Ask a model behind an endpoint about the text prompts of one shard (Section 3, Supplement 10)."""
+"""Ask a model behind an endpoint about text prompts (Section 3, Supplement 10)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
-from scripts.annotate.annotator import VECTORS, Annotator
+from scripts.annotate.annotator import ALL, VECTORS, Annotator
 from scripts.annotate.text_annotations import TEXT_ANNOTATIONS, TextShard
-from scripts.common.code import settings_of
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.ledger import LEDGER
+from scripts.common.rule_log import Counts
 
 
-def ask_endpoint(shard: TextShard, outputs: Mapping[str, Path], annotator: Annotator) -> Counts:
+def ask_endpoint(
+    prompts: Sequence[Path],
+    indexes: Sequence[Path],
+    annotations: Sequence[Path],
+    vectors: Sequence[Path] = (),
+    *,
+    annotation: str,
+    entry: Mapping[str, Any],
+    service: Mapping[str, Any],
+    budget_usd: float | None,
+    shard: str = ALL,
+    ledger_root: Path = LEDGER,
+) -> Counts:
     """Write an annotation of each prompt that has an image; no text is paid for twice.
 
+    By the batch API, one job does this for all shards: it waits for what ``submit_batches`` sent,
+    sends what had no room or came back without an answer, and goes on where it was killed.
+
     Args:
-        shard: the prompts.
-        outputs: annotation -> its table; ``vectors`` -> that of the embeddings.
-        annotator: of one of ``TEXT_ANNOTATIONS``.
+        prompts: tables of ``PROMPTS``, one for each shard.
+        indexes: indexes of the images (``ITEM_INDEX``), in the same order.
+        annotations: the annotation's tables, in the same order.
+        vectors: of embeddings, the tables of ``embeddings``.
+        annotation: one of ``TEXT_ANNOTATIONS``.
+        entry: of the annotator; this and what follows as ``Annotator`` has them.
+        service: how it is reached.
+        budget_usd: what the annotation may cost.
+        shard: the one that there is, or ``ALL``.
+        ledger_root: folder of the ledgers.
 
     Returns:
         Counts of prompts.
@@ -23,16 +48,22 @@ def ask_endpoint(shard: TextShard, outputs: Mapping[str, Path], annotator: Annot
     Raises:
         UserError: the budget does not cover them, or the endpoint does not work.
     """
-    texts, annotation = shard.texts(), TEXT_ANNOTATIONS[annotator.annotation]
-    task = annotator.task(annotation, dict.fromkeys(texts))
-    annotator.ask(task, texts)
-    return annotator.write(task, annotation, outputs)
+    annotator = Annotator(
+        entry, annotation, shard, service=service, budget_usd=budget_usd, ledger_root=ledger_root
+    )
+    kind = TEXT_ANNOTATIONS[annotation]
+    texts: dict[str, str] = {}
+    tasks = []
+    for part in map(TextShard, prompts, indexes):
+        found = part.texts()
+        tasks.append(annotator.task(kind, dict.fromkeys(found), part=part.name))
+        texts |= found
+    annotator.ask(tasks, texts)
+    counts = Counts(declared=0)
+    for task, table, vector in zip_longest(tasks, annotations, vectors):
+        counts += annotator.write(task, kind, {annotation: table, VECTORS: vector})
+    return counts
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        shard = TextShard(Path(snakemake.input.prompts), Path(snakemake.input.index))
-        annotation, settings = snakemake.wildcards.annotation, settings_of(snakemake.params)
-        outputs = dict(zip((annotation, VECTORS), map(Path, snakemake.output), strict=False))
-        annotator = Annotator(annotation=annotation, part=shard.name, **settings)
-        log.finish(ask_endpoint(shard, outputs, annotator))
+    run_job(ask_endpoint, snakemake)

@@ -1,14 +1,15 @@
 """Estimate what the annotations behind an endpoint will cost, before anything is sent."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from scripts.annotate.annotator import Annotator
 from scripts.annotate.text_annotations import TextShard
 from scripts.common.errors import UserError
-from scripts.common.ledger import finished_items
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.ledger import LEDGER
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.annotate import COSTS
 from scripts.common.tables import write_table
 
@@ -17,7 +18,9 @@ def estimate_costs(
     prompts: Sequence[Path],
     indexes: Sequence[Path],
     costs: Path,
-    annotators: Sequence[Annotator],
+    *,
+    annotators: Mapping[str, Mapping[str, Any]],
+    ledger_root: Path = LEDGER,
 ) -> Counts:
     """Write what each annotation will cost over all shards; refuse more than its budget.
 
@@ -28,7 +31,9 @@ def estimate_costs(
         prompts: tables of ``PROMPTS``, one for each shard.
         indexes: indexes of the images (``ITEM_INDEX``), in the same order.
         costs: table of ``COSTS``.
-        annotators: those that lie behind an endpoint, whatever part they are of.
+        annotators: annotation behind an endpoint -> ``entry``, ``service`` and ``budget_usd`` of
+            its ``Annotator``.
+        ledger_root: folder of the ledgers.
 
     Returns:
         Counts of texts to be sent, with one sentence for each annotation.
@@ -36,31 +41,26 @@ def estimate_costs(
     Raises:
         UserError: an annotation would cost more than its budget.
     """
-    counts, rows = Counts(), []
-    for annotator in annotators:
-        annotation, model = annotator.annotation, annotator.backend
-        texts, usd = 0, 0.0
+    counts, rows, over = Counts(), [], []
+    for annotation, settings in annotators.items():
+        annotator = Annotator(annotation=annotation, ledger_root=ledger_root, **settings)
+        name, budget, model = annotator.entry["name"], settings["budget_usd"], annotator.backend
+        texts, usd, spent = 0, 0.0, model.account.spent_usd
         for shard in map(TextShard, prompts, indexes):
-            done = finished_items(replace(annotator, part=shard.name).folder, "uuid")
-            left = {uuid: text for uuid, text in shard.texts().items() if uuid not in done}
+            left = annotator.left(shard.name, shard.texts())
             texts += len(left)
             usd += sum(model.estimate(left).values())
-        spent = model.account.spent_usd
         counts.keep(texts)
         counts.notes.append(
-            f"{annotation}: {texts:,} texts to {annotator.entry['name']} will cost about "
-            f"${usd:,.2f}, besides ${spent:,.2f} spent before; the budget is "
-            f"${annotator.budget_usd:,.2f}"
+            f"{annotation}: {texts:,} texts to {name} will cost about ${usd:,.2f}, besides "
+            f"${spent:,.2f} spent before; the budget is ${budget:,.2f}"
         )
+        if texts and usd + spent > budget:
+            over.append(counts.notes[-1])
         rows.append(
-            {"annotation": annotation, "annotator": annotator.entry["name"], "texts": texts}
-            | {"estimated_usd": usd, "spent_usd": spent, "budget_usd": annotator.budget_usd}
+            {"annotation": annotation, "annotator": name, "texts": texts}
+            | {"estimated_usd": usd, "spent_usd": spent, "budget_usd": budget}
         )
-    over = [
-        note
-        for row, note in zip(rows, counts.notes, strict=True)
-        if row["texts"] and row["estimated_usd"] + row["spent_usd"] > row["budget_usd"]
-    ]
     if over:
         raise UserError(
             f"{'; '.join(over)}; nothing was sent: raise annotate.budget_usd or choose another "
@@ -71,15 +71,4 @@ def estimate_costs(
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        annotators = [
-            Annotator(annotation=name, part="costs", **settings)
-            for name, settings in snakemake.params.annotators.items()
-        ]
-        counts = estimate_costs(
-            [Path(path) for path in snakemake.input.prompts],
-            [Path(path) for path in snakemake.input.indexes],
-            Path(snakemake.output.costs),
-            annotators,
-        )
-        log.finish(counts)
+    run_job(estimate_costs, snakemake)

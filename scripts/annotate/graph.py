@@ -37,11 +37,6 @@ class AnnotateGraph:
         return {**self.annotators, "subjects": self.settings["subjects"]["embedder"]}
 
     @property
-    def device(self) -> str:
-        """Where models on this machine work."""
-        return "auto" if self.settings["gpu"] else "cpu"
-
-    @property
     def targets(self) -> list[str]:
         """The last files of the stage."""
         return ["results/dataset.parquet"]
@@ -65,12 +60,23 @@ class AnnotateGraph:
     @cached_property
     def asked(self) -> list[str]:
         """The annotations that are made behind an endpoint."""
-        return [name for name in self.made if self.is_remote(name)]
+        return [name for name in self.made if self._service(name) is not None]
+
+    def asked_by(self, rule: str, *, vectors: bool = False) -> str:
+        """Return the annotations for which a rule asks an endpoint, as its wildcard's constraint.
+
+        Args:
+            rule: ``ask_endpoint``, or ``fetch_batches`` for those that come by the batch API.
+            vectors: whether those are meant that have vectors, or the others.
+        """
+        asked = [name for name in self.asked if self.rule_of(name) == rule]
+        return "|".join(n for n in asked if vectors == (n in EMBEDDINGS.values())) or "none"
 
     def rule_of(self, annotation: str) -> str:
         """Return the rule that makes an annotation, or takes it from the release."""
         if annotation in self.asked:
-            return "ask_endpoint"
+            by_batch = self._service(annotation).get("mode") == "batch"
+            return "fetch_batches" if by_batch else "ask_endpoint"
         if annotation in self.made:
             return "annotate_texts" if annotation in TEXTS else "annotate_pictures"
         return "read_embeddings" if annotation in EMBEDDINGS.values() else "read_annotations"
@@ -92,10 +98,6 @@ class AnnotateGraph:
             if name in annotations:
                 outputs["vectors"] = f"results/embeddings/{name}/{{shard}}.parquet"
         return outputs
-
-    def is_remote(self, annotation: str) -> bool:
-        """Return whether an annotation's entry works behind an endpoint."""
-        return "api" in self._weights(annotation)
 
     def entry(self, annotation: str) -> dict[str, Any]:
         """Return what decides an annotation's rows: the question of its entry, say, but no label."""
@@ -154,15 +156,15 @@ class AnnotateGraph:
         return self.settings["gpu"] if heavy else 0
 
     @property
+    def sends_subjects(self) -> int:
+        """Whether subjects go to an endpoint to be embedded for merging, as a resource."""
+        return int(self._service("subjects") is not None)
+
+    @property
     def language_models(self) -> int:
         """Annotations that a language model on this machine makes."""
         tagged = [name for name in ("subject", "direction") if name in self.texts]
         return sum("package" not in self._weights(name) for name in tagged)
-
-    def runtime_of(self, wildcards: Any) -> int:
-        """Return the minutes that an annotation takes: a batch at an endpoint may take a day."""
-        service = self._service(wildcards.annotation) or {}
-        return 1500 if service.get("mode") == "batch" else 720
 
     def _fields(self, annotation: str) -> Mapping[str, Any]:
         return self.study.fields("annotators", self.makers[annotation])
@@ -171,7 +173,9 @@ class AnnotateGraph:
         return self._fields(annotation).get("weights", {})
 
     def _service(self, annotation: str) -> Mapping[str, Any] | None:
-        return self._fields(annotation).get("service", {}) if self.is_remote(annotation) else None
+        """Return how the model of an annotation is reached; None for one on this machine."""
+        fields = self._fields(annotation)
+        return fields.get("service", {}) if "api" in fields.get("weights", {}) else None
 
 
 def _annotation(wildcards: Any) -> str:

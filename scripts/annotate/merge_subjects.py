@@ -1,7 +1,8 @@
 """Merge the variants of each subject over all shards (Supplement 10)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,10 +10,11 @@ import pyarrow.compute as pc
 
 from scripts.annotate.annotator import Annotation, Annotator
 from scripts.annotate.embedding import embed
-from scripts.annotate.subject_clusters import find_names
-from scripts.common.code import settings_of
+from scripts.annotate.subject_clusters import METHODS
 from scripts.common.engine import run
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.job import run_job
+from scripts.common.ledger import LEDGER
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.annotate import SUBJECT, SUBJECTS, variant_embeddings
 from scripts.common.tables import embedding_array, read_table, write_table
 
@@ -24,11 +26,16 @@ _SLICE = 4096
 def merge_subjects(
     annotations: Sequence[Path],
     subjects: Path,
-    annotator: Annotator,
     *,
+    entry: Mapping[str, Any],
     batch_size: int,
+    method: str,
     min_cluster_size: int,
     epsilon: float,
+    device: str = "cpu",
+    service: Mapping[str, Any] | None = None,
+    budget_usd: float | None = None,
+    ledger_root: Path = LEDGER,
 ) -> Counts:
     """Give each variant of a subject the most frequent variant near it as its name.
 
@@ -38,26 +45,37 @@ def merge_subjects(
     Args:
         annotations: tables of ``SUBJECT``.
         subjects: table of ``SUBJECTS``, sorted by variant.
-        annotator: a TextEmbedder.
+        entry: of a TextEmbedder.
         batch_size: variants per call of the embedder; it changes no result.
+        method: one of ``METHODS``.
         min_cluster_size: fewest variants that make a subject together.
-        epsilon: greatest distance of a variant's vector from its subject's.
+        epsilon: distance of unit vectors; its meaning is the method's.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        service: how an embedder behind an endpoint is reached.
+        budget_usd: what embedding may cost.
+        ledger_root: folder of the ledgers.
 
     Returns:
         Counts of variants; none is rejected: what is near no other is a subject of its own.
+
+    Raises:
+        UserError: there are more variants than the method can do.
     """
+    annotator = Annotator(
+        entry, "subjects", script=SCRIPT, device=device, service=service, budget_usd=budget_usd,
+        ledger_root=ledger_root,
+    )  # fmt: skip
     tagged = read_table(annotations, SUBJECT, columns=["subject"])["subject"]
     counter = {found["values"]: found["counts"] for found in pc.value_counts(tagged).to_pylist()}
     variants = sorted(filter(None, counter))
     counts = np.array([counter[variant] for variant in variants], np.int64)
     vectors = _embed(variants, annotator, batch_size)
-    names = find_names(vectors, counts, min_cluster_size=min_cluster_size, epsilon=epsilon)
-    clusters = _rank_clusters(names, counts)
+    names = METHODS[method](vectors, counts, min_cluster_size=min_cluster_size, epsilon=epsilon)
     columns = {
         "variant": variants,
         "subject": [variants[name] for name in names],
         "count": counts,
-        "cluster": clusters.astype(np.int32),
+        "cluster": _rank_clusters(names, counts).astype(np.int32),
     }
     write_table(pa.table(columns), subjects, SUBJECTS, sort_by=["variant"])
     return Counts(kept=len(variants), declared=len(variants))
@@ -75,7 +93,7 @@ def _embed(variants: Sequence[str], annotator: Annotator, batch_size: int) -> np
         _VARIANT, dict.fromkeys(texts), schema, key="variant", batch_size=batch_size
     )
     if annotator.is_remote:
-        annotator.ask(task, texts)
+        annotator.ask([task], texts)
     else:
         run([task], texts.__getitem__, what="subjects")
     # A variant without a vector is near no other: it stays a subject of its own.
@@ -106,15 +124,4 @@ def _rank_clusters(names: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        settings = settings_of(snakemake.params)
-        clustering = {
-            name: settings.pop(name) for name in ("batch_size", "epsilon", "min_cluster_size")
-        }
-        counts = merge_subjects(
-            [Path(path) for path in snakemake.input.annotations],
-            Path(snakemake.output.subjects),
-            Annotator(annotation="subjects", part="all", script=SCRIPT, **settings),
-            **clustering,
-        )
-        log.finish(counts)
+    run_job(merge_subjects, snakemake)

@@ -6,11 +6,10 @@ same batch again instead of sending, and paying, twice.
 
 import hashlib
 import json
-import os
 import tempfile
 import time
 import uuid
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,9 +20,10 @@ from openai.types import Batch
 
 from scripts.annotate.openai_endpoint import Endpoint, Service
 from scripts.common.errors import Rejected, UserError
+from scripts.common.ledger import write_atomically
 
 _TAG = "tip_i2v"
-_ENDED = ("completed", "expired", "cancelled")
+_ENDED = ("completed", "expired", "cancelled", "failed")
 _ROUNDS = 3
 """How often an item is sent that comes back without an answer; each time costs only if answered."""
 
@@ -32,144 +32,166 @@ Answer = dict | Rejected
 
 @dataclass
 class _Flight:
-    """A batch that was sent, as its file in the ledger says.
+    """A batch to be sent or, as its file in the ledger says, that was sent.
 
     Attributes:
+        ids: custom ids of its requests.
+        round: how often these have been sent, with this batch.
+        alone: whether it was sent when the queue had room for one of these at most.
         tag: in the batch's metadata, by which it is found if the job was killed before it knew
             the batch's id.
-        ids: custom ids of its requests.
         batch: the batch's id; None until the endpoint has answered.
     """
 
-    tag: str
     ids: list[str]
+    round: int = 1
+    alone: bool = False
+    tag: str = ""
     batch: str | None = None
 
 
 class Batches:
-    """Sends requests in batches and gives their answers."""
+    """Texts on their way to an endpoint and back.
 
-    def __init__(self, endpoint: Endpoint, service: Service, path: str, folder: Path):
-        """Prepare; nothing is sent.
+    Attributes:
+        texts: the wanted ones, by item, without the rejected.
+        rejected: items that came back without a value before the job was killed: they were paid
+            for, and are not sent again before all others are answered too.
+        flights: the batches in flight.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        service: Service,
+        path: str,
+        folder: Path,
+        texts: Mapping[str, str],
+        request: Callable[[list[str]], Mapping[str, Any]],
+    ):
+        """Ask after what an earlier run left in flight; nothing is sent.
 
         Args:
             endpoint: the connection.
             service: limits of a batch.
             path: where each request goes, such as ``/embeddings``.
             folder: where the batches in flight are written down.
+            texts: by item.
+            request: makes the body of a text's request.
         """
         self._endpoint, self._service, self._path = endpoint, service, path
-        self._folder = folder
+        self._folder, self._request = folder, request
+        self._notes = folder / "rejected"
+        noted = json.loads(self._notes.read_text()) if self._notes.exists() else {}
+        self.rejected = {item: Rejected(noted[item]) for item in texts if item in noted}
+        self.texts = {item: text for item, text in texts.items() if item not in noted}
+        self._items = {custom_id(item): item for item in self.texts}
+        self._at_once, self._silences = service.batches_at_once, 0
+        self.flights = self._recall()
+        flying = {name for flight in self.flights for name in flight.ids}
+        self._waiting = deque(self._divide(name for name in self._items if name not in flying))
 
-    def answers(
-        self,
-        requests: Mapping[str, Mapping[str, Any]],
-        find_overrun: Callable[[], UserError | None] = lambda: None,
-        keep: Callable[[], None] = lambda: None,
-    ) -> Iterator[tuple[str, Answer]]:
-        """Yield each item's answer, or why there is none, as batches end.
+    def fill(self, find_overrun: Callable[[], UserError | None]) -> UserError | None:
+        """Send as many batches as may be in flight, unless the budget says no more.
 
         Args:
-            requests: the body of each item's request.
-            find_overrun: asked before each batch; the error that it returns is raised once all
-                batches in flight have ended.
+            find_overrun: asked before each batch.
+
+        Returns:
+            The error with which to end once all batches in flight have ended.
+        """
+        while self._waiting and len(self.flights) < self._at_once:
+            if stop := find_overrun():
+                return stop
+            self._send(self._waiting[0])
+            self.flights.append(self._waiting.popleft())
+        return None
+
+    def answers(
+        self, find_overrun: Callable[[], UserError | None], keep: Callable[[], None]
+    ) -> Iterator[tuple[str, Answer]]:
+        """Yield each text's answer, or why there is none, as batches end; send what is left.
+
+        Args:
+            find_overrun: as ``fill``.
             keep: puts on disk what was yielded; called before a batch is forgotten.
 
         Raises:
             UserError: the endpoint refuses the batches themselves, or a user cancelled one.
         """
-        ids = {custom_id(item): item for item in requests}
-        flights = self._recall(ids)
-        flying = {name for flight in flights for name in flight.ids}
-        parts = deque(self._parts({name: requests[item] for name, item in ids.items()}, flying))
-        sent: Counter[str] = Counter(flying)
         stop: UserError | None = None
-        while flights or parts:
-            while parts and not stop and len(flights) < self._service.batches_at_once:
-                stop = find_overrun()
-                if not stop:
-                    part = parts.popleft()
-                    sent.update(part)
-                    flights.append(self._send({name: requests[ids[name]] for name in part}))
-            ended = False
-            for flight in list(flights):
-                batch = self._ask(flight)
-                if batch is not None and batch.status not in (*_ENDED, "failed"):
-                    continue
-                ended = True
-                open_ids = {name for name in flight.ids if name in ids}
-                if batch is not None and batch.status == "failed":
-                    self._record(flight).unlink()  # it never began, and costs nothing
-                    parts.extend(self._divide(batch, flight, alone=len(flights) == 1))
-                    sent.subtract(flight.ids)
-                    open_ids = set()
-                elif batch is not None:
-                    for name, answer in self._read(batch, open_ids):
-                        open_ids.discard(name)
-                        yield ids[name], answer
-                    if batch.status == "cancelled":
-                        stop = stop or _cancelled(batch)
-                again = [name for name in open_ids if sent[name] < _ROUNDS]
-                for name in open_ids.difference(again):
-                    yield ids[name], Rejected("service_failed")
-                if again:
-                    parts.append(again)
-                flights.remove(flight)
-                keep()
-                self._record(flight).unlink(missing_ok=True)
-            if stop and not flights:
+        while self.flights or self._waiting:
+            stop = stop or self.fill(find_overrun)
+            if stop and not self.flights:
                 raise stop
-            if not ended:
+            answered = False
+            for flight in list(self.flights):
+                batch = self._ask(flight)
+                if batch is None or batch.status not in _ENDED:
+                    continue
+                if batch.status == "failed":
+                    self._put_back(flight, batch)
+                    continue
+                answered = True
+                left = {name for name in flight.ids if name in self._items}
+                for name, answer in self._read(batch, left):
+                    left.discard(name)
+                    yield self._items[name], answer
+                if left and flight.round < _ROUNDS:
+                    self._waiting.append(_Flight(sorted(left), flight.round + 1))
+                else:
+                    yield from ((self._items[name], Rejected("service_failed")) for name in left)
+                if batch.status == "cancelled":
+                    stop = stop or _cancelled(batch)
+                keep()
+                reasons = {item: fault.reason for item, fault in self.rejected.items()}
+                write_atomically(self._notes, json.dumps(reasons).encode())
+                self._forget(flight)
+            if not answered and self.flights:
                 time.sleep(self._service.poll_s)
+        self._notes.unlink(missing_ok=True)
 
-    def _recall(self, ids: Mapping[str, str]) -> list[_Flight]:
+    def _recall(self) -> list[_Flight]:
         """Return the batches that an earlier run left in flight and that hold a wanted item."""
         flights = []
         for record in sorted(self._folder.glob("*.json")):
             flight = _Flight(**json.loads(record.read_text()))
-            if flight.batch is None:
-                flight.batch = self._find(flight.tag)
-            if flight.batch is None or not any(name in ids for name in flight.ids):
+            flight.batch = flight.batch or self._find(flight.tag)
+            if flight.batch is None or not any(name in self._items for name in flight.ids):
                 record.unlink()  # it was never sent, or all it had is finished
                 continue
             self._write_down(flight)
             flights.append(flight)
         return flights
 
-    def _parts(
-        self, requests: Mapping[str, Mapping[str, Any]], flying: set[str]
-    ) -> Iterator[list[str]]:
-        """Divide what is not in flight into batches within the limits."""
+    def _divide(self, names: Iterator[str]) -> Iterator[_Flight]:
+        """Divide requests into batches within the limits."""
         part: list[str] = []
         size = 0
-        for name, body in requests.items():
-            if name in flying:
-                continue
-            length = len(self._line(name, body))
+        for name in names:
+            length = len(self._line(name))
             full = len(part) >= self._service.batch_requests
             if part and (full or size + length > self._service.batch_mb * 1e6):
-                yield part
+                yield _Flight(part)
                 part, size = [], 0
             part.append(name)
             size += length
         if part:
-            yield part
+            yield _Flight(part)
 
-    def _send(self, requests: Mapping[str, Mapping[str, Any]]) -> _Flight:
-        flight = _Flight(uuid.uuid4().hex, list(requests))
+    def _send(self, flight: _Flight) -> None:
+        flight.tag, flight.alone = uuid.uuid4().hex, self._at_once == 1
         self._write_down(flight)
-        client = self._endpoint.client
         try:
             with tempfile.TemporaryDirectory(dir=self._folder, prefix="tmp-") as folder:
                 file = Path(folder) / "requests.jsonl"
                 with open(file, "wb") as lines:
-                    lines.writelines(self._line(name, body) for name, body in requests.items())
-                uploaded = client.files.create(file=file, purpose="batch")
+                    lines.writelines(map(self._line, flight.ids))
+                uploaded = self._endpoint.client.files.create(file=file, purpose="batch")
             flight.batch = self._create(uploaded.id, flight.tag)
         except openai.APIError as error:
             raise self._fault(error, "takes no batch") from None
         self._write_down(flight)
-        return flight
 
     def _create(self, file: str, tag: str) -> str:
         """Create a batch and return its id; a creation whose answer was lost is not repeated."""
@@ -202,13 +224,22 @@ class Batches:
         return None
 
     def _ask(self, flight: _Flight) -> Batch | None:
-        """Return a batch as it stands; None if the endpoint no longer has it."""
+        """Return a batch as it stands; None if the endpoint does not answer now.
+
+        A batch that the endpoint no longer has is one that expired without an answer.
+        """
         try:
-            return self._endpoint.client.batches.retrieve(flight.batch)
+            batch = self._endpoint.client.batches.retrieve(str(flight.batch))
         except openai.NotFoundError:
-            return None
+            batch = Batch.model_construct(id=flight.batch, status="expired")
         except openai.APIError as error:
-            raise self._fault(error, f"says nothing about batch {flight.batch}") from None
+            fault = self._fault(error, f"says nothing about batch {flight.batch}")
+            self._silences += 1
+            if self._silences > self._service.max_retries:
+                raise fault from None
+            return None
+        self._silences = 0
+        return batch
 
     def _read(self, batch: Batch, wanted: set[str]) -> Iterator[tuple[str, Answer]]:
         """Yield the answers in a batch's two files; lines that say nothing are passed over."""
@@ -252,12 +283,14 @@ class Batches:
             )
         return None
 
-    def _divide(self, batch: Batch, flight: _Flight, *, alone: bool) -> list[list[str]]:
-        """Return what to send in place of a batch that the endpoint did not begin.
+    def _put_back(self, flight: _Flight, batch: Batch) -> None:
+        """Let a batch wait that the endpoint did not begin; it costs nothing.
 
         Raises:
             UserError: the endpoint found fault with the requests.
         """
+        self._forget(flight)
+        names = [name for name in flight.ids if name in self._items]
         errors = (batch.errors.data if batch.errors else None) or []
         first = errors[0] if errors else None
         if first is None or first.code != "token_limit_exceeded":
@@ -265,17 +298,15 @@ class Batches:
                 f"the endpoint did not begin batch {batch.id}: "
                 f"{first.message if first else 'it gives no reason'}; correct the entry and run again"
             )
-        # The queue of this account is full. Others may leave it; a batch too large never fits.
-        time.sleep(self._service.poll_s)
-        if not alone:
-            return [flight.ids]
-        if len(flight.ids) == 1:
+        # The queue of this account is full. Others will leave it; a batch too large never fits.
+        self._at_once, half = max(1, len(self.flights)), len(names) // 2
+        if flight.alone and not half:
             raise UserError(
                 f"the endpoint's queue takes no batch for model '{self._endpoint.model}' now "
                 f"({first.message}); run again later: what is finished is kept"
             )
-        half = len(flight.ids) // 2
-        return [flight.ids[:half], flight.ids[half:]]
+        parts = [names[half:], names[:half]] if flight.alone else [names]
+        self._waiting.extendleft(_Flight(part, flight.round) for part in parts)
 
     def _fault(self, error: openai.APIError, what: str) -> UserError:
         self._endpoint.rejection(error)
@@ -284,8 +315,9 @@ class Batches:
             "later: what is finished is kept, and a batch in flight is asked after again"
         )
 
-    def _line(self, name: str, body: Mapping[str, Any]) -> bytes:
-        request = {"custom_id": name, "method": "POST", "url": f"/v1{self._path}", "body": body}
+    def _line(self, name: str) -> bytes:
+        request = {"custom_id": name, "method": "POST", "url": f"/v1{self._path}"}
+        request["body"] = self._request([self.texts[self._items[name]]])
         return json.dumps(request, ensure_ascii=False).encode(errors="replace") + b"\n"
 
     def _record(self, flight: _Flight) -> Path:
@@ -293,9 +325,11 @@ class Batches:
 
     def _write_down(self, flight: _Flight) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        part = self._folder / f"tmp-{flight.tag}-{os.getpid()}"
-        part.write_text(json.dumps(asdict(flight)))
-        os.replace(part, self._record(flight))
+        write_atomically(self._record(flight), json.dumps(asdict(flight)).encode())
+
+    def _forget(self, flight: _Flight) -> None:
+        self.flights.remove(flight)
+        self._record(flight).unlink(missing_ok=True)
 
 
 def custom_id(item: str) -> str:

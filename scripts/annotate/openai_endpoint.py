@@ -34,7 +34,7 @@ class Service:
         timeout_s: how long one request may take.
         batch_requests: requests of one batch at most (OpenAI's limit is 50,000).
         batch_mb: size of a batch's file at most, in MB (OpenAI's limit is 200).
-        batches_at_once: batches in flight at most.
+        batches_at_once: batches in flight at most; fewer where the account's queue is full.
         poll_s: how often a batch is asked after.
         price: as ``Price``; without it nothing is estimated or booked.
     """
@@ -47,7 +47,7 @@ class Service:
     timeout_s: float = 120.0
     batch_requests: int = 50_000
     batch_mb: float = 200.0
-    batches_at_once: int = 8
+    batches_at_once: int = 64
     poll_s: float = 60.0
     price: Mapping[str, Any] | None = None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from scripts.annotate.openai_batches import Batches
 from scripts.annotate.openai_endpoint import Endpoint, Service
-from scripts.annotate.token_costs import BATCH, Account, Bill, token_counter
+from scripts.annotate.token_costs import BATCH, Account, token_counter
 from scripts.common.errors import Rejected, UserError
 from scripts.common.prefetch import work_ahead
 
@@ -52,9 +52,8 @@ class OpenAIModel:
         """
         self._service = Service(**(service or {}))
         self.endpoint = Endpoint(weights, self._service)
-        self._folder, self.account = folder, account
+        self._folder, self.account = folder, account or Account()
         self._counter = token_counter(self.endpoint.model)
-        self._bill = Bill(self._service.prices, self._service.mode, account)
 
     def request(self, texts: list[str]) -> dict[str, Any]:
         """Return the body of a request for ``texts_per_request`` texts or fewer."""
@@ -76,7 +75,29 @@ class OpenAIModel:
 
     def estimate(self, texts: Mapping[str, str]) -> dict[str, float]:
         """Return what each text will cost in US dollars; 0 where no price is known."""
-        return {item: self._bill.estimate(*self.tokens(text)) for item, text in texts.items()}
+        return {item: self._cost(*self.tokens(text)) for item, text in texts.items()}
+
+    def submit(self, texts: Mapping[str, str]) -> list[tuple[str, int]]:
+        """Send texts by the batch API, as many as may be in flight, and wait for no answer.
+
+        What an earlier run has in flight is not sent again; ``answer`` sends what is left.
+
+        Args:
+            texts: by the item's id.
+
+        Returns:
+            Of each batch in flight its id and how many texts it has.
+
+        Raises:
+            UserError: the budget does not cover them, or the endpoint does not work.
+        """
+        batches = self._batches(texts)
+        self._reserve(batches.texts)
+        stop = batches.fill(self.account.find_overrun)
+        if stop:
+            self.account.close(in_flight=bool(batches.flights))
+            raise stop
+        return [(str(flight.batch), len(flight.ids)) for flight in batches.flights]
 
     def answer(
         self, texts: Mapping[str, str], keep: Callable[[], None] = lambda: None
@@ -91,43 +112,44 @@ class OpenAIModel:
                 forgotten.
 
         Raises:
-            UserError: the budget does not cover them (nothing was sent then, or no more is sent),
-                or the endpoint does not work.
+            UserError: the budget does not cover them (no more is sent then), or the endpoint does
+                not work.
         """
-        costs, (_, how) = self.estimate(texts), self._counter
+        if self._service.mode == BATCH:
+            yield from self._receive_batches(texts, keep)
+        else:
+            yield from self._send_at_once(texts)
+
+    def in_order(self, texts: Sequence[str]) -> list[Any]:
+        """Return each text's value, in the order of the texts."""
+        found = dict(self.answer({str(number): text for number, text in enumerate(texts)}))
+        return [found[str(number)] for number in range(len(texts))]
+
+    def _reserve(self, texts: Mapping[str, str]) -> dict[str, float]:
+        """Reserve what texts will cost, say so, and return the cost of each."""
+        costs, price = self.estimate(texts), self._service.prices
         what = f"{len(texts):,} texts to {self.endpoint.model} ({self._service.mode})"
-        price = self._service.prices
-        if price is None and self.account is not None and self.account.budget_usd is not None:
+        if price is None and self.account.budget_usd is not None:
             raise UserError(
                 f"{what}: its entry has no price, so that the budget cannot be kept; give it "
                 "service.price (0 where it costs nothing), or no budget"
             )
+        total = sum(costs.values())
         if price is not None:
-            total = sum(costs.values())
-            print(f"{what}: about ${total:,.2f} ({how}; prices of {price.as_of})", file=sys.stderr)
-            if self.account is not None:
-                self.account.reserve(total, what)
-        try:
-            if self._service.mode == BATCH:
-                yield from self._send_batches(texts, costs, keep)
-            else:
-                yield from self._send_at_once(texts, costs)
-        finally:
-            if self.account is not None:
-                self.account.save()
-        if self.account is not None:
-            self.account.settle()
+            how = f"{self._counter[1]}; prices of {price.as_of}"
+            print(f"{what}: about ${total:,.2f} ({how})", file=sys.stderr)
+        self.account.reserve(total)
+        return costs
 
-    def _send_at_once(
-        self, texts: Mapping[str, str], costs: Mapping[str, float]
-    ) -> Iterator[tuple[str, Any]]:
+    def _send_at_once(self, texts: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
         stop: list[UserError] = []
         failures = tried = 0
+        costs, workers = self._reserve(texts), self._service.workers
 
         def affordable() -> Iterator[list[str]]:
             items = list(texts)
             for start in range(0, len(items), self.texts_per_request):
-                if stop or (error := self._find_overrun()):
+                if stop or (error := self.account.find_overrun()):
                     stop[:] = stop or [error]
                     return
                 yield items[start : start + self.texts_per_request]
@@ -135,13 +157,15 @@ class OpenAIModel:
         def work(items: list[str]) -> list[tuple[str, Any]]:
             return self._ask(items, [texts[item] for item in items], costs)
 
-        workers = self._service.workers
-        for found in work_ahead(work, affordable(), workers=workers, ahead=2 * workers):
-            yield from found
-            tried += 1
-            failures = failures + 1 if all(_is_failure(value) for _, value in found) else 0
-            if failures == _HOPELESS:
-                break  # what is under way is paid for, and comes to nothing
+        try:
+            for found in work_ahead(work, affordable(), workers=workers, ahead=2 * workers):
+                yield from found
+                tried += 1
+                failures = failures + 1 if all(_is_failure(value) for _, value in found) else 0
+                if failures == _HOPELESS:
+                    break  # what is under way is paid for, and comes to nothing
+        finally:
+            self.account.close()
         if stop:
             raise stop[0]
         if failures and failures in (tried, _HOPELESS):
@@ -156,40 +180,51 @@ class OpenAIModel:
     ) -> list[tuple[str, Any]]:
         """Return the values of one request; one that is refused is halved to the text at fault."""
         answer = self.endpoint.send(self.path, self.request(texts))
-        refused = answer == Rejected("refused")
-        if refused and len(items) > 1:
+        if answer == Rejected("refused") and len(items) > 1:
             half = len(items) // 2
             left = self._ask(items[:half], texts[:half], costs)
             return left + self._ask(items[half:], texts[half:], costs)
         self._book(answer, sum(costs[item] for item in items))
         return list(zip(items, self._read(answer, len(items)), strict=True))
 
-    def _send_batches(
-        self, texts: Mapping[str, str], costs: Mapping[str, float], keep: Callable[[], None]
-    ) -> Iterator[tuple[str, Any]]:
+    def _batches(self, texts: Mapping[str, str]) -> Batches:
         if self._folder is None:
             raise UserError("the batch API is for annotations; set 'service.mode: synchronous'")
-        batches = Batches(self.endpoint, self._service, self.path, self._folder)
-        requests = {item: self.request([text]) for item, text in texts.items()}
-        for item, answer in batches.answers(requests, self._find_overrun, keep):
-            self._book(answer, costs[item])
-            yield item, self._read(answer, 1)[0]
+        return Batches(self.endpoint, self._service, self.path, self._folder, texts, self.request)
+
+    def _receive_batches(
+        self, texts: Mapping[str, str], keep: Callable[[], None]
+    ) -> Iterator[tuple[str, Any]]:
+        batches = self._batches(texts)
+        yield from list(batches.rejected.items())
+        costs = self._reserve(batches.texts)
+        try:
+            for item, answer in batches.answers(self.account.find_overrun, keep):
+                self._book(answer, costs[item])
+                (value,) = self._read(answer, 1)
+                if isinstance(value, Rejected):
+                    batches.rejected[item] = value
+                yield item, value
+        finally:
+            self.account.close(in_flight=bool(batches.flights))
+
+    def _cost(self, sent: float, answered: float) -> float:
+        price = self._service.prices
+        return price.cost(sent, answered, self._service.mode) if price else 0.0
 
     def _book(self, answer: dict | Rejected, reserved_usd: float) -> None:
+        """Book what an answer cost by the usage that the endpoint reports, else as estimated."""
+        usd = 0.0 if isinstance(answer, Rejected) else reserved_usd
+        if answer == Rejected("malformed_answer"):
+            usd = reserved_usd  # it was answered, and so paid for
         if isinstance(answer, dict):
-            self._bill.book(answer.get("usage"), reserved_usd)
-        elif answer.reason == "malformed_answer":
-            self._bill.book(None, reserved_usd)  # it was answered, and so paid for
-        elif self.account is not None:
-            self.account.pay(0.0, reserved_usd)
-
-    def _find_overrun(self) -> UserError | None:
-        return self.account.find_overrun() if self.account is not None else None
-
-    def in_order(self, texts: Sequence[str]) -> list[Any]:
-        """Return each text's value, in the order of the texts."""
-        found = dict(self.answer({str(number): text for number, text in enumerate(texts)}))
-        return [found[str(number)] for number in range(len(texts))]
+            try:
+                usage = answer["usage"]
+                sent, answered = usage["prompt_tokens"], usage.get("completion_tokens") or 0
+                usd = self._cost(float(sent), float(answered))
+            except (AttributeError, KeyError, TypeError, ValueError):
+                pass  # an endpoint that does not say
+        self.account.pay(usd, reserved_usd)
 
     def _read(self, answer: dict | Rejected, number: int) -> list[Any]:
         if isinstance(answer, Rejected):

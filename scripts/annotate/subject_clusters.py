@@ -1,27 +1,69 @@
 """Variants of one subject found by the distance of their embeddings (Supplement 10).
 
-The paper names HDBSCAN and sentence embeddings for this, but no settings. HDBSCAN's usual choice
-of clusters does not know how far apart two names of one thing may be: with few strings it puts
-'spaceship' to 'astronaut', with many it splits 'dragon' into pairs. So its hierarchy is cut at a
-distance that is set (with ``min_samples=1`` the clusters there are the connected components of
-the pairs within it: Campello, Moulavi and Sander 2013, DBSCAN*), and what hangs together by a
-chain only ('man', 'man in a suit', 'suit') is taken apart: every variant must itself be near the
-name of its subject.
+The paper names HDBSCAN and sentence embeddings for this, but no settings; scikit-learn's is
+``name_by_hdbscan``. HDBSCAN's usual choice of clusters does not know how far apart two names of one
+thing may be: with few strings it puts 'spaceship' to 'astronaut', with many it splits 'dragon' into
+pairs; and it needs time that grows with the square of the variants.
 
-A variant and a name within that distance are one component by definition, so the names can be
-found without the components, in one pass over the variants by frequency. A test holds the result
-against scikit-learn's HDBSCAN, which needs all distances at once.
+What the workflow does by default, ``name_by_leaders``, is leader clustering at an exact epsilon
+(Hartigan, Clustering Algorithms, 1975, chapter 3), the variants taken by frequency: every variant
+must itself be near the name of its subject, so that what hangs together by a chain only ('man',
+'man in a suit', 'suit') is no subject. It refines HDBSCAN's hierarchy cut at that distance (with
+``min_samples=1`` the clusters there are the connected components of the pairs within it: Campello,
+Moulavi and Sander 2013, DBSCAN*); a test holds it against scikit-learn's.
 """
 
 import numpy as np
 
+from scripts.common.errors import UserError
 from scripts.common.progress import progress
 
 _BLOCK, _TILE = 2048, 8192
 """Variants and names compared at a time: 64 MB of similarities, however many there are."""
+HDBSCAN_VARIANTS = 50_000
+"""What HDBSCAN takes at most."""
 
 
-def find_names(
+def name_by_hdbscan(
+    vectors: np.ndarray,
+    counts: np.ndarray,
+    *,
+    min_cluster_size: int,
+    epsilon: float,
+) -> np.ndarray:
+    """Return as ``name_by_leaders`` what scikit-learn's HDBSCAN puts together.
+
+    A cluster's name is its most frequent variant, however far others are from it.
+
+    Args:
+        vectors: as ``name_by_leaders``; a row of zeros belongs to no cluster.
+        counts: how often each variant occurs.
+        min_cluster_size: of HDBSCAN, whose other settings are scikit-learn's own.
+        epsilon: not used: HDBSCAN finds a distance for each cluster.
+
+    Raises:
+        UserError: there are more variants than it can do.
+    """
+    if len(vectors) > HDBSCAN_VARIANTS:
+        raise UserError(
+            f"annotate.subjects.method 'hdbscan' takes at most {HDBSCAN_VARIANTS:,} unique subjects, "
+            f"since its time grows with their square, and there are {len(vectors):,}; set it to "
+            "'leaders'"
+        )
+    from sklearn.cluster import HDBSCAN  # it takes seconds to import
+
+    names, there = np.arange(len(vectors)), np.flatnonzero(vectors.any(axis=1))
+    if len(there) <= min_cluster_size:  # all of them would be the one cluster that it never takes
+        return names
+    model = HDBSCAN(min_cluster_size=min_cluster_size, copy=True)
+    labels = model.fit(vectors[there].astype(np.float64)).labels_
+    for label in range(labels.max() + 1):
+        members = there[labels == label]
+        names[members] = members[counts[members].argmax()]
+    return names
+
+
+def name_by_leaders(
     vectors: np.ndarray,
     counts: np.ndarray,
     *,
@@ -50,6 +92,10 @@ def find_names(
     names = leaders.names
     sizes = np.bincount(names, minlength=len(names))
     return np.where(sizes[names] >= min_cluster_size, names, np.arange(len(names)))
+
+
+METHODS = {"leaders": name_by_leaders, "hdbscan": name_by_hdbscan}
+"""What ``annotate.subjects.method`` may be."""
 
 
 class _Leaders:

@@ -2,16 +2,15 @@
 
 import json
 import math
-import os
 import re
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.common.errors import UserError
+from scripts.common.ledger import write_atomically
 
 BATCH = "batch"
 _WRITE_SECONDS = 1.0
@@ -71,28 +70,28 @@ def estimate_tokens(text: str) -> int:
 
 @dataclass
 class Account:
-    """What one annotation has cost and may still cost, over all shards and runs.
+    """What one annotation has cost and may still cost, over all jobs and runs.
 
     Each job keeps a small file in a folder that all share: what it has spent, and what it may yet
     spend (``reserved``). It writes its own before it reads the others', so that of two jobs that
     ask at the same time at least one sees both.
 
     Attributes:
-        folder: ``LEDGER / annotate / spending / <annotation>``.
+        folder: ``LEDGER / annotate / spending / <annotation>``; without one, nothing is kept.
         job: name of this job's file.
         budget_usd: what all of them may cost together; None for no bound.
     """
 
-    folder: Path
-    job: str
-    budget_usd: float | None
+    folder: Path | None = None
+    job: str = ""
+    budget_usd: float | None = None
     _spent: float = 0.0
     _reserved: float = 0.0
     _written_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        if self._file.exists():
+        if self.folder and self._file.exists():
             self._spent = json.loads(self._file.read_text())["spent_usd"]
 
     @property
@@ -106,28 +105,11 @@ class Account:
         own = self._spent + self._reserved
         return own + sum(file["spent_usd"] + file["reserved_usd"] for file in self._others())
 
-    def reserve(self, usd: float, what: str) -> None:
-        """Set aside what is to be sent.
-
-        Args:
-            usd: its estimated cost; it replaces what this job had reserved before.
-            what: what is to be sent, for the error.
-
-        Raises:
-            UserError: the budget does not cover it; nothing is reserved then.
-        """
-        self._reserved = usd
-        self._write()
-        total = self.total_usd
-        if self.budget_usd is not None and total > self.budget_usd:
-            self._reserved = 0.0
+    def reserve(self, usd: float) -> None:
+        """Set aside what is yet to be spent, in place of what this job had reserved before."""
+        with self._lock:
+            self._reserved = usd
             self._write()
-            raise UserError(
-                f"{what} would cost about ${usd:,.2f}, which with ${total - usd:,.2f} spent or "
-                f"reserved before is more than the ${self.budget_usd:,.2f} of "
-                f"annotate.budget_usd.{self.folder.name}; nothing was sent: raise the budget or "
-                "choose another annotator"
-            )
 
     def pay(self, usd: float, reserved_usd: float) -> None:
         """Book what an item cost in place of what was reserved for it; threads may call it."""
@@ -137,70 +119,34 @@ class Account:
             if time.monotonic() - self._written_at > _WRITE_SECONDS:
                 self._write()
 
-    def save(self) -> None:
-        """Put on disk what was booked since it was last done."""
+    def close(self, *, in_flight: bool = False) -> None:
+        """Put on disk what was booked; free what is reserved, unless it may yet be spent."""
         with self._lock:
+            self._reserved *= in_flight
             self._write()
 
-    def settle(self) -> None:
-        """Free what is still reserved: all is done."""
-        self._reserved = 0.0
-        self._write()
-
     def find_overrun(self) -> UserError | None:
-        """Return the error with which to stop, if items cost more than was thought."""
+        """Return the error with which to send no more, if the budget does not cover it."""
         total = self.total_usd
-        if self.budget_usd is None or total <= self.budget_usd:
+        if self.folder is None or self.budget_usd is None or total <= self.budget_usd:
             return None
         return UserError(
-            f"what is spent, by the endpoint's own count, and what is left to send come to "
-            f"${total:,.2f}, more than the ${self.budget_usd:,.2f} of "
-            f"annotate.budget_usd.{self.folder.name}; raise the budget and run again: what is "
-            "finished is kept"
+            f"what was spent and what is left to send come to about ${total:,.2f}, more than the "
+            f"${self.budget_usd:,.2f} of annotate.budget_usd.{self.folder.name}; no more is sent: "
+            "raise the budget or choose another annotator, and run again: what is finished is kept"
         )
 
     @property
     def _file(self) -> Path:
-        return self.folder / f"{self.job}.json"
+        return Path(self.folder or "", f"{self.job}.json")
 
     def _others(self) -> list[dict]:
-        paths = self.folder.glob("*.json")
+        paths = self.folder.glob("*.json") if self.folder else ()
         return [json.loads(path.read_text()) for path in paths if path != self._file]
 
     def _write(self) -> None:
         self._written_at = time.monotonic()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix="tmp-")
-        with os.fdopen(handle, "w") as file:
-            json.dump({"spent_usd": self._spent, "reserved_usd": self._reserved}, file)
-        os.replace(name, self._file)
-
-
-@dataclass(frozen=True)
-class Bill:
-    """What sending some texts costs: the estimate, what each cost, and the account it is booked to.
-
-    Attributes:
-        price: of the model; None where the entry has none.
-        mode: ``batch`` or ``synchronous``.
-        account: None where nobody keeps one.
-    """
-
-    price: Price | None
-    mode: str
-    account: Account | None
-
-    def estimate(self, input_tokens: int, output_tokens: int) -> float:
-        """Return the estimated cost in US dollars; 0 where no price is known."""
-        return self.price.cost(input_tokens, output_tokens, self.mode) if self.price else 0.0
-
-    def book(self, usage: Mapping | None, reserved_usd: float) -> None:
-        """Book an answer's cost by the usage that the endpoint reports, else as estimated."""
-        if self.account is None or self.price is None:
-            return
-        try:
-            sent = float(usage["prompt_tokens"])
-            usd = self.price.cost(sent, float(usage.get("completion_tokens") or 0), self.mode)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            usd = reserved_usd
-        self.account.pay(usd, reserved_usd)
+        if self.folder:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            costs = {"spent_usd": self._spent, "reserved_usd": self._reserved}
+            write_atomically(self._file, json.dumps(costs).encode())

@@ -160,7 +160,7 @@ class RowLedger:
         self._notes.unlink(missing_ok=True)
         _link(table, self._table)
         notes = {item: self._versions[item] for item in items}
-        _write_atomically(self._notes, json.dumps(notes).encode())
+        write_atomically(self._notes, json.dumps(notes).encode())
         for part in self.folder.glob("part-*.parquet"):
             part.unlink()
 
@@ -290,10 +290,10 @@ class FileLedger:
         """Keep a finished item, at once: it has bytes."""
         self.folder.mkdir(parents=True, exist_ok=True)
         record = self._record(item)
-        _write_atomically(record.with_suffix(".data"), finished.data)
+        write_atomically(record.with_suffix(".data"), finished.data)
         self._versions[item] = version
         fields = {"properties": asdict(finished.properties), "group": finished.group}
-        _write_atomically(record, json.dumps(fields | {"version": version}).encode())
+        write_atomically(record, json.dumps(fields | {"version": version}).encode())
 
     def flush(self) -> None:
         """Nothing waits."""
@@ -321,7 +321,7 @@ class FileLedger:
         self._versions_file.unlink(missing_ok=True)
         for source, target in ((tar, self._tar), (index, self._index)):
             _link(source, target)
-        _write_atomically(self._versions_file, json.dumps(self._versions).encode())
+        write_atomically(self._versions_file, json.dumps(self._versions).encode())
         for leftover in [*self.folder.glob("*.data"), *self.folder.glob("*.json")]:
             leftover.unlink()
 
@@ -355,7 +355,7 @@ class JobLedger:
         self._folder.mkdir(parents=True, exist_ok=True)
         for name, path in outputs.items():
             _copy(path, self._folder / name)
-        _write_atomically(self._folder / "complete", json.dumps(dict(notes)).encode())
+        write_atomically(self._folder / "complete", json.dumps(dict(notes)).encode())
         self.checkpoint.unlink(missing_ok=True)
 
     @property
@@ -365,7 +365,8 @@ class JobLedger:
         return self._folder / "checkpoint"
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
+    """Put a small file in place whole, or not at all."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix="tmp-")
     with os.fdopen(handle, "wb") as file:
         file.write(data)

@@ -1,8 +1,15 @@
 """Jobs that annotate by an endpoint: their texts, prices, shards and annotators."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
 from scripts.annotate.annotator import Annotator
 from scripts.annotate.ask_endpoint import ask_endpoint
+from scripts.annotate.submit_batches import submit_batches
 from scripts.annotate.text_annotations import TextShard
+from scripts.common.schemas.annotate import BATCHES
+from scripts.common.schemas.annotate import DIRECTION as DIRECTIONS
+from scripts.common.tables import read_table
 from tests.annotate.made_up import write_images, write_prompts
 
 PRICE = {"input_usd": 100.0, "output_usd": 1000.0, "batch_share": 0.5, "as_of": "2026-11-21"}
@@ -43,7 +50,61 @@ def output_of(shard, annotation="direction"):
     return shard.prompts.parent / annotation / "00000.parquet"
 
 
+def settings_of(annotator):
+    """Return what the rules' functions take of an annotator."""
+    names = ("entry", "service", "budget_usd", "ledger_root")
+    return {name: getattr(annotator, name) for name in names}
+
+
 def ask(shard, annotator):
     """Run the rule's function on a shard."""
-    outputs = {annotator.annotation: output_of(shard, annotator.annotation)}
-    return ask_endpoint(shard, outputs, annotator)
+    return ask_endpoint(
+        [shard.prompts],
+        [shard.index],
+        [output_of(shard, annotator.annotation)],
+        annotation=annotator.annotation,
+        shard=annotator.part,
+        **settings_of(annotator),
+    )
+
+
+@dataclass(frozen=True)
+class Column:
+    """The prompts of some shards in a folder, whose directions come by the batch API."""
+
+    folder: Path
+    shards: list[list[str]]
+    settings: dict
+
+    @classmethod
+    def of(cls, server, folder, shards, budget_usd=1.0, **service):
+        service = {"price": {"input_usd": 1.0, "as_of": "2026-11-21"}} | service
+        settings = settings_of(annotator_of(server, folder, budget_usd, **service))
+        return cls(folder, shards, {"annotation": "direction"} | settings)
+
+    def write(self):
+        for number, texts in enumerate(self.shards):
+            write_prompts(self.folder / f"prompts/{number:05d}.parquet", texts)
+            write_images(self.folder / "images", f"{number:05d}", texts)
+        return self
+
+    def paths(self, kind):
+        return [self.folder / kind / f"{number:05d}.parquet" for number in range(len(self.shards))]
+
+    def submit(self):
+        """Run the one rule, and return its counts and the sizes of the batches in flight."""
+        receipt = self.folder / "batches.parquet"
+        counts = submit_batches(
+            self.paths("prompts"), self.paths("images"), receipt, **self.settings
+        )
+        return counts, read_table(receipt, BATCHES)["texts"].to_pylist()
+
+    def fetch(self):
+        """Run the other rule, and return its counts."""
+        paths = map(self.paths, ("prompts", "images", "direction"))
+        return ask_endpoint(*paths, **self.settings)
+
+    def rows(self):
+        """Return each shard's rows by UUID."""
+        tables = (read_table(path, DIRECTIONS).to_pylist() for path in self.paths("direction"))
+        return [{row["uuid"]: row for row in rows} for rows in tables]

@@ -6,7 +6,6 @@ import pytest
 from scripts.annotate import annotate_pictures as pictures
 from scripts.annotate.annotate_pictures import annotate_pictures
 from scripts.annotate.annotate_texts import annotate_texts
-from scripts.annotate.text_annotations import TextShard
 from scripts.common.errors import UserError
 from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.annotate import (
@@ -18,7 +17,6 @@ from scripts.common.schemas.annotate import (
     TEXT_NSFW,
     embeddings,
 )
-from scripts.common.shards import Shard
 from scripts.common.tables import read_table
 from tests.annotate.made_up import write_images, write_prompts
 from tests.annotate.scripted_backends import asked
@@ -62,13 +60,13 @@ class MadeUpShard:
 
     def texts(self, *names, **entries):
         entries = dict.fromkeys(names, self.entry) | entries
-        shard = TextShard(self.folder / "prompts.parquet", self.index)
-        return annotate_texts(shard, self.outputs(entries), entries=entries, **self.settings)
+        paths = (self.folder / "prompts.parquet", self.index, self.outputs(entries))
+        return annotate_texts(*paths, entries=entries, **self.settings)
 
     def images(self, *names, **entries):
-        entries, images = dict.fromkeys(names, self.entry) | entries, Shard(self.tar, self.index)
-        settings = {"part": "00000", "entries": entries} | self.settings
-        return annotate_pictures(images, self.outputs(entries), **settings)
+        entries = dict.fromkeys(names, self.entry) | entries
+        settings = {"shard": "00000", "entries": entries} | self.settings
+        return annotate_pictures(self.tar, self.index, self.outputs(entries), **settings)
 
     def rows(self, name):
         table = read_table(self.outputs([])["vectors"].with_name(f"{name}.parquet"), SCHEMAS[name])
@@ -255,7 +253,7 @@ def test_other_vectors_of_the_same_prompts_leave_the_table_of_statuses_as_it_was
 
 def test_threads_prepare_pictures_and_the_model_gets_them_in_batches(shard):
     shard.entry["backend"] = "tests.annotate.scripted_backends:Prepared"
-    shard.settings |= {"workers": 3}
+    shard.settings |= {"threads": 3}
     shard.write([*(f"picture number {number}" for number in range(7)), "a broken one"])
     counts = shard.images("image_nsfw")
     assert (counts.kept, dict(counts.rejected)) == (7, {"undecodable": 1})
@@ -267,6 +265,6 @@ def test_threads_prepare_pictures_and_the_model_gets_them_in_batches(shard):
     assert sum(sizes) == 7 and max(sizes) == 2
     # The same as one thread and whole pictures give, row by row.
     alone = shard.rows("image_nsfw")
-    shard.settings |= {"workers": 1, "ledger_root": shard.folder / "other"}
+    shard.settings |= {"threads": 1, "ledger_root": shard.folder / "other"}
     shard.images("image_nsfw")
     assert shard.rows("image_nsfw") == alone

@@ -6,9 +6,11 @@ import pytest
 
 from scripts.annotate.graph import EMBEDDINGS, PICTURES, TEXTS, AnnotateGraph
 from scripts.commands.check import read_configuration
+from scripts.common.backends import load_backend
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.study import Study
+from scripts.demo.prompts import image_ideas
 from scripts.publish.graph import PublishGraph
 
 DEMO = ROOT / "config/demo.yaml"
@@ -80,7 +82,27 @@ def test_a_budget_is_that_of_its_annotation():
     assert paper.budget_of(merging, None) == budgets["subjects"]
     assert paper.service_of(merging, None) is None
     assert paper.service_of(wildcards, None)["mode"] == "batch"
-    assert paper.runtime_of(wildcards) == 1500
+
+
+def test_what_comes_by_batches_is_a_job_for_its_column_and_the_rest_one_for_each_shard():
+    paper = graph()
+    assert paper.asked_by("fetch_batches") == "subject|direction"
+    assert paper.asked_by("ask_endpoint", vectors=True) == "text_embedding"
+    assert paper.asked_by("ask_endpoint") == paper.asked_by("fetch_batches", vectors=True) == "none"
+    assert paper.rule_of("subject") == "fetch_batches"
+    assert paper.rule_of("text_embedding") == "ask_endpoint"
+    assert paper.sends_subjects == 0
+
+
+def test_the_budgets_cover_the_papers_prompts(monkeypatch):
+    """1,701,935 of them (Table 1), as long as the demo's; see the comments in config.yaml."""
+    monkeypatch.setenv("OPENAI_API_KEY", "made-up-key")
+    texts = {str(number): idea.text for number, idea in enumerate(image_ideas(400, seed=3))}
+    for annotation, bill in graph().bills(None, None).items():
+        question = {key: bill["entry"][key] for key in ("question",) if key in bill["entry"]}
+        model = load_backend(bill["entry"], service=bill["service"], **question)
+        usd = sum(model.estimate(texts).values()) / len(texts) * 1_701_935
+        assert bill["budget_usd"] / 3 < usd < bill["budget_usd"] * 0.9, annotation
 
 
 def test_a_label_decides_nothing_and_a_revision_does():

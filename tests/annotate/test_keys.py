@@ -120,13 +120,13 @@ def test_another_subject_prompt_asks_again_and_the_same_one_does_not(server, tmp
 def test_what_was_paid_is_on_disk_before_its_batch_is_forgotten(server, tmp_path, monkeypatch):
     annotator = annotator_of(server, tmp_path, 9.0, price=PRICE, batch_requests=2)
     kept = {}
-    record = Batches._record
+    forget = Batches._forget
 
     def note(batches, flight):
-        kept[flight.tag] = (len(flight.ids), finished_items(annotator.folder, "uuid"), flight.ids)
-        return record(batches, flight)
+        kept[flight.tag] = (finished_items(annotator.folder("00000"), "uuid"), flight.ids)
+        return forget(batches, flight)
 
-    monkeypatch.setattr(Batches, "_record", note)
+    monkeypatch.setattr(Batches, "_forget", note)
     assert ask(shard_of(tmp_path, TEXTS[:6]), annotator).kept == 6
     assert len(kept) == 3
-    assert all(set(ids) <= done for _, done, ids in kept.values())
+    assert all(set(ids) <= done for done, ids in kept.values())

@@ -1,30 +1,13 @@
 """OpenAI's batch API and the budget, against a local server that misbehaves."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 
 from scripts.annotate.openai_text import OpenAIDirection, OpenAIEmbedding
-from scripts.common.code import ROOT
 from scripts.common.errors import Rejected, UserError
-from scripts.common.identity import prompt_uuid
-from scripts.common.schemas.annotate import DIRECTION
-from scripts.common.tables import read_table
-from tests.annotate.openai_jobs import (
-    TEXTS,
-    VERBS,
-    annotator_of,
-    ask,
-    make_shard,
-    output_of,
-    service_of,
-)
+from tests.annotate.openai_jobs import VERBS, service_of
 
 AT_ONCE = {"retry-after-ms": "1"}
 DOWN = (500, {"error": {"message": "down"}}, AT_ONCE)
@@ -144,11 +127,30 @@ def test_refused_and_malformed_answers_have_their_reasons_and_are_not_sent_again
 
 def test_a_batch_too_large_for_the_queue_is_divided(server, tmp_path):
     full = {"failed": [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached"}]}
-    server.ends = [full, full]
+    server.ends = [full] * 3
     assert tag(server, tmp_path) == VERBS
-    server.ends = [full]
+    # Sent again once nothing else is in flight; then in halves, of which the first is too large.
+    sizes = [
+        len(server.files[one["input_file_id"]].splitlines()) for one in server.batches.values()
+    ]
+    assert sizes == [5, 5, 2, 1, 1, 3]
+    server.ends = [full] * 2
     with pytest.raises(UserError, match=r"queue takes no batch .*Enqueued token limit"):
         tag(server, tmp_path, texts="a")
+
+
+def test_while_the_queue_is_full_no_more_is_sent_than_had_room(server, tmp_path):
+    full = {"failed": [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached"}]}
+    server.ends = [{}, full, full, full, full]
+    assert tag(server, tmp_path, batch_requests=1) == VERBS
+    # Five at once, of which one had room; then one after the other.
+    assert len(server.batches) == 5 + 4
+
+
+def test_an_endpoint_that_is_silent_for_a_while_is_asked_on(server, tmp_path):
+    server.batch_faults = {"GET /v1/batches/": [DOWN] * 7}  # of each question three tries
+    assert tag(server, tmp_path) == VERBS
+    assert len(server.batches) == 1
 
 
 def test_faults_of_the_batch_itself_are_a_sentence(server, tmp_path):
@@ -181,7 +183,7 @@ def test_a_batch_whose_creation_was_answered_too_late_is_not_created_twice(serve
 
 
 def test_a_batch_in_flight_is_asked_after_by_the_next_run(server, tmp_path):
-    server.batch_faults = {"GET /v1/batches/": [DOWN] * 3}
+    server.batch_faults = {"GET /v1/batches/": [DOWN] * 9}
     with pytest.raises(
         UserError, match=r"says nothing about batch batch-0 .* is asked after again"
     ):
@@ -197,56 +199,9 @@ def test_a_batch_in_flight_is_asked_after_by_the_next_run(server, tmp_path):
 
 
 def test_a_batch_that_the_server_lost_is_sent_again(server, tmp_path):
-    server.batch_faults = {"GET /v1/batches/": [DOWN] * 3}
+    server.batch_faults = {"GET /v1/batches/": [DOWN] * 9}
     with pytest.raises(UserError):
         tag(server, tmp_path)
     (record,) = (tmp_path / "batches").glob("*.json")
     record.write_text(record.read_text().replace("batch-0", "batch-99"))
     assert tag(server, tmp_path) == VERBS
-
-
-PROGRAM = """
-import sys
-from pathlib import Path
-from tests.annotate.openai_jobs import TEXTS, annotator_of, ask, make_shard
-from tests.annotate.test_openai_batches import FLIGHT
-class Server: base_url = sys.argv[2]
-folder = Path(sys.argv[1])
-ask(make_shard(folder, TEXTS), annotator_of(Server, folder, 1.0, **FLIGHT))
-"""
-FLIGHT = {
-    "price": {"input_usd": 1.0, "as_of": "2026-11-21"},
-    "batch_requests": 20,
-    "batches_at_once": 2,
-}
-
-
-def test_a_job_killed_while_batches_are_in_flight_sends_and_pays_nothing_twice(server, tmp_path):
-    """A real process is killed while it waits, without a chance to tidy up."""
-    server.polls = 10**6
-
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path), server.base_url]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    deadline = time.monotonic() + 120
-    while sum(batch["polls"] for batch in list(server.batches.values())) < 4:
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert len(server.batches) == 2
-    server.polls = 0
-    # The same settings as the process had, but for the waiting.
-    shard, annotator = make_shard(tmp_path, TEXTS), annotator_of(server, tmp_path, 1.0, **FLIGHT)
-    assert ask(shard, annotator).sentence() == "read 50 = kept 50 + rejected 0"
-    assert len(server.batches) == 3
-    assert sorted(server.asked) == sorted(TEXTS)
-    rows = read_table(output_of(shard), DIRECTION).to_pylist()
-    assert [row["uuid"] for row in rows] == sorted(map(prompt_uuid, TEXTS))
-    (spent,) = (tmp_path / "ledger/annotate/spending/direction").glob("*.json")
-    assert json.loads(spent.read_text()) == {
-        "spent_usd": pytest.approx(50 * 10 * 1e-6),
-        "reserved_usd": 0.0,
-    }
-    calls = len(server.calls)
-    ask(shard, annotator)
-    assert len(server.calls) == calls

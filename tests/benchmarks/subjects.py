@@ -36,9 +36,9 @@ vectors, counts = make(int(sys.argv[1]))
 epsilon = float(sys.argv[2])
 """
 OURS = """
-from scripts.annotate.subject_clusters import find_names
+from scripts.annotate.subject_clusters import name_by_leaders
 def work():
-    return len(set(find_names(vectors, counts, min_cluster_size=2, epsilon=epsilon).tolist()))
+    return len(set(name_by_leaders(vectors, counts, min_cluster_size=2, epsilon=epsilon).tolist()))
 """
 HDBSCAN = """
 from sklearn.cluster import HDBSCAN

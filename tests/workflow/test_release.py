@@ -93,11 +93,11 @@ def test_nothing_is_paid_for_what_was_released(folder, tmp_path):
     """The paper's annotators are behind an endpoint; of them only directions are not released."""
     paid = {"annotate": {"annotators": {"direction": "gpt_4o_direction"}}}
     jobs = planned(folder, "results/dataset.parquet", **paid)
-    assert jobs["estimate_costs"] == jobs["ask_endpoint"] == 1
-    assert not set(jobs) & {"annotate_texts", "ask_embeddings"}
+    assert jobs["estimate_costs"] == jobs["submit_batches"] == jobs["fetch_batches"] == 1
+    assert not set(jobs) & {"annotate_texts", "ask_embeddings", "ask_endpoint"}
     make_release(tmp_path / "data/TIP-I2V", full=False, later=True)
     jobs = planned(tmp_path, "results/dataset.parquet", **paid)
-    assert not set(jobs) & {"estimate_costs", "ask_endpoint"}
+    assert not set(jobs) & {"estimate_costs", "submit_batches", "fetch_batches"}
 
 
 def test_everything_is_planned(folder):

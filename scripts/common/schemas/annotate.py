@@ -104,6 +104,15 @@ COSTS = table_schema(
     column("budget_usd", pa.float64(), "what may be spent in all", "USD"),
 )
 
+BATCHES = table_schema(
+    "batches",
+    "The batches of an annotation that were in flight when all that had room were sent.",
+    [
+        column("batch", pa.string(), "its id at the endpoint"),
+        column("texts", pa.int64(), "texts in it"),
+    ],
+)
+
 SUBJECTS = table_schema(
     "subjects",
     "Variants of subjects, merged (Supplement 10).",
