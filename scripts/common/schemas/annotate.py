@@ -107,10 +107,8 @@ COSTS = table_schema(
 BATCHES = table_schema(
     "batches",
     "The batches of an annotation that were in flight when all that had room were sent.",
-    [
-        column("batch", pa.string(), "its id at the endpoint"),
-        column("texts", pa.int64(), "texts in it"),
-    ],
+    column("batch", pa.string(), "its id at the endpoint"),
+    column("texts", pa.int64(), "texts in it"),
 )
 
 SUBJECTS = table_schema(
