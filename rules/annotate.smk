@@ -85,7 +85,7 @@ rule submit_batches:
         indexes=study.image_indexes,
         costs=ancient("results/annotations/costs.parquet"),
     output:
-        batches="results/annotations/batches/{annotation}.parquet",
+        submitted="results/annotations/submitted/{annotation}.parquet",
     log:
         "logs/submit_batches/{annotation}.log",
     # Before anything that waits for an answer.
@@ -108,9 +108,10 @@ rule submit_batches:
 
 use rule ask_endpoint as fetch_batches with:
     input:
-        prompts=expand("results/prompts/{shard}.parquet", shard=study.shards),
-        indexes=study.image_indexes,
-        batches="results/annotations/batches/{annotation}.parquet",
+        # It says whether they changed; to compare all of them for each table would take minutes.
+        prompts=ancient(expand("results/prompts/{shard}.parquet", shard=study.shards)),
+        indexes=ancient(study.image_indexes),
+        submitted="results/annotations/submitted/{annotation}.parquet",
     output:
         annotations=expand(
             "results/annotations/{annotation}/{shard}.parquet",

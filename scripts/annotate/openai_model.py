@@ -77,7 +77,7 @@ class OpenAIModel:
         """Return what each text will cost in US dollars; 0 where no price is known."""
         return {item: self._cost(*self.tokens(text)) for item, text in texts.items()}
 
-    def submit(self, texts: Mapping[str, str]) -> list[tuple[str, int]]:
+    def submit(self, texts: Mapping[str, str]) -> int:
         """Send texts by the batch API, as many as may be in flight, and wait for no answer.
 
         What an earlier run has in flight is not sent again; ``answer`` sends what is left.
@@ -86,7 +86,7 @@ class OpenAIModel:
             texts: by the item's id.
 
         Returns:
-            Of each batch in flight its id and how many texts it has.
+            How many texts are in flight.
 
         Raises:
             UserError: the budget does not cover them, or the endpoint does not work.
@@ -97,7 +97,7 @@ class OpenAIModel:
         if stop:
             self.account.close(in_flight=bool(batches.flights))
             raise stop
-        return [(str(flight.batch), len(flight.ids)) for flight in batches.flights]
+        return sum(len(flight.ids) for flight in batches.flights)
 
     def answer(
         self, texts: Mapping[str, str], keep: Callable[[], None] = lambda: None

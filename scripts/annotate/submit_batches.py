@@ -6,17 +6,18 @@ from typing import Any
 
 from scripts.annotate.annotator import Annotator
 from scripts.annotate.text_annotations import TextShard
+from scripts.common.fingerprints import fingerprint
 from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER
 from scripts.common.rule_log import Counts
-from scripts.common.schemas.annotate import BATCHES
+from scripts.common.schemas.annotate import SUBMITTED
 from scripts.common.tables import write_table
 
 
 def submit_batches(
     prompts: Sequence[Path],
     indexes: Sequence[Path],
-    batches: Path,
+    submitted: Path,
     *,
     annotation: str,
     entry: Mapping[str, Any],
@@ -24,15 +25,16 @@ def submit_batches(
     budget_usd: float | None,
     ledger_root: Path = LEDGER,
 ) -> Counts:
-    """Send what is neither finished nor in flight; write down which batches are.
+    """Send what is neither finished nor in flight.
 
-    They are written down in the ledger before they are sent as well: a job that is killed, and
-    runs again, sends and pays nothing twice.
+    Batches are written down in the ledger before they are sent: a job that is killed, and runs
+    again, sends and pays nothing twice. The table changes with what is wanted, and with nothing
+    else: it alone says whether the answers are to be fetched again.
 
     Args:
         prompts: tables of ``PROMPTS``, one for each shard.
         indexes: indexes of the images (``ITEM_INDEX``), in the same order.
-        batches: table of ``BATCHES``.
+        submitted: table of ``SUBMITTED``.
         annotation: one of ``TEXT_ANNOTATIONS``.
         entry: of the annotator; this and what follows as ``Annotator`` has them.
         service: how it is reached.
@@ -50,12 +52,15 @@ def submit_batches(
         entry, annotation, service=service, budget_usd=budget_usd, ledger_root=ledger_root
     )
     left: dict[str, str] = {}
+    rows = []
     for shard in map(TextShard, prompts, indexes):
-        left |= annotator.left(shard.name, shard.texts())
-    flights = annotator.backend.submit(left) if left else []
-    rows = [{"batch": batch, "texts": texts} for batch, texts in flights]
-    write_table(rows, batches, BATCHES, sort_by=["batch"])
-    counts = Counts(kept=sum(texts for _, texts in flights))
+        texts = shard.texts()
+        left |= annotator.left(shard.name, texts)
+        rows.append(
+            {"shard": shard.name, "prompts": len(texts), "checksum": fingerprint(uuids=list(texts))}
+        )
+    counts = Counts(kept=annotator.backend.submit(left) if left else 0)
+    write_table(rows, submitted, SUBMITTED, sort_by=["shard"])
     if waiting := len(left) - counts.kept:
         counts.notes.append(f"{waiting:,} texts wait for room; fetch_batches sends them")
     return counts

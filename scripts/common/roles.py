@@ -121,8 +121,8 @@ class Endpoint(Protocol):
     def estimate(self, texts: Mapping[str, str]) -> Mapping[str, float]:
         """Return what each text will cost in US dollars, by the item's id; nothing is sent."""
 
-    def submit(self, texts: Mapping[str, str]) -> Sequence[tuple[str, int]]:
-        """Send texts by the batch API and wait for nothing; return id and size of each batch.
+    def submit(self, texts: Mapping[str, str]) -> int:
+        """Send texts by the batch API and wait for nothing; return how many are in flight.
 
         Raises:
             UserError: the budget does not cover them, or the endpoint does not work.

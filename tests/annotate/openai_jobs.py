@@ -1,5 +1,6 @@
 """Jobs that annotate by an endpoint: their texts, prices, shards and annotators."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,6 @@ from scripts.annotate.annotator import Annotator
 from scripts.annotate.ask_endpoint import ask_endpoint
 from scripts.annotate.submit_batches import submit_batches
 from scripts.annotate.text_annotations import TextShard
-from scripts.common.schemas.annotate import BATCHES
 from scripts.common.schemas.annotate import DIRECTION as DIRECTIONS
 from scripts.common.tables import read_table
 from tests.annotate.made_up import write_images, write_prompts
@@ -88,16 +88,19 @@ class Column:
             write_images(self.folder / "images", f"{number:05d}", texts)
         return self
 
+    @property
+    def submitted(self):
+        return self.folder / "submitted.parquet"
+
     def paths(self, kind):
         return [self.folder / kind / f"{number:05d}.parquet" for number in range(len(self.shards))]
 
     def submit(self):
         """Run the one rule, and return its counts and the sizes of the batches in flight."""
-        receipt = self.folder / "batches.parquet"
-        counts = submit_batches(
-            self.paths("prompts"), self.paths("images"), receipt, **self.settings
-        )
-        return counts, read_table(receipt, BATCHES)["texts"].to_pylist()
+        paths = map(self.paths, ("prompts", "images"))
+        counts = submit_batches(*paths, self.submitted, **self.settings)
+        flights = self.folder.glob("ledger/annotate/*/direction-all/batches/*.json")
+        return counts, sorted(len(json.loads(path.read_text())["ids"]) for path in flights)
 
     def fetch(self):
         """Run the other rule, and return its counts."""

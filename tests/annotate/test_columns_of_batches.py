@@ -27,7 +27,7 @@ def test_one_job_sends_all_shards_and_one_writes_each_its_table(server, tmp_path
     column = Column.of(server, tmp_path, SHARDS, batch_requests=20).write()
     counts, sizes = column.submit()
     assert counts.sentence() == "read 50 = kept 50 + rejected 0"
-    assert sorted(sizes) == [10, 20, 20]  # the second has prompts of both shards
+    assert sizes == [10, 20, 20]  # the second has prompts of both shards
     assert server.asked == []
     assert spent(tmp_path)["reserved_usd"] > 0
     assert column.fetch().sentence() == "read 50 = kept 50 + rejected 0"
@@ -40,11 +40,15 @@ def test_one_job_sends_all_shards_and_one_writes_each_its_table(server, tmp_path
 
 def test_what_is_finished_or_in_flight_is_not_sent_again(server, tmp_path):
     Column.of(server, tmp_path, SHARDS).write().submit()
+    one = (tmp_path / "submitted.parquet").read_bytes()
     more = Column.of(server, tmp_path, [TEXTS[:30], [*TEXTS[30:], "one more"]]).write()
-    assert sorted(more.submit()[1]) == [1, 50]
+    assert more.submit()[1] == [1, 50]
     assert more.fetch().kept == 51
     calls = len(server.calls)
+    sent = more.submitted.read_bytes()
+    assert sent != one  # and so what fetches runs again
     assert more.submit()[1] == []
+    assert more.submitted.read_bytes() == sent
     assert more.fetch().kept == 51
     assert len(server.calls) == calls and len(server.asked) == 51
     # The ledger is each shard's: one request after the other finds it too.
@@ -118,7 +122,7 @@ def test_jobs_killed_while_they_send_and_while_they_wait_pay_nothing_twice(serve
     kill(server, tmp_path, "submit", lambda: len(server.batches) == 2)
     server.batch_faults = {}
     _, sizes = column.submit()
-    assert sorted(sizes) == [10, 20, 20]
+    assert sizes == [10, 20, 20]
     assert len(server.batches) == 3
     polls = server.batches
     kill(server, tmp_path, "fetch", lambda: sum(one["polls"] for one in polls.values()) > 4)

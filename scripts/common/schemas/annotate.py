@@ -104,11 +104,12 @@ COSTS = table_schema(
     column("budget_usd", pa.float64(), "what may be spent in all", "USD"),
 )
 
-BATCHES = table_schema(
-    "batches",
-    "The batches of an annotation that were in flight when all that had room were sent.",
-    column("batch", pa.string(), "its id at the endpoint"),
-    column("texts", pa.int64(), "texts in it"),
+SUBMITTED = table_schema(
+    "submitted",
+    "The prompts whose annotation was asked of an endpoint in batches, or was there already.",
+    column("shard", pa.string(), "name of the shard"),
+    column("prompts", pa.int64(), "prompts with an image"),
+    column("checksum", pa.string(), "of their UUIDs"),
 )
 
 SUBJECTS = table_schema(
