@@ -3,6 +3,7 @@
 # make test-slurm   the demo's graph through a Slurm of three pretended nodes (half an hour; root)
 # make lock   pin every version of envs/, after an edit of a list there
 # make check  what would be missing: weights, files, keys (TARGET=..., CONFIG=my.yaml)
+# make fetch  get what has an address: weights, sources, released files (TARGET=..., CONFIG=my.yaml; PLAN=1: only tell)
 # make lineage TARGET=results/tables/table5.csv   where a file came from
 # make remove   take what config/removals.txt lists out of all results (DIRECTORY=demo)
 # make du     what results take, by stage and folder (DIRECTORY=demo)
@@ -12,7 +13,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slurm lock check lineage remove du prune bench clean help
+.PHONY: demo test test-slurm lock check fetch lineage remove du prune bench clean help
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
@@ -58,6 +59,9 @@ lock: .venv/installed
 
 check: .venv/installed
 	@$(BIN)/python -m scripts.commands.check $(if $(CONFIG),--config $(CONFIG))
+
+fetch: .venv/installed
+	@$(BIN)/python -m scripts.commands.fetch $(TARGET) $(if $(CONFIG),--config $(CONFIG)) $(if $(PLAN),--plan)
 
 lineage: .venv/installed
 	@$(BIN)/python -m scripts.commands.lineage $(TARGET)

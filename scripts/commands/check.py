@@ -70,7 +70,7 @@ def find_faults(study: Study) -> list[str]:
     faults = _missing_of_the_release(study) if study.is_release else _missing_exports(study)
     for (sheet, name), entry in study.wanted.items():
         where = f"config/{sheet}.yaml: {name}"
-        if _was_released(study, sheet, name):
+        if was_released(study, sheet, name):
             continue
         if sheet == "sources":
             faults += [] if made_up else _missing_files(where, entry)
@@ -113,7 +113,8 @@ def _missing_of_the_release(study: Study) -> list[str]:
     for generator in study.released:
         entry = study.fields("generators", generator)
         full = release["all_pika_videos"] and "scraped" in entry
-        searches.append(partial(find_video_tars, folder, generator, entry["released"], full=full))
+        tars = partial(find_video_tars, folder, generator, entry["released"], splits, full=full)
+        searches.append(tars)
     faults = []
     for search in searches:
         try:
@@ -123,7 +124,7 @@ def _missing_of_the_release(study: Study) -> list[str]:
     return faults
 
 
-def _was_released(study: Study, sheet: str, name: str) -> bool:
+def was_released(study: Study, sheet: str, name: str) -> bool:
     """Return whether what an entry would make was released, so that the entry is not needed."""
     if sheet != "annotators":
         return sheet == "generators" and name in study.released

@@ -13,6 +13,7 @@ import jsonschema
 import yaml
 
 from scripts.common.errors import UserError
+from scripts.common.fetched import locked, read_lock
 
 SHEET_NAMES = ("generators", "annotators", "dimensions", "detectors", "tracers", "sources")
 
@@ -20,16 +21,21 @@ SHEET_NAMES = ("generators", "annotators", "dimensions", "detectors", "tracers",
 def read_sheets(folder: Path) -> dict[str, dict[str, dict]]:
     """Return every sheet of ``config/``: name -> entry -> fields, each checked.
 
+    Revisions and checksums are those of what was fetched (``scripts.common.fetched``).
+
     Raises:
         UserError: a sheet is missing, or an entry has a key that no entry may have.
     """
     schema = _read_yaml(folder / "schemas" / "sheet.schema.yaml")
-    sheets = {}
+    sheets, lock = {}, read_lock(folder / "fetched.json")
     for name in SHEET_NAMES:
         path = folder / f"{name}.yaml"
-        sheets[name] = _read_yaml(path) or {}
+        sheets[name] = dict(_read_yaml(path) or {})
         for entry, fields in sheets[name].items():
             _check(fields, schema, where=f"{path.name}: {entry}")
+            if "weights" in fields:
+                weights = locked(fields["weights"], lock)
+                sheets[name][entry] = fields | {"weights": weights}
     return sheets
 
 
@@ -62,12 +68,17 @@ def check_configuration(
 
 
 def wanted_entries(
-    config: Mapping[str, Any], sheets: Mapping[str, Mapping[str, Any]], folder: Path
+    config: Mapping[str, Any],
+    sheets: Mapping[str, Mapping[str, Any]],
+    folder: Path,
+    under: tuple[str, ...] = ("",),
 ) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Return the entries that a configuration uses: (sheet, name) -> entry."""
+    """Return the entries that a configuration uses under some keys: (sheet, name) -> entry."""
     schema = _read_yaml(folder / "schemas" / "config.schema.yaml")
     found = _sheet_names(config, schema, schema)
-    return {(sheet, name): sheets[sheet][name] for _, sheet, name in found}
+    return {
+        (sheet, name): sheets[sheet][name] for key, sheet, name in found if key.startswith(under)
+    }
 
 
 def describe_keys(folder: Path) -> str:

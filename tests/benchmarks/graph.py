@@ -32,7 +32,7 @@ def run() -> dict:
 
     with tempfile.TemporaryDirectory() as folder:
         root = copy_workflow(Path(folder, "workflow"))
-        place = _make_up_sources(root, Path(folder, "run"))
+        place = _make_up_sources(Path(folder, "run"))
         planned_s, jobs, _ = _snakemake(root, place, "--dry-run", "--quiet", "reason")
         planned_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         print(
@@ -71,14 +71,11 @@ def run() -> dict:
     }
 
 
-def _make_up_sources(root: Path, place: Path) -> Path:
+def _make_up_sources(place: Path) -> Path:
     """Return a working directory with an export and the outside sources, all empty."""
-    sources = yaml.safe_load((root / "config/sources.yaml").read_text())
-    for entry in sources.values():
-        for key in {"tar", "index"} & set(entry):
-            path = place / entry[key]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+    from tests.sources.published import touch_sources
+
+    touch_sources(place)
     exports = place / "data/exports"
     exports.mkdir(parents=True)
     (exports / "pika.html").touch()

@@ -27,6 +27,7 @@ ONLY_PARSED = {
     "make test": "it runs this test",
     "make bench": "minutes for each benchmark",
     "hf download": "340 GB over a network",
+    "make fetch": "it asks the network; tests/commands/test_fetch.py runs it against a server here",
     "make lock": "it asks the package registry",
 }
 """How commands begin that are not run, and why."""

@@ -20,7 +20,8 @@ def choose_released(
 
     Args:
         splits: the rows of the released Subset and Eval (``RELEASED_SPLITS``).
-        chosen: output (``CHOSEN``): the Subset, or a seeded sample of it, and Eval.
+        chosen: output (``CHOSEN``): the Subset, or a seeded sample of it, and Eval. Where the
+            Subset is not read, the sample is of Eval.
         tip_eval: output (``TIP_EVAL``): Eval.
         prompts: size of the sample; the released Subset has 100,000, all of which are then taken.
         seed: of the run.
@@ -29,7 +30,8 @@ def choose_released(
         Counts of the prompts of Subset and Eval.
     """
     table = read_frame(splits, RELEASED_SPLITS)
-    released = table.loc[table["subset"], "UUID"]
+    drawable = table["subset"] if table["subset"].any() else table["tip_eval"]
+    released = table.loc[drawable, "UUID"]
     subset = set(seeded_order(released, seed, "subset")[:prompts])
     rows = pd.DataFrame(
         {

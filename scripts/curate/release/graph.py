@@ -79,7 +79,7 @@ class ReleaseGraph:
         """Return the released tars of a generator's videos."""
         name = self.study.fields("generators", generator)["released"]
         full = generator in self.with_all_prompts
-        return self._placed(find_video_tars(self.folder, generator, name, full=full))
+        return self._placed(find_video_tars(self.folder, generator, name, self.splits, full=full))
 
     def shards_of(self, name: str) -> list[str]:
         """Return the tables of a folder of results, one for each shard."""

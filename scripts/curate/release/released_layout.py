@@ -23,8 +23,8 @@ PICTURE_FOLDERS = {
 }
 """Split -> folders with tars of its image prompts in full size."""
 
-VIDEO_FOLDERS = ("subset_videos_tar", "eval_videos_tar")
-"""Folders with tars ``<generator>_videos_...``: what the models made of Subset and Eval."""
+VIDEO_FOLDERS = {SUBSET: "subset_videos_tar", EVAL: "eval_videos_tar"}
+"""Split -> folder with tars ``<generator>_videos_...``: what the models made of it."""
 FULL_VIDEOS = "pika_videos_tar"
 """Folder with Pika's videos of all prompts; no other model has them."""
 
@@ -37,7 +37,28 @@ _PART = re.compile(r"-(\d{5})-of-(\d{5})$")
 
 def splits_of(release: Mapping[str, Any]) -> list[str]:
     """Return the splits that a configuration reads, the largest first."""
-    return [FULL, SUBSET, EVAL] if release["full"] else [SUBSET, EVAL]
+    return [FULL] * release["full"] + [SUBSET] * release["subset"] + [EVAL]
+
+
+def released_files(
+    release: Mapping[str, Any], generators: Mapping[str, str], annotations: Sequence[str]
+) -> list[str]:
+    """Return patterns of all names in the release that a configuration needs.
+
+    Args:
+        release: of the configuration.
+        generators: as the configuration calls them -> as the release does.
+        annotations: that are taken as released.
+    """
+    splits = splits_of(release)
+    files = ["README.md", *(f"data/{split}-*" for split in splits)]
+    files += [EMBEDDINGS[one].format(split=split)
+              for one in annotations if one in EMBEDDINGS for split in splits]  # fmt: skip
+    if "tars" in release["pictures"]:
+        files += [f"{place}/*" for split in splits for place in PICTURE_FOLDERS[split]]
+    folders = [VIDEO_FOLDERS[split] for split in splits if split in VIDEO_FOLDERS]
+    folders += [FULL_VIDEOS] * release["all_pika_videos"]
+    return files + [f"{place}/{name}_videos*" for place in folders for name in generators.values()]
 
 
 def released_annotations(config: Mapping[str, Any]) -> list[str]:
@@ -123,7 +144,12 @@ def find_picture_tars(folder: Path | str, splits: Sequence[str]) -> list[str]:
 
 
 def find_video_tars(
-    folder: Path | str, generator: str, released_name: str, *, full: bool = False
+    folder: Path | str,
+    generator: str,
+    released_name: str,
+    splits: Sequence[str] = (SUBSET, EVAL),
+    *,
+    full: bool = False,
 ) -> list[str]:
     """Return the tars of a generator's videos, from the folder, without ``.tar``.
 
@@ -131,13 +157,15 @@ def find_video_tars(
         folder: of the release.
         generator: as the configuration calls it.
         released_name: as the release calls it: the beginning of the tars' names.
+        splits: of whose prompts the videos are wanted.
         full: Pika's videos of all prompts are wanted as well.
 
     Raises:
         UserError: a folder that is needed has none.
     """
     found = []
-    for place in (*VIDEO_FOLDERS, *([FULL_VIDEOS] if full else [])):
+    places = [VIDEO_FOLDERS[split] for split in splits if split in VIDEO_FOLDERS]
+    for place in places + [FULL_VIDEOS] * full:
         tars = _tars(folder, place, f"{released_name}_videos*")
         if not tars:
             pattern = f"{place}/{released_name}_videos*"

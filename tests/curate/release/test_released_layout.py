@@ -6,6 +6,7 @@ from scripts.curate.release.released_layout import (
     find_picture_tars,
     find_tables,
     find_video_tars,
+    released_files,
     splits_of,
     stated_rows,
 )
@@ -79,13 +80,13 @@ def test_a_generator_without_videos_is_named_with_the_command(release, tmp_path)
 
 
 def test_the_largest_split_decides_which_embedding_is_needed(release, tmp_path):
-    splits = splits_of({"full": True})
+    splits = splits_of({"full": True, "subset": True})
     names = [path.name for path in find_embeddings(release, "text_embedding", splits)]
     assert names == [f"{split}_Text_Embedding.parquet" for split in splits]
     touch(tmp_path, "Embedding/Full_Image_Embedding.parquet")
     assert len(find_embeddings(tmp_path, "image_embedding", splits)) == 1
     with pytest.raises(UserError, match=r"Subset_Image_.*missing.*take image_embedding off"):
-        find_embeddings(tmp_path, "image_embedding", splits_of({"full": False}))
+        find_embeddings(tmp_path, "image_embedding", splits_of({"full": False, "subset": True}))
 
 
 def test_the_card_states_how_many_rows_there_are(release, tmp_path):
@@ -95,3 +96,19 @@ def test_the_card_states_how_many_rows_there_are(release, tmp_path):
         card.write_text(text)
         assert stated_rows(card) == {}
     assert stated_rows(tmp_path / "none.md") == {}
+
+
+def test_the_released_eval_alone_is_enough_to_ask_for():
+    release = {"full": False, "subset": False, "pictures": ["tars"], "all_pika_videos": False}
+    assert splits_of(release) == ["Eval"]
+    files = released_files(release, {"pika": "pika", "cogvideox": "cog"}, ["image_embedding"])
+    assert files == [
+        "README.md", "data/Eval-*", "Embedding/Eval_Image_Embedding.parquet",
+        "eval_image_prompt_tar/*", "eval_videos_tar/pika_videos*", "eval_videos_tar/cog_videos*",
+    ]  # fmt: skip
+    everything = {"full": True, "subset": True, "pictures": ["parquet"], "all_pika_videos": True}
+    files = released_files(everything, {"pika": "pika"}, [])
+    assert files[1:] == [
+        "data/Full-*", "data/Subset-*", "data/Eval-*",
+        "subset_videos_tar/pika_videos*", "eval_videos_tar/pika_videos*", "pika_videos_tar/pika_videos*",
+    ]  # fmt: skip
