@@ -264,18 +264,19 @@ def test_a_killed_job_goes_on_at_the_next_piece(tmp_path, index, monkeypatch):
     monkeypatch.setattr(module, "cut_video", dies)
     with pytest.raises(KeyboardInterrupt):
         index("v/*.mp4", **arguments)
+    tried = len(cuts)  # the thread that reads ahead may have begun another
     counts, _ = index("v/*.mp4", **arguments)
-    assert counts.kept == 6 and len(cuts) == 4, "the first video is not cut again"
+    assert counts.kept == 6 and len(cuts) == tried + 2, "the first video is not cut again"
     first = (tmp_path / "out/00000.tar").read_bytes(), (tmp_path / "out/00000.parquet").read_bytes()
     index("v/*.mp4", **arguments)
-    assert len(cuts) == 4, "nothing is cut again"
+    assert len(cuts) == tried + 2, "nothing is cut again"
     assert first == (
         (tmp_path / "out/00000.tar").read_bytes(),
         (tmp_path / "out/00000.parquet").read_bytes(),
     )
     (tmp_path / "v/1.mp4").write_bytes(video(48, value=99))
     index("v/*.mp4", **arguments)
-    assert len(cuts) == 5, "another file is another video"
+    assert len(cuts) == tried + 3, "another file is another video"
 
 
 def test_an_index_has_its_schema(tmp_path, index):

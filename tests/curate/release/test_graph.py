@@ -11,7 +11,7 @@ from tests.curate.release.small_release import make_release
 
 
 def graph(folder, *, annotations=("text_embedding", "subject"), **release):
-    settings = {"folder": str(folder), "full": True, "pictures": ["tars", "parquet"],
+    settings = {"folder": str(folder), "full": True, "subset": True, "pictures": ["tars", "parquet"],
                 "all_pika_videos": False}  # fmt: skip
     sheet = {"pika": {"scraped": True, "released": "pika"}, "svd": {"released": "svd"}, "mine": {}}
     config = {

@@ -211,6 +211,16 @@ def test_the_released_choice_is_taken(release, tmp_path):
     assert counts.lost == 0 and counts.rejected["not_drawn"] == 10 - fewer.height
 
 
+def test_without_the_subset_its_part_is_drawn_from_eval(release, tmp_path):
+    read(release, tmp_path, ("Eval",))
+    paths = tmp_path / "splits.parquet", tmp_path / "chosen.parquet", tmp_path / "eval.parquet"
+    assert choose_released(*paths, prompts=100, seed=1).kept == len(EVAL)
+    assert pl.read_parquet(paths[1])["subset"].sum() == len(EVAL)
+    choose_released(*paths, prompts=2, seed=1)
+    chosen = pl.read_parquet(paths[1])
+    assert chosen["subset"].sum() == 2 and chosen["tip_eval"].sum() == len(EVAL)
+
+
 def test_rows_come_in_batches_whatever_the_row_groups_are(release, monkeypatch):
     monkeypatch.setattr("scripts.curate.release.released_rows.BATCH_ROWS", 5)
     batches = list(iterate_rows(find_tables(release, "Full")))
