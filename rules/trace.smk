@@ -146,27 +146,6 @@ use rule extract_reference_features as extract_trained_reference_features with:
         entries=trace.trained_entries,
 
 
-rule collect_background:
-    """Collect what scores are normalised by: source images that no query has (Section 5.4)."""
-    input:
-        training_images="results/splits/tip_trace/training_images.parquet",
-    output:
-        background="results/trace/background.parquet",
-    log:
-        "logs/collect_background.log",
-    conda:
-        "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(4000),
-        runtime=more(30),
-    params:
-        code=code_of("scripts/trace/collect_background.py"),
-        max_images=lookup("trace/score_normalisation/max_images", within=config),
-        seed=lookup("seed", within=config),
-    script:
-        "../scripts/trace/collect_background.py"
-
-
 rule match_queries:
     """Find the references nearest to each query that a model describes, and to each distractor."""
     input:
@@ -199,7 +178,7 @@ rule match_queries:
 rule measure_tracing:
     """Measure how well each tracer finds the source images of each generator's frames."""
     input:
-        matches=trace.matches,
+        matches=expand("results/trace/matches/{model}.parquet", model=trace.models),
         references=trace.references,
     output:
         metrics="results/trace/metrics.parquet",

@@ -16,7 +16,10 @@ class ClassBatches:
     it (https://github.com/WangWenhao0716/ID2, AnyPattern): there each picture is its own "camera",
     or all are of one, so that any picture of the class is as likely as any other.
 
-    A run can begin at any batch, and several processes can share each batch.
+    A run can begin at any batch.
+
+    Attributes:
+        classes: in a batch.
     """
 
     def __init__(
@@ -30,8 +33,6 @@ class ClassBatches:
         seed: int,
         spread: bool = False,
         start: int = 0,
-        rank: int = 0,
-        ranks: int = 1,
     ):
         """Set up the batches numbered from ``start`` to ``stop``.
 
@@ -45,46 +46,28 @@ class ClassBatches:
             spread: whether the pictures of a class come from as many sources (generators, the
                 source image) as there are, instead of from anywhere.
             start: number of the first batch.
-            rank: number of this process, from 0.
-            ranks: number of processes; no more than classes in a batch.
         """
         order = np.argsort(labels, kind="stable")
         self._pictures = np.split(order, np.cumsum(np.bincount(labels))[:-1])
         self._sources = sources
-        self._per_batch = min(batch_size // instances, len(self._pictures))
+        self.classes = min(batch_size // instances, len(self._pictures))
         self._instances, self._seed, self._spread = instances, seed, spread
         self._numbers = range(start, stop)
-        # Neighbours go together, so that a process has a slice of the batch.
-        first, end = (self._per_batch * number // ranks for number in (rank, rank + 1))
-        self._own = slice(first, end)
         self._pass: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
-
-    def __len__(self) -> int:
-        return len(self._numbers)
 
     def __iter__(self) -> Iterator[list[int]]:
         for number in self._numbers:
             random = np.random.default_rng(derived_seed(self._seed, "batch", number))
             drawn = [self._draw(label, random) for label in self._classes(number)]
-            yield np.concatenate(drawn[self._own]).tolist()
-
-    @property
-    def batch_size(self) -> int:
-        """Pictures in a batch, over all processes."""
-        return self._per_batch * self._instances
-
-    @property
-    def own(self) -> slice:
-        """The pictures of a batch that are this process's."""
-        return slice(self._own.start * self._instances, self._own.stop * self._instances)
+            yield np.concatenate(drawn).tolist()
 
     def _classes(self, number: int) -> np.ndarray:
-        per_pass = len(self._pictures) // self._per_batch
+        per_pass = len(self._pictures) // self.classes
         pass_number, place = divmod(number, per_pass)
         if self._pass[0] != pass_number:
             random = np.random.default_rng(derived_seed(self._seed, "pass", pass_number))
             self._pass = (pass_number, random.permutation(len(self._pictures)))
-        return self._pass[1][place * self._per_batch : (place + 1) * self._per_batch]
+        return self._pass[1][place * self.classes : (place + 1) * self.classes]
 
     def _draw(self, label: int, random: np.random.Generator) -> np.ndarray:
         pictures = random.permutation(self._pictures[label])

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 from torch.nn import functional
 
 from scripts.common.errors import UserError
+
+_AT_LEAST_ONE = ("epochs", "iterations", "batch_size", "instances", "log_every")
 
 
 @dataclass(frozen=True)
@@ -81,23 +84,23 @@ class Recipe:
                 f"{', '.join(cls.__dataclass_fields__)}"
             )
         recipe = cls(**training)
-        for key in ("epochs", "iterations", "batch_size", "instances", "log_every"):
-            if getattr(recipe, key) < 1:
-                raise UserError(
-                    f"config/tracers.yaml: 'training.{key}' is {getattr(recipe, key)}; it must be "
-                    "at least 1"
-                )
-        if recipe.warmup_epochs + recipe.hold_epochs > recipe.epochs:
-            raise UserError(
-                f"config/tracers.yaml: 'training.warmup_epochs' and 'training.hold_epochs' are "
-                f"{recipe.warmup_epochs} and {recipe.hold_epochs}, more than the {recipe.epochs} "
-                "of 'training.epochs'"
+        counts = {key: getattr(recipe, key) for key in _AT_LEAST_ONE}
+        rising = recipe.warmup_epochs + recipe.hold_epochs
+        faults = [
+            f"'training.{key}' is {n}; it must be at least 1" for key, n in counts.items() if n < 1
+        ]
+        if rising > recipe.epochs:
+            faults.append(
+                f"'training.warmup_epochs' and 'training.hold_epochs' are together {rising}, more "
+                f"than the {recipe.epochs} of 'training.epochs'"
             )
-        if recipe.batch_size % recipe.instances:
-            raise UserError(
-                f"config/tracers.yaml: 'training.batch_size' is {recipe.batch_size}, which is no "
-                f"multiple of 'training.instances', {recipe.instances}"
+        if not faults and recipe.batch_size % recipe.instances:
+            faults.append(
+                f"'training.batch_size' is {recipe.batch_size}, which is no multiple of "
+                f"'training.instances', {recipe.instances}"
             )
+        if faults:
+            raise UserError(f"config/tracers.yaml: {faults[0]}")
         return recipe
 
     @property
@@ -166,3 +169,49 @@ class CosFace(nn.Module):
             loss = functional.cross_entropy(logits, labels)
         accuracy = (cosines.detach().argmax(dim=1) == labels).float().mean()
         return loss, accuracy
+
+
+def draw_kept(
+    blocks: int, drop_path: float, pictures: int, generator: torch.Generator
+) -> torch.Tensor | None:
+    """Draw which residuals a training step keeps of each picture (stochastic depth).
+
+    timm draws what a block leaves out within the block, in whatever order the pictures come. Here a
+    picture's draw depends on its place in the batch alone: the same weights on one GPU and on
+    several, in parts of a batch, and after a resumption.
+
+    Args:
+        blocks: of the network.
+        drop_path: share of the residuals of the last block that is left out; it rises to this from
+            0 at the first.
+        pictures: in the whole batch.
+        generator: of the draw; on the CPU, so that a GPU draws the same.
+
+    Returns:
+        Factors of the residuals of shape (pictures, blocks, 2): 0, or what makes up for the
+        others; None if nothing is ever left out.
+    """
+    if not drop_path or blocks < 2:
+        return None
+    rates = torch.tensor([drop_path * number / (blocks - 1) for number in range(blocks)])[:, None]
+    drawn = torch.rand(pictures, blocks, 2, generator=generator)
+    return (drawn >= rates) / (1 - rates)
+
+
+def tokens_of(
+    network: VisionTransformer, pixels: torch.Tensor, kept: torch.Tensor | None
+) -> torch.Tensor:
+    """Return a Vision Transformer's tokens, of which ``forward_head`` makes its features.
+
+    Args:
+        network: of timm.
+        pixels: normalised, of shape (batch, 3, side, side).
+        kept: from ``draw_kept``; None leaves nothing out.
+    """
+    if kept is None:
+        return network.forward_features(pixels)
+    tokens = network.norm_pre(network._pos_embed(network.patch_embed(pixels)))
+    for block, factors in zip(network.blocks, kept[..., None, None].unbind(1), strict=True):
+        tokens = tokens + block.ls1(block.attn(block.norm1(tokens))) * factors[:, 0]
+        tokens = tokens + block.ls2(block.mlp(block.norm2(tokens))) * factors[:, 1]
+    return network.norm(tokens)

@@ -1,69 +1,40 @@
 """CosFace training as one process sees it: from pictures and an entry to weights and a table."""
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from safetensors.torch import save
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
 from torch.utils.data import DataLoader
 
+from scripts.common.errors import UserError
 from scripts.common.identity import derived_seed
 from scripts.common.schemas.trace import TRAINING_COLUMNS
+from scripts.common.weight_files import weights_file
 from scripts.models.devices import prepare_torch
-from scripts.models.training import Batch, Course, Lesson, train
+from scripts.models.training import Batch, Course, Lesson, own_share, train
 from scripts.models.training_processes import process_of_group
 from scripts.models.training_state import TrainingState
+from scripts.models.weights import read_tensors
 from scripts.trace.class_batches import ClassBatches
-from scripts.trace.cosface import CosFace, Recipe
+from scripts.trace.cosface import CosFace, Recipe, draw_kept, tokens_of
+from scripts.trace.heads import build_head
 from scripts.trace.preprocessing import Preprocessing
+from scripts.trace.timm_tracer import build_network, load_network
 from scripts.trace.training_pictures import (
     PictureDataset,
     TrainingPictures,
     collate,
     find_training_pictures,
 )
-from scripts.trace.vision_transformer import VisionTransformer, build_vision_transformer
 
-
-@dataclass(frozen=True)
-class TrainingJob:
-    """What each process of a training run is told, JSON-like.
-
-    Attributes:
-        frames: tars of decoded frames.
-        frame_indexes: the ``FRAME_INDEX`` beside each.
-        images: tars of the image prompts.
-        image_indexes: the item index beside each.
-        weights: the safetensors to write.
-        training: the CSV to write.
-        entry: of config/tracers.yaml.
-        seed: of everything random.
-        threads: of a process, on the CPU.
-        checkpoint: the state from which a killed run resumes.
-    """
-
-    frames: list[str]
-    frame_indexes: list[str]
-    images: list[str]
-    image_indexes: list[str]
-    weights: str
-    training: str
-    entry: dict[str, Any]
-    seed: int
-    threads: int
-    checkpoint: str = ""
-
-    def told(self) -> dict[str, Any]:
-        """Return the job as ``run_training`` takes it."""
-        return asdict(self)
-
-    def find_pictures(self) -> TrainingPictures:
-        """Return the pictures to learn from; see ``find_training_pictures``."""
-        files = (self.frames, self.frame_indexes, self.images, self.image_indexes)
-        return find_training_pictures(*([Path(path) for path in paths] for paths in files))
+FILES = ("frames", "frame_indexes", "images", "image_indexes")
+"""Those arguments of ``train_cosface`` that ``find_training_pictures`` takes, in its order."""
 
 
 class TellingApart(Lesson):
@@ -71,11 +42,24 @@ class TellingApart(Lesson):
 
     values = 2
 
-    def __init__(self, network: VisionTransformer, head: CosFace, preprocessing: Preprocessing):
-        """Take a network, which is kept, the head on it, and how pixels are normalised."""
+    def __init__(
+        self,
+        network: VisionTransformer,
+        head: CosFace,
+        preprocessing: Preprocessing,
+        pooled: nn.Module | None = None,
+    ):
+        """Take a network, which is kept, and what follows it.
+
+        Args:
+            network: a Vision Transformer of timm.
+            head: the classifier.
+            preprocessing: how pixels are normalised.
+            pooled: what stands between network and head, and has no weights (``build_head``).
+        """
         super().__init__()
         self.network, self.head = network, head
-        self._preprocessing = preprocessing
+        self.preprocessing, self._pooled = preprocessing, pooled or nn.Identity()
 
     def forward(
         self, pixels: torch.Tensor, labels: torch.Tensor, kept: torch.Tensor | None
@@ -85,10 +69,35 @@ class TellingApart(Lesson):
         Args:
             pixels: uint8 of shape (pictures, 3, side, side).
             labels: class of each, shape (pictures,).
-            kept: of these pictures, from ``VisionTransformer.draw_kept``.
+            kept: of these pictures, from ``draw_kept``.
         """
-        embeddings = self.network(self._preprocessing.normalise(pixels), kept)
-        return self.head(embeddings, labels)
+        tokens = tokens_of(self.network, self.preprocessing.normalise(pixels), kept)
+        return self.head(self._pooled(self.network.forward_head(tokens)), labels)
+
+
+def build_lesson(entry: Mapping[str, Any], classes: int) -> TellingApart:
+    """Return what is to be trained, with random weights or with those that the entry begins from.
+
+    Raises:
+        UserError: the network is no Vision Transformer of timm, or the weights are another's.
+    """
+    recipe, settings = Recipe.of(entry.get("training") or {}), entry["settings"]
+    network = build_network(settings["model"], settings.get("model_arguments"))
+    if not isinstance(network, VisionTransformer):
+        raise UserError(
+            f"config/tracers.yaml: 'model' is {settings['model']!r}, and only a Vision Transformer "
+            "of timm can be trained; name one"
+        )
+    if entry.get("weights"):
+        path = weights_file(entry["weights"], "model.safetensors")
+        load_network(network, read_tensors(path), path)
+    head = CosFace(classes, settings["dimension"], margin=recipe.margin, scale=recipe.scale)
+    shaping = {key: settings[key] for key in Preprocessing.__dataclass_fields__ if key in settings}
+    pooled = build_head(settings.get("head") or (), {}, "an untrained network")
+    lesson = TellingApart(network, head, Preprocessing(**shaping), pooled)
+    if recipe.compile:
+        lesson.compile()
+    return lesson
 
 
 def run_training(
@@ -97,43 +106,26 @@ def run_training(
     """Train, in this process or as one of its group; the first process writes the outputs.
 
     Args:
-        told: a ``TrainingJob``.
+        told: arguments of ``train_cosface``, paths perhaps as text; ``threads`` are a process's,
+            ``checkpoint`` is the state from which a killed run resumes.
         device: where this process trains.
         pictures: what to learn from, the same in each process, where it is known already.
 
     Raises:
         UserError: the entry is at fault, or see ``train``.
     """
-    job = TrainingJob(**told)
-    pictures = pictures or job.find_pictures()
-    recipe = Recipe.of(job.entry.get("training") or {})
-    prepare_torch(job.threads, derived_seed(job.seed, "weights"))
+    entry, seed, weights = told["entry"], told["seed"], Path(told["weights"])
+    pictures = pictures or find_training_pictures(*(list(map(Path, told[key])) for key in FILES))
+    recipe = Recipe.of(entry.get("training") or {})
+    prepare_torch(told["threads"], derived_seed(seed, "weights"))
     torch.set_float32_matmul_precision("high")  # TF32, as the author's trainer
-    settings = job.entry["settings"]
-    network = build_vision_transformer(
-        settings["model"],
-        settings["image_size"],
-        drop_path=recipe.drop_path,
-        weights=job.entry.get("weights"),
-    )
-    if recipe.compile:
-        network.compile()
-    shaping = ("image_size", "interpolation", "normalisation")
-    preprocessing = Preprocessing(**{key: settings[key] for key in shaping if key in settings})
-    dataset = PictureDataset(pictures, preprocessing, cache_mb=recipe.cache_mb)
-    head = CosFace(
-        len(pictures.classes), settings["dimension"], margin=recipe.margin, scale=recipe.scale
-    )
-    weights = Path(job.weights)
-
-    def batches_from(start: int) -> Iterator[Batch]:
-        return _batches(network, pictures, dataset, recipe, job.seed, device, start)
-
+    lesson = build_lesson(entry, len(pictures.classes))
+    dataset = PictureDataset(pictures, lesson.preprocessing, cache_mb=recipe.cache_mb)
     state, run = train(
-        TellingApart(network, head, preprocessing),
-        course_of(recipe, len(pictures.classes), job.seed, device),
-        batches_from,
-        TrainingState(Path(job.checkpoint)),
+        lesson,
+        course_of(recipe, len(pictures.classes), seed, device),
+        partial(_batches, lesson.network, pictures, dataset, recipe, seed, device),
+        TrainingState(Path(told["checkpoint"])),
         device=device,
         what=f"train {weights.stem}",
     )
@@ -141,7 +133,8 @@ def run_training(
         weights.parent.mkdir(parents=True, exist_ok=True)
         weights.write_bytes(save(state))
         rows = [[(done - 1) // recipe.iterations, done, *rest] for done, *rest in run.rows]
-        write_rows(rows, Path(job.training))
+        table = pd.DataFrame(rows, columns=list(TRAINING_COLUMNS))
+        table.to_csv(told["training"], index=False, lineterminator="\n", float_format="%.6g")
 
 
 def course_of(recipe: Recipe, classes: int, seed: int, device: torch.device) -> Course:
@@ -172,8 +165,10 @@ def _batches(
     device: torch.device,
     start: int,
 ) -> Iterator[Batch]:
-    """Yield the batches from a step on: pixels, classes, and what stochastic depth keeps."""
-    rank, ranks = process_of_group()
+    """Yield the batches from a step on: pixels, classes, and what stochastic depth keeps.
+
+    Each worker holds its batch and the next, so that memory is bounded by their number.
+    """
     batches = ClassBatches(
         pictures.labels,
         pictures.sources,
@@ -183,39 +178,23 @@ def _batches(
         start=start,
         stop=recipe.steps,
         seed=seed,
-        rank=rank,
-        ranks=ranks,
     )
-    for step, batch in enumerate(load(dataset, batches, recipe, device), start):
-        drawn = torch.Generator().manual_seed(derived_seed(seed, "step", step))
-        kept = network.draw_kept(batches.batch_size, drawn)
-        if isinstance(batch, str):
-            yield batch
-        else:
-            yield (*batch, None if kept is None else kept[batches.own]), ()
-
-
-def load(
-    dataset: PictureDataset, batches: ClassBatches, recipe: Recipe, device: torch.device
-) -> DataLoader:
-    """Return the loader of a run's batches: (pixels, labels), or a sentence on a fault.
-
-    Each worker holds its batch and the next, so that memory is bounded by their number.
-    """
-    return DataLoader(
+    # A class's pictures stay together, so that a process has some classes of each batch.
+    mine = own_share(batches.classes)
+    own = slice(mine.start * recipe.instances, mine.stop * recipe.instances)
+    loader = DataLoader(
         dataset,
-        batch_sampler=batches,
+        batch_sampler=(numbers[own] for numbers in batches),
         num_workers=recipe.workers,
         collate_fn=collate,
         pin_memory=device.type == "cuda",
     )
-
-
-def write_rows(rows: Sequence[Sequence[float]], path: Path) -> None:
-    """Write the training table (``TRAINING_COLUMNS``)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(TRAINING_COLUMNS)
-        for row in rows:
-            writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in row])
+    for step, batch in enumerate(loader, start):
+        drawn = torch.Generator().manual_seed(derived_seed(seed, "step", step))
+        kept = draw_kept(
+            len(network.blocks), recipe.drop_path, batches.classes * recipe.instances, drawn
+        )
+        if isinstance(batch, str):
+            yield batch
+        else:
+            yield (*batch, None if kept is None else kept[own]), ()

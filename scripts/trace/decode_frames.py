@@ -80,9 +80,14 @@ def decode_frames(
                 if isinstance(data, Rejected):
                     row |= {"status": REJECTED, "reason": data.reason}
                     counts.reject(data.reason)
-                else:
-                    row |= {"status": OK, **_add(archive, row, data)}
-                    counts.keep()
+                    continue
+                extension = "jpg" if row["part"] == TRAIN else "png"
+                member = tarfile.TarInfo(f"{row['uuid']}.{row['frame']:05d}.{extension}")
+                member.size, member.mtime, member.mode = len(data), 0, 0o644
+                row |= {"status": OK, "offset": archive.offset + tarfile.BLOCKSIZE}
+                row |= {"size_bytes": len(data), "sha256": sha256_of(data)}
+                archive.addfile(member, io.BytesIO(data))
+                counts.keep()
     write_table(rows, frame_index, FRAME_INDEX, sort_by=_ORDER)
     return counts
 
@@ -109,15 +114,6 @@ def _encode_jpeg(picture: np.ndarray, side: int) -> bytes:
     squeezed = Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC)
     squeezed.save(target, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return target.getvalue()
-
-
-def _add(archive: tarfile.TarFile, row: dict, data: bytes) -> dict:
-    extension = "jpg" if row["part"] == TRAIN else "png"
-    member = tarfile.TarInfo(f"{row['uuid']}.{row['frame']:05d}.{extension}")
-    member.size, member.mtime, member.mode = len(data), 0, 0o644
-    offset = archive.offset + tarfile.BLOCKSIZE
-    archive.addfile(member, io.BytesIO(data))
-    return {"offset": offset, "size_bytes": len(data), "sha256": sha256_of(data)}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Describe every picture of some sets, queries or a shard of the references, by tracers."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -69,10 +68,14 @@ def extract_features(
         files = {file.uuid: file for file in find_pictures(pictures[name], shard, shards)}
         part = f"{name}-{shard}-of-{shards}"
         tasks = {
-            model: _task(model, models[model], files, batch_size=batch_size,
-                         folder=ledger_root / "trace" / models[model].key / part)
+            model: models[model].task(
+                model,
+                files,
+                batch_size=batch_size,
+                folder=ledger_root / "trace" / models[model].key / part,
+            )
             for model in tables
-        }  # fmt: skip
+        }
         run(
             list(tasks.values()),
             lambda uuid, files=files: files[uuid].read(),
@@ -81,7 +84,12 @@ def extract_features(
             order=sorted(files, key=lambda uuid: (files[uuid].tar, files[uuid].offset or 0)),
         )
         for model, task in tasks.items():
-            task.rows(_rejection(files)).write(tables[model])
+            task.rows(
+                lambda uuid, reason, files=files: {
+                    **{"uuid": uuid, "role": files[uuid].role, "status": REJECTED},
+                    **{"reason": reason, "embedding": None},
+                }
+            ).write(tables[model])
             reasons = dict.fromkeys(files) | {u: fault.reason for u, fault in task.faults.items()}
             counts += Counts.of_statuses(reasons)
             counts.notes += [f"{model}, {name}: {note}" for note in task.notes]
@@ -92,23 +100,46 @@ class _Model:
     """A tracer that is loaded when the first picture is to be described, once for all sets."""
 
     def __init__(self, entry: Mapping[str, Any], precision: str, device: str, threads: int):
-        self.entry = _with_precision(entry, precision)
+        settings = entry.get("settings") or {}
+        if hasattr(find_backend(entry), "precision"):
+            settings = {"precision": precision} | settings
+        self.entry = {**entry, "settings": settings}
         self.key = ledger_key(SCRIPT, self.entry)
         self.load: Callable[[], Tracer] = cache(lambda: _load(self.entry, device, threads))
 
     @property
     def dimension(self) -> int:
         """Numbers that describe a picture: as the entry or the class says, else the tracer."""
-        known = (self.entry.get("settings") or {}).get("dimension")
+        known = self.entry["settings"].get("dimension")
         return known or getattr(find_backend(self.entry), "dimension", 0) or self.load().dimension
 
+    def task(
+        self, name: str, files: Mapping[str, PictureFile], *, batch_size: int, folder: Path
+    ) -> Task:
+        """Return what the tracer does on one set."""
 
-def _with_precision(entry: Mapping[str, Any], precision: str) -> dict[str, Any]:
-    """Return an entry with the precision of its forward passes, if its class has any."""
-    settings = entry.get("settings") or {}
-    if "precision" in inspect.signature(find_backend(entry)).parameters:
-        settings = {"precision": precision} | settings
-    return dict(entry) | {"settings": settings}
+        def finish(uuid: str, vector: np.ndarray) -> dict | Rejected:
+            if len(vector) != self.dimension:
+                raise UserError(
+                    f"tracer {type(self.load()).__name__} describes a picture by {len(vector)} "
+                    f"numbers, not by {self.dimension} as it says; correct its class or entry"
+                )
+            if not np.isfinite(vector).all():
+                return Rejected("not_a_number")
+            row = {"role": files[uuid].role, "status": OK, "reason": None}
+            return row | {"embedding": vector.astype(np.float16)}
+
+        return Task(
+            name=name,
+            items={uuid: file.sha256 for uuid, file in files.items()},
+            ledger=RowLedger(folder, features_schema(self.dimension)),
+            load=self.load,
+            prepare=_prepare,
+            work=_embed,
+            finish=finish,
+            batch_size=batch_size,
+            failure="embedding_failed",
+        )
 
 
 def _load(entry: Mapping[str, Any], device: str, threads: int) -> Tracer:
@@ -120,50 +151,13 @@ def _load(entry: Mapping[str, Any], device: str, threads: int) -> Tracer:
     return tracer
 
 
-def _task(
-    name: str, model: _Model, files: Mapping[str, PictureFile], *, batch_size: int, folder: Path
-) -> Task:
-    """Return what one tracer does on one set."""
-
-    def prepare(tracer: Tracer, picture: np.ndarray) -> Any:
-        return tracer.prepare(picture) if isinstance(tracer, Preparing) else picture
-
-    def work(tracer: Tracer, pictures: Sequence[Any]) -> np.ndarray:
-        embed = tracer.embed_prepared if isinstance(tracer, Preparing) else tracer.embed
-        return embed(pictures)
-
-    def finish(uuid: str, vector: np.ndarray) -> dict | Rejected:
-        if len(vector) != model.dimension:
-            raise UserError(
-                f"tracer {type(model.load()).__name__} describes a picture by {len(vector)} "
-                f"numbers, not by {model.dimension} as it says; correct its class or entry"
-            )
-        if not np.isfinite(vector).all():
-            return Rejected("not_a_number")
-        row = {"role": files[uuid].role, "status": OK, "reason": None}
-        return row | {"embedding": vector.astype(np.float16)}
-
-    return Task(
-        name=name,
-        items={uuid: file.sha256 for uuid, file in files.items()},
-        ledger=RowLedger(folder, features_schema(model.dimension)),
-        load=model.load,
-        prepare=prepare,
-        work=work,
-        finish=finish,
-        batch_size=batch_size,
-        failure="embedding_failed",
-    )
+def _prepare(tracer: Tracer, picture: np.ndarray) -> Any:
+    return tracer.prepare(picture) if isinstance(tracer, Preparing) else picture
 
 
-def _rejection(files: Mapping[str, PictureFile]) -> Callable[[str, str], dict]:
-    """Return what makes the row of a picture that was not described."""
-
-    def reject(uuid: str, reason: str) -> dict:
-        row = {"uuid": uuid, "role": files[uuid].role, "status": REJECTED}
-        return row | {"reason": reason, "embedding": None}
-
-    return reject
+def _embed(tracer: Tracer, pictures: Sequence[Any]) -> np.ndarray:
+    embed = tracer.embed_prepared if isinstance(tracer, Preparing) else tracer.embed
+    return embed(pictures)
 
 
 if __name__ == "__main__":

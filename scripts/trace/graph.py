@@ -157,12 +157,15 @@ class TraceGraph:
 
     def pictures(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return of each set where its pictures are listed (``find_pictures``)."""
-        lists = {name: {"images": f"results/splits/tip_trace/{name}.parquet"}
-                 for name in (REFERENCES, DISTRACTORS)}  # fmt: skip
-        lists[BACKGROUNDS] = {"images": "results/trace/background.parquet"}
-        for name in self.study.generators:
-            tars = self.frame_tars([name])
-            lists[name] = {"frames": tars, "frame_indexes": indexes_of(tars)}
+        lists: dict[str, dict[str, Any]] = {
+            name: {"frames": self.frame_tars([name]), "frame_indexes": self.frame_indexes([name])}
+            for name in self.study.generators
+        }
+        for name in (REFERENCES, DISTRACTORS):
+            lists[name] = {"images": f"results/splits/tip_trace/{name}.parquet"}
+        most = self.settings["score_normalisation"]["max_images"]
+        lists[BACKGROUNDS] = {"images": "results/splits/tip_trace/training_images.parquet"}
+        lists[BACKGROUNDS] |= {"max_images": most, "seed": self.study.config["seed"]}
         return {name: lists[name] for name in names}
 
     def picture_files(self, names: Sequence[str]) -> list[str]:
@@ -176,8 +179,10 @@ class TraceGraph:
         }
         files = []
         for name, source in self.pictures(names).items():
-            for paths in (*source.values(), tars.get(name, [])):
+            for kind in ("images", "frames", "frame_indexes"):
+                paths = source.get(kind, [])
                 files += [paths] if isinstance(paths, str) else paths
+            files += tars.get(name, [])
         return files
 
     def public_entry(self, wildcards: Any) -> dict[str, Any]:
@@ -207,22 +212,6 @@ class TraceGraph:
         }
 
     @property
-    def matches(self) -> list[str]:
-        """Matches of all models."""
-        return [f"results/trace/matches/{model}.parquet" for model in self.models]
-
-    @property
     def references(self) -> list[str]:
         """Features of the references by all models."""
         return [path for model in self.models for path in self.features(model, REFERENCES)]
-
-    @property
-    def searched_features(self) -> list[str]:
-        """Every table of features that Table 5 stands on, model by model."""
-        sets = [
-            (model, name)
-            for model in self.models
-            for name in [REFERENCES, *self.sets_of(model)]
-            if name != BACKGROUNDS
-        ]
-        return [path for model, name in sets for path in self.features(model, name)]

@@ -9,8 +9,6 @@ from torch import nn
 from scripts.common.errors import UserError
 from scripts.models.weights import State
 
-LAYERS = ("linear", "batch_norm", "matrix", "leaky_relu")
-
 
 class GeneralisedMean(nn.Module):
     """Pools a map of features by its generalised mean (GeM): power 1 is the mean."""
@@ -25,16 +23,20 @@ class GeneralisedMean(nn.Module):
         return raised.mean(dim=(2, 3)) ** (1 / self._power)
 
 
-class Matrix(nn.Module):
-    """Multiplies features by a matrix of shape (features, outputs)."""
+class Tokens(nn.Module):
+    """Takes a Vision Transformer's tokens from a number on as one vector, such as all patches'."""
 
-    def __init__(self, matrix: torch.Tensor):
+    def __init__(self, first: int):
         super().__init__()
-        self.register_buffer("matrix", matrix.float())
+        self._first = first
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return (batch, outputs)."""
-        return features @ self.matrix
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return (batch, tokens x width) of (batch, tokens, width)."""
+        return tokens[:, self._first :].flatten(1)
+
+
+_WITHOUT_WEIGHTS = {"leaky_relu": nn.LeakyReLU, "tokens": Tokens}
+LAYERS = ("linear", "batch_norm", "matrix", *_WITHOUT_WEIGHTS)
 
 
 def build_head(layers: Sequence[Mapping[str, Any]], state: State, source: object) -> nn.Sequential:
@@ -43,8 +45,8 @@ def build_head(layers: Sequence[Mapping[str, Any]], state: State, source: object
     Args:
         layers: one mapping each, of a kind to where its weights lie: ``{linear: fc}`` takes
             ``fc.weight`` and, if it is there, ``fc.bias``; ``{batch_norm: bn}``;
-            ``{matrix: image_projection}`` is a tensor (features, outputs); ``{leaky_relu: 0.2}``
-            is a slope and needs none.
+            ``{matrix: image_projection}`` is a tensor (features, outputs). Others have none:
+            ``{leaky_relu: 0.2}`` is a slope, ``{tokens: 1}`` the first token (``Tokens``).
         state: name -> tensor.
         source: what errors call the checkpoint.
 
@@ -61,12 +63,12 @@ def _build(layer: Mapping[str, Any], state: State, source: object) -> nn.Module:
             f"config/tracers.yaml: 'head' has a layer {dict(layer)}; each is one of: "
             f"{', '.join(LAYERS)}"
         )
-    if kind == "leaky_relu":
-        return nn.LeakyReLU(value)
+    if kind in _WITHOUT_WEIGHTS:
+        return _WITHOUT_WEIGHTS[kind](value)
     if kind == "matrix":
-        return Matrix(_find(state, value, source))
+        state = {f"{value}.weight": _find(state, value, source).float().T}
     weight = _find(state, f"{value}.weight", source)
-    if kind == "linear":
+    if kind != "batch_norm":
         built = nn.Linear(weight.shape[1], weight.shape[0], bias=f"{value}.bias" in state)
     else:
         built = nn.BatchNorm1d(len(weight))

@@ -26,9 +26,9 @@ from scripts.trace.feature_tables import (
     read_vectors,
 )
 from scripts.trace.match_rows import match_rows, sought
-from scripts.trace.score_normalisation import OFF, Normalisation, similarity_to_background
 from scripts.trace.search import Products, find_top_matches
 
+OFF = {"weight": 0.0, "neighbours": 3}
 SCRIPT = "scripts/trace/match_queries.py"
 _BYTES_PER_NUMBER = 4
 
@@ -53,6 +53,13 @@ def match_queries(
     A query whose source image is not among the described references is not searched for: its true
     pair cannot be found by any tracer. Distractors are searched for in vain, as the paper does.
 
+    Scores may be normalised by what a query has in common with any picture, as in the Image
+    Similarity Challenge, and as SSCD's evaluation has it
+    (https://github.com/facebookresearch/sscd-copy-detection, sscd/disc_eval.py: ``1.0[0,2]`` is
+    weight 1 and the three nearest): s' = s - weight x (mean of the query's largest cosines to a
+    background set). It moves queries against each other, and never a query's own references.
+    Supplement 16 does not mention it, so it is off unless the configuration asks for it.
+
     Memory: ``block_mb`` each for queries and for references (twice, while the next one is read),
     and as much for products on a GPU. More queries than that are searched for in several passes.
 
@@ -65,7 +72,7 @@ def match_queries(
             drops wrong references that stand behind ``top_k`` better ones of the same query.
         block_mb: queries, and references, searched at once, in MB of float32.
         background: shards of the features of the background, for
-        normalisation: of the scores (``Normalisation``); off by default.
+        normalisation: ``weight`` of what is subtracted (0 is off), nearest ``neighbours`` averaged.
         gpu: whether to search on a GPU, if there is one.
         threads: of the search on the CPU.
         ledger_root: where finished sets outlive the job.
@@ -97,11 +104,10 @@ def match_queries(
                 left,
                 references,
                 background,
-                settings=Normalisation(**normalisation),
+                normalisation=normalisation,
                 top_k=top_k,
                 block_mb=block_mb,
-                products=_pick_products(gpu, block_mb),
-                threads=threads,
+                products=_pick_products(gpu, block_mb, threads),
             )
         for name in left:
             mine = found.filter(pc.equal(found["set"], name))
@@ -120,18 +126,19 @@ def _search(
     references: Sequence[Path],
     background: Sequence[Path],
     *,
-    settings: Normalisation,
+    normalisation: Mapping[str, Any],
     top_k: int,
     block_mb: int,
-    products: Products | None,
-    threads: int,
+    products: Products,
 ) -> pa.Table:
     """Return the ``MATCHES`` of some sets."""
     known = read_pictures(references)
     known = known.filter(pc.equal(known["status"], OK))
-    asked = pa.concat_tables(
-        [_with_set(read_pictures(paths), name) for name, paths in queries.items()]
-    )
+    asked = []
+    for name, paths in queries.items():
+        pictures = read_pictures(paths)
+        asked.append(pictures.append_column("set", pa.array([name] * len(pictures), pa.string())))
+    asked = pa.concat_tables(asked)
     searched = sought(asked, known)
     if searched.any() and not known.num_rows:
         raise UserError(
@@ -141,7 +148,6 @@ def _search(
     shards = [shard for paths in queries.values() for shard in paths]
     dimension = dimension_of([*shards, *references, *background])
     rows = max(1, block_mb * 2**20 // (_BYTES_PER_NUMBER * dimension))
-    with_products = {"threads": threads, "products": products}
     found = [(np.empty((0, 0), np.float32), np.empty((0, 0), np.int64))]
     for some in read_vectors(shards, rows, searched):
         blocks = progress(
@@ -149,25 +155,26 @@ def _search(
             f"search {references[0].parent.parent.name}",
             total=-(-known.num_rows // rows),
         )
-        scores, numbers = find_top_matches(some, blocks, top_k=top_k, **with_products)
-        if settings.weight:
-            shared = similarity_to_background(
+        scores, numbers = find_top_matches(some, blocks, top_k=top_k, products=products)
+        if normalisation["weight"]:
+            nearest, _ = find_top_matches(
                 some,
                 read_vectors(background, rows),
-                neighbours=settings.neighbours,
-                **with_products,
+                top_k=normalisation["neighbours"],
+                products=products,
             )
-            scores = scores - settings.weight * shared[:, None]
+            if not nearest.shape[1]:
+                raise UserError(
+                    "no picture of the background was described, so scores cannot be normalised; "
+                    "see the logs of extract_features, or set trace.score_normalisation.weight to 0"
+                )
+            scores -= normalisation["weight"] * nearest.mean(axis=1, dtype=np.float32)[:, None]
         found.append((scores, numbers))
     scores, numbers = (np.concatenate(parts) for parts in zip(*(found[1:] or found), strict=True))
     return match_rows(asked, searched, known, scores, numbers)
 
 
-def _with_set(pictures: pa.Table, name: str) -> pa.Table:
-    return pictures.append_column("set", pa.array([name] * len(pictures), pa.string()))
-
-
-def _pick_products(gpu: bool, block_mb: int) -> Products | None:
+def _pick_products(gpu: bool, block_mb: int, threads: int) -> Products:
     if gpu:
         import torch
 
@@ -175,7 +182,9 @@ def _pick_products(gpu: bool, block_mb: int) -> Products | None:
             from scripts.trace.torch_products import TorchProducts
 
             return TorchProducts("cuda", memory_mb=block_mb)
-    return None
+    from scripts.trace.faiss_products import FaissProducts
+
+    return FaissProducts(threads)
 
 
 if __name__ == "__main__":

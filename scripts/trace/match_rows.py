@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.split import SOURCE_IMAGE
-from scripts.common.schemas.trace import MATCHES, QUERY
+from scripts.common.schemas.trace import QUERY
 
 
 def sought(asked: pa.Table, known: pa.Table) -> np.ndarray:
@@ -37,44 +37,25 @@ def match_rows(
         numbers: rows of ``known``, of the same shape.
     """
     kept = numbers.shape[1]
-    queries = asked.take(np.repeat(np.flatnonzero(searched), kept))
+    asked = asked.rename_columns({"uuid": "query"})
+    queries, others = asked.take(np.repeat(np.flatnonzero(searched), kept)), asked.filter(~searched)
     found = known.take(numbers.ravel())
     is_match = pc.and_(
-        pc.equal(queries["uuid"], found["uuid"]),
+        pc.equal(queries["query"], found["uuid"]),
         pc.and_(pc.equal(queries["role"], QUERY), pc.equal(found["role"], SOURCE_IMAGE)),
     )
-    others = asked.filter(~searched)
-    nothing = pa.nulls(len(others))
-    return pa.concat_tables(
-        [
-            _table(
-                queries,
-                status=queries["status"],
-                reason=queries["reason"],
-                rank=np.tile(np.arange(1, kept + 1), int(searched.sum())),
-                reference=found["uuid"],
-                score=scores.ravel(),
-                is_match=is_match,
-            ),
-            _table(
-                others,
-                status=[REJECTED] * len(others),
-                reason=pc.fill_null(others["reason"], "no_source_image"),
-                rank=nothing,
-                reference=nothing,
-                score=nothing,
-                is_match=nothing,
-            ),
-        ]
-    )
-
-
-def _table(asked: pa.Table, **columns: object) -> pa.Table:
-    columns |= {"set": asked["set"], "query": asked["uuid"], "role": asked["role"]}
-    fields = []
-    for field in MATCHES:
-        values = columns[field.name]
-        if not isinstance(values, pa.Array | pa.ChunkedArray):
-            values = pa.array(values)
-        fields.append(values.cast(field.type))
-    return pa.table(fields, schema=MATCHES)
+    pairs = {
+        "rank": np.tile(np.arange(1, kept + 1, dtype=np.int32), int(searched.sum())),
+        "reference": found["uuid"],
+        "score": scores.ravel(),
+        "is_match": is_match,
+    }
+    nothing = {
+        "status": pa.array([REJECTED] * len(others), pa.string()),
+        "reason": pc.fill_null(others["reason"], "no_source_image"),
+    }
+    tables = [
+        pa.table(dict(zip(asked.column_names, some.columns, strict=True)) | columns)
+        for some, columns in ((queries, pairs), (others, nothing))
+    ]
+    return pa.concat_tables(tables, promote_options="default")

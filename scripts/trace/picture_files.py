@@ -15,8 +15,9 @@ from scripts.common.fingerprints import sha256_of
 from scripts.common.pictures import decode_picture
 from scripts.common.schemas.split import QUERY as QUERY_PART
 from scripts.common.schemas.split import TRACE_IMAGES
-from scripts.common.schemas.trace import FRAME_INDEX, QUERY
+from scripts.common.schemas.trace import BACKGROUND, FRAME_INDEX, QUERY
 from scripts.common.tables import read_table
+from scripts.split.ranks import first_ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,21 @@ def find_pictures(source: Mapping[str, Any], shard: int = 0, shards: int = 1) ->
     """Return the pictures of one shard of a set, sorted by UUID.
 
     Args:
-        source: ``images``, a ``TRACE_IMAGES`` manifest; or ``frames``, the tars of a generator's
-            decoded frames, of which the queries are meant, and ``frame_indexes``, the
+        source: ``images``, a ``TRACE_IMAGES`` manifest, of which only ``max_images`` by the rank
+            of a ``seed`` are the background, if it says so; or ``frames``, the tars of a
+            generator's decoded frames, of which the queries are meant, and ``frame_indexes``, the
             ``FRAME_INDEX`` beside each.
         shard: which range of the UUIDs (``first_of_range``).
         shards: number of ranges.
     """
     if "images" in source:
-        tables = [read_table(source["images"], TRACE_IMAGES)]
+        table = read_table(source["images"], TRACE_IMAGES)
+        if "max_images" in source:
+            ranked = table["uuid"].to_pylist(), source["max_images"], source["seed"]
+            chosen = first_ranked(*ranked, "tip_trace", BACKGROUND)
+            table = _with(table.drop("role"), role=BACKGROUND)
+            table = table.filter(pc.is_in(table["uuid"], pa.array(list(chosen), pa.string())))
+        tables = [table]
     else:
         pairs = zip(source["frames"], source["frame_indexes"], strict=True)
         tables = [_queries(tar, index) for tar, index in pairs]
@@ -99,6 +107,11 @@ def _queries(tar: str, index: str) -> pa.Table:
     table = read_table(index, FRAME_INDEX)
     table = table.filter(pc.equal(table["part"], QUERY_PART))
     places = table.select(["uuid", "reason", "offset", "size_bytes", "sha256"])
-    for name, value in (("role", QUERY), ("tar", str(tar))):
-        places = places.append_column(name, pa.array([value] * len(table), pa.string()))
-    return places
+    return _with(places, role=QUERY, tar=str(tar))
+
+
+def _with(table: pa.Table, **values: str) -> pa.Table:
+    """Return a table with columns of one value each."""
+    for name, value in values.items():
+        table = table.append_column(name, pa.array([value] * len(table), pa.string()))
+    return table

@@ -1,6 +1,5 @@
 """From pictures of any size to what a network takes: resize, crop, normalise."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,11 +62,6 @@ class Preprocessing:
         left, top = (width - size) // 2, (height - size) // 2
         picture = picture.resize((width, height), filter_)
         return np.asarray(picture.crop((left, top, left + size, top + size)))
-
-    def to_batch(self, images: Sequence[np.ndarray], device: torch.device) -> torch.Tensor:
-        """Return pictures as normalised float32 of shape (images, 3, image_size, image_size)."""
-        squares = np.stack([self.to_square(image) for image in images])
-        return self.normalise(torch.from_numpy(squares).to(device).permute(0, 3, 1, 2))
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return uint8 of shape (images, 3, height, width) as normalised float32."""

@@ -50,8 +50,7 @@ def find_top_matches(
     blocks: Iterable[np.ndarray],
     *,
     top_k: int,
-    threads: int = 1,
-    products: Products | None = None,
+    products: Products,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the best references of each query.
 
@@ -62,17 +61,12 @@ def find_top_matches(
         queries: float32 of shape (queries, dimension); unit vectors, if cosines are wanted.
         blocks: references, each block float32 of shape (rows, dimension), in order.
         top_k: references kept for each query.
-        threads: for the products on the CPU.
-        products: where and how products are taken; by default by faiss on the CPU.
+        products: where and how products are taken.
 
     Returns:
         Inner products (float32) and numbers of the references, counted from 0 over all blocks
         (int64), both of shape (queries, min(top_k, references)), best first.
     """
-    if products is None:
-        from scripts.trace.faiss_products import FaissProducts
-
-        products = FaissProducts(threads)
     queries = np.ascontiguousarray(queries, np.float32)
     scores = np.empty((len(queries), 0), np.float32)
     numbers = np.empty((len(queries), 0), np.int64)

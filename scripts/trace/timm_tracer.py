@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import timm
@@ -12,9 +13,7 @@ from scripts.common.errors import UserError
 from scripts.common.weight_files import weights_file
 from scripts.models.devices import pick_device
 from scripts.models.weights import State, cut_prefix, load_exactly, read_tensors, rename_keys
-from scripts.trace.conversions import CONVERSIONS
 from scripts.trace.heads import GeneralisedMean, build_head
-from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.torch_tracer import TorchTracer
 
 
@@ -27,7 +26,6 @@ class TimmTracer(TorchTracer):
         device: str = "cpu",
         *,
         model: str,
-        dimension: int,
         model_arguments: Mapping[str, Any] | None = None,
         state: str = "",
         prefix: str = "",
@@ -38,25 +36,15 @@ class TimmTracer(TorchTracer):
         copies: int = 1,
         generalised_mean: float | None = None,
         head: Sequence[Mapping[str, Any]] = (),
-        image_size: int = 224,
-        sizes: Sequence[int] = (),
-        resize: str = "squeeze",
-        shorter_side: int | None = None,
-        interpolation: str = "bicubic",
-        normalisation: str = "imagenet",
-        batch_size: int = 64,
-        precision: str = "float32",
+        **described: Any,
     ):
         """Build the network without its classifier, and load its weights.
-
-        For the arguments not named here see ``TorchTracer`` and ``Preprocessing``.
 
         Args:
             weights: a timm repository of the hub, or a file.
             device: ``cpu``, ``cuda`` or ``auto``.
-            model: timm's name; with timm's weights the full tag, since tags drift.
-            dimension: numbers that describe a picture.
-            model_arguments: of ``timm.create_model``, such as ``global_pool`` or ``img_size``.
+            model: see ``build_network``.
+            model_arguments: likewise.
             state: where in a checkpoint the tensors lie (``read_tensors``).
             prefix: regular expression that is cut off at the start of the checkpoint's names.
             keys: how its names become timm's (``rename_keys``).
@@ -67,24 +55,12 @@ class TimmTracer(TorchTracer):
                 pictures at once.
             generalised_mean: power of the pooling, where the network gives a map.
             head: layers after the pooled features (``build_head``).
-            image_size: see ``Preprocessing``.
-            sizes: see ``TorchTracer``.
-            resize: see ``Preprocessing``.
-            shorter_side: likewise.
-            interpolation: likewise.
-            normalisation: likewise.
-            batch_size: see ``TorchTracer``.
-            precision: likewise.
+            described: what else ``TorchTracer`` takes.
 
         Raises:
             UserError: timm has no such model, or the weights are missing or do not fit.
         """
-        try:
-            network = timm.create_model(model, num_classes=0, **(model_arguments or {}))
-        except (RuntimeError, ValueError) as error:
-            raise UserError(
-                f"timm has no model '{model}' ({error}); correct 'settings.model'"
-            ) from None
+        network = build_network(model, model_arguments)
         if conversion and conversion not in CONVERSIONS:
             raise UserError(
                 f"config/tracers.yaml: 'conversion' is {conversion!r}; it may be one of: "
@@ -92,24 +68,66 @@ class TimmTracer(TorchTracer):
             )
         path = weights_file(weights, "model.safetensors")
         tensors = cut_prefix(read_tensors(path, state), prefix)
-        named = rename_keys(tensors, keys, [*drop, *_classifiers(network)])
-        if conversion:
-            named = CONVERSIONS[conversion](named)
-        load_exactly(network, _as_timm_loads(named, network), path)
+        load_network(network, tensors, path, keys=keys, drop=drop, conversion=conversion)
         if last_stride is not None:
-            _set_last_stride(network, last_stride)
+            block = network.layer4[0]
+            block.conv2.stride = block.downsample[0].stride = (last_stride, last_stride)
+        whole = _Described(network, copies, generalised_mean, build_head(head, tensors, path))
         super().__init__(
-            _Described(network, copies, generalised_mean, build_head(head, tensors, path))
-            .eval()
-            .to(pick_device(device)),
-            Preprocessing(image_size, resize, shorter_side, interpolation, normalisation),
-            name=model,
-            dimension=dimension,
-            sizes=sizes,
-            device=device,
-            batch_size=batch_size,
-            precision=precision,
+            whole.eval().to(pick_device(device)), name=model, device=device, **described
         )
+
+
+def build_network(model: str, model_arguments: Mapping[str, Any] | None = None) -> nn.Module:
+    """Return a network with random weights, without its classifier.
+
+    Args:
+        model: timm's name; with timm's weights the full tag, since tags drift.
+        model_arguments: of ``timm.create_model``, such as ``global_pool`` or ``img_size``.
+
+    Raises:
+        UserError: timm has no such model.
+    """
+    try:
+        return timm.create_model(model, num_classes=0, **(model_arguments or {}))
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"timm has no model '{model}' ({error}); correct 'settings.model'"
+        ) from None
+
+
+def load_network(
+    network: nn.Module,
+    tensors: State,
+    path: Path,
+    *,
+    keys: Sequence[Sequence[str]] = (),
+    drop: Sequence[str] = (),
+    conversion: str = "",
+) -> None:
+    """Load a checkpoint's tensors, but for its classifier, into a network of timm.
+
+    They pass through the filter with which timm loads weights of this kind of network: it renames
+    older releases' tensors and resizes position embeddings to another image size.
+
+    Args:
+        network: of ``build_network``.
+        tensors: name -> tensor.
+        path: of the checkpoint, for errors.
+        keys: as ``TimmTracer``.
+        drop: likewise.
+        conversion: likewise.
+
+    Raises:
+        UserError: the tensors are of another network.
+    """
+    found = (getattr(network, "pretrained_cfg", None) or {}).get("classifier") or ()
+    classifiers = [found] if isinstance(found, str) else found
+    named = rename_keys(tensors, keys, [*drop, *(rf"{name}\." for name in classifiers)])
+    if conversion:
+        named = CONVERSIONS[conversion](named)
+    filter_ = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    load_exactly(network, filter_(named, network) if filter_ else named, path)
 
 
 class _Described(nn.Module):
@@ -129,23 +147,33 @@ class _Described(nn.Module):
         return self.head(self.pool(features))
 
 
-def _classifiers(network: nn.Module) -> list[str]:
-    """Return regular expressions for the names of a network's classifier, which it lacks here."""
-    found = (getattr(network, "pretrained_cfg", None) or {}).get("classifier") or ()
-    return [rf"{name}\." for name in ([found] if isinstance(found, str) else found)]
+def _pattern_token_to_register(state: State) -> State:
+    """Return AnyPattern's Vision Transformer as timm's with one register token.
 
+    AnyPattern appends a pattern token with a position embedding of its own after the patches
+    (https://github.com/WangWenhao0716/AnyPattern, Test/models/vit_models_first_dgg.py); timm puts
+    register tokens after the class token. Attention does not know the order of tokens, so only
+    the position embeddings have to move along.
 
-def _set_last_stride(network: nn.Module, stride: int) -> None:
-    block = network.layer4[0]
-    block.conv2.stride = (stride, stride)
-    block.downsample[0].stride = (stride, stride)
+    Args:
+        state: tensors with timm's names, ``pattern_token`` and ``pos_embed_1``, both of shape
+            (1, 1, width).
 
-
-def _as_timm_loads(state: State, network: nn.Module) -> State:
-    """Pass tensors through the filter with which timm loads weights of this kind of network.
-
-    It renames older releases' tensors and resizes position embeddings to another image size.
+    Raises:
+        UserError: one of them is missing.
     """
-    module = sys.modules[type(network).__module__]
-    filter_ = getattr(module, "checkpoint_filter_fn", None)
-    return filter_(state, network) if filter_ else state
+    missing = [name for name in ("pattern_token", "pos_embed", "pos_embed_1") if name not in state]
+    if missing:
+        raise UserError(
+            f"the checkpoint has no '{missing[0]}', so it is not AnyPattern's; correct "
+            "'settings.conversion' of its entry"
+        )
+    state = dict(state)
+    first, rest = state["pos_embed"].split([1, state["pos_embed"].shape[1] - 1], dim=1)
+    state["pos_embed"] = torch.cat([first, state.pop("pos_embed_1"), rest], dim=1)
+    state["reg_token"] = state.pop("pattern_token")
+    return state
+
+
+CONVERSIONS = {"pattern_token_to_register": _pattern_token_to_register}
+"""For checkpoints whose tensors are not timm's even with other names."""

@@ -15,10 +15,11 @@ from scripts.trace.preprocessing import Preprocessing
 class TorchTracer:
     """Describes pictures by a network's output; a Tracer."""
 
+    precision = "float32"
+
     def __init__(
         self,
         network: Callable[[torch.Tensor], torch.Tensor],
-        preprocessing: Preprocessing,
         *,
         name: str,
         dimension: int,
@@ -26,12 +27,12 @@ class TorchTracer:
         device: str = "cpu",
         batch_size: int = 64,
         precision: str = "float32",
+        **shaping: int | str | None,
     ):
         """Take a network that is ready to run on ``device``.
 
         Args:
             network: maps normalised pictures (batch, 3, side, side) to (batch, dimension).
-            preprocessing: of the pictures.
             name: what errors call the model.
             dimension: numbers that describe a picture; what the network gives is compared.
             sizes: if given, a picture is described at each of these image sizes, and the mean of
@@ -39,16 +40,16 @@ class TorchTracer:
             device: ``cpu``, ``cuda`` or ``auto``.
             batch_size: pictures per forward pass.
             precision: of the forward pass on a GPU (``mixed_precision``).
+            shaping: of the pictures (``Preprocessing``).
 
         Raises:
-            UserError: there is no such precision.
+            UserError: there is no such precision, or no such shaping.
         """
-        self.dimension = dimension
-        self._network, self._preprocessing, self._name = network, preprocessing, name
-        self._scales = [replace(preprocessing, image_size=size) for size in sizes]
-        self._scales = self._scales or [preprocessing]
+        self.dimension, self.precision = dimension, precision
+        self._network, self._name = network, name
+        shape = Preprocessing(**shaping)
+        self._scales = [replace(shape, image_size=size) for size in sizes] or [shape]
         self._device, self._batch_size = pick_device(device), batch_size
-        self._precision = precision
         mixed_precision(self._device, precision)  # refuses an unknown one before any work
 
     def prepare(self, image: np.ndarray) -> list[np.ndarray]:
@@ -82,7 +83,7 @@ class TorchTracer:
         """Return unit vectors of squares, uint8 of shape (pictures, side, side, 3)."""
         pixels = torch.from_numpy(squares).to(self._device, non_blocking=True)
         pixels = scale.normalise(pixels.permute(0, 3, 1, 2))
-        with torch.inference_mode(), mixed_precision(self._device, self._precision):
+        with torch.inference_mode(), mixed_precision(self._device, self.precision):
             features = self._network(pixels).float()
         if features.shape != (len(squares), self.dimension):
             raise UserError(

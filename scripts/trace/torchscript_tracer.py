@@ -1,13 +1,13 @@
 """Tracers that are published as TorchScript, such as SSCD."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
 from scripts.common.errors import UserError
 from scripts.common.weight_files import weights_file
 from scripts.models.devices import pick_device
-from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.torch_tracer import TorchTracer
 
 
@@ -20,33 +20,13 @@ class TorchScriptTracer(TorchTracer):
     without which the file that is there is trusted.
     """
 
-    def __init__(
-        self,
-        weights: Mapping[str, str],
-        device: str = "cpu",
-        *,
-        dimension: int,
-        image_size: int = 320,
-        resize: str = "squeeze",
-        shorter_side: int | None = None,
-        interpolation: str = "bilinear",
-        normalisation: str = "imagenet",
-        batch_size: int = 64,
-        precision: str = "float32",
-    ):
-        """Load the module; for the other arguments see ``TorchTracer`` and ``Preprocessing``.
+    def __init__(self, weights: Mapping[str, str], device: str = "cpu", **described: Any):
+        """Load the module.
 
         Args:
             weights: a file.
             device: ``cpu``, ``cuda`` or ``auto``.
-            dimension: numbers that describe a picture.
-            image_size: see ``Preprocessing``; SSCD's authors take 320, squeezed, for batches.
-            resize: likewise.
-            shorter_side: likewise.
-            interpolation: likewise.
-            normalisation: likewise.
-            batch_size: see ``TorchTracer``.
-            precision: likewise.
+            described: what else ``TorchTracer`` takes.
 
         Raises:
             UserError: the file is missing, is no TorchScript, or is not the one that was expected.
@@ -57,12 +37,4 @@ class TorchScriptTracer(TorchTracer):
         except RuntimeError as error:
             first = str(error).splitlines()[0]
             raise UserError(f"{path} cannot be read as TorchScript ({first})") from None
-        super().__init__(
-            network.eval(),
-            Preprocessing(image_size, resize, shorter_side, interpolation, normalisation),
-            name=path.name,
-            dimension=dimension,
-            device=device,
-            batch_size=batch_size,
-            precision=precision,
-        )
+        super().__init__(network.eval(), name=path.name, device=device, **described)

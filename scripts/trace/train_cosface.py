@@ -1,7 +1,6 @@
 """Train a Vision Transformer to trace frames to their source images."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from scripts.models.devices import pick_device
 from scripts.models.training import what_place_decides
 from scripts.models.training_processes import train_on
 from scripts.trace.cosface import Recipe
-from scripts.trace.cosface_training import TrainingJob, run_training
+from scripts.trace.cosface_training import FILES, run_training
+from scripts.trace.training_pictures import find_training_pictures
 
 SCRIPT = "scripts/trace/train_cosface.py"
 
@@ -63,21 +63,8 @@ def train_cosface(
     device = pick_device("cuda" if gpus else "cpu")
     processes = gpus or processes
     recipe = Recipe.of(entry.get("training") or {})
-    job = TrainingJob(
-        frames=[str(path) for path in frames],
-        frame_indexes=[str(path) for path in frame_indexes],
-        images=[str(path) for path in images],
-        image_indexes=[str(path) for path in image_indexes],
-        weights=str(weights),
-        training=str(training),
-        entry=dict(entry),
-        seed=seed,
-        threads=max(1, threads // processes),
-    )
-    pictures = job.find_pictures()
-    counts = Counts(kept=len(pictures))
-    for reason, number in pictures.rejected.items():
-        counts.reject(reason, number)
+    pictures = find_training_pictures(frames, frame_indexes, images, image_indexes)
+    counts = Counts(kept=len(pictures), rejected=pictures.rejected)
     if len(pictures.classes) < 2:
         raise UserError("one class cannot be told from others; raise generate.prompts")
     per_batch = recipe.classes_per_batch(len(pictures.classes))
@@ -86,7 +73,8 @@ def train_cosface(
             f"a batch of {per_batch} classes cannot be shared by {processes} devices; lower "
             "trace.training_gpu, or raise 'training.batch_size' in config/tracers.yaml"
         )
-    place = what_place_decides(device, job.threads, processes)
+    threads = max(1, threads // processes)
+    place = what_place_decides(device, threads, processes)
     without_effect = {"cache_mb", "checkpoint_every", "workers"}
     if gpus:
         without_effect |= {"compile", "micro_batch"}
@@ -95,8 +83,12 @@ def train_cosface(
     ledger = JobLedger(ledger_root / "trace" / key / "training")
     outputs = {"weights.safetensors": weights, "training.csv": training}
     if not ledger.recall(outputs):
-        job = replace(job, checkpoint=str(ledger.checkpoint))
-        train_on(run_training, job.told(), device=device, processes=processes, pictures=pictures)
+        job = {
+            **dict(zip(FILES, (frames, frame_indexes, images, image_indexes), strict=True)),
+            **{"weights": weights, "training": training, "checkpoint": ledger.checkpoint},
+            **{"entry": dict(entry), "seed": seed, "threads": threads},
+        }
+        train_on(run_training, job, device=device, processes=processes, pictures=pictures)
         ledger.remember(outputs)
     return counts
 

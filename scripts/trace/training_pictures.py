@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ class TrainingPictures:
     sizes: np.ndarray
     checksums: np.ndarray
     digest: str
-    rejected: dict[str, int]
+    rejected: Counter[str]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -76,32 +77,26 @@ def find_training_pictures(
         UserError: there is not one training frame, or a tar is missing or cut short.
     """
     sources = {SOURCE_IMAGES: 0}
-    pieces, rejected = [], {}
-    for number, (tar, index) in enumerate(zip(frames, frame_indexes, strict=True)):
+    pieces, rejected = [], Counter()
+    for tar, index in zip(frames, frame_indexes, strict=True):
         table = read_table(index, FRAME_INDEX, ["part", "status", "reason", *_PLACE])
         table = table.filter(pc.equal(table["part"], TRAIN))
-        for fault in pc.value_counts(table["reason"].drop_null()).to_pylist():
-            rejected[fault["values"]] = rejected.get(fault["values"], 0) + fault["counts"]
-        source = sources.setdefault(tar.parent.name, len(sources))
-        pieces.append(_piece(table, number, source))
+        rejected.update(table["reason"].drop_null().to_pylist())
+        places = table.append_column("tar", pa.array([str(tar)] * len(table), pa.string()))
+        pieces.append(_piece(places, sources.setdefault(tar.parent.name, len(sources))))
     prompts = pa.concat_tables(pieces)["uuid"].unique() if pieces else pa.array([], pa.string())
     if not len(prompts):
         raise UserError(
-            f"no training frame was decoded ({rejected or 'none was wanted'}); see the logs of "
-            "decode_frames, or the setting split.tip_trace"
+            f"no training frame was decoded ({dict(rejected) or 'none was wanted'}); see the logs "
+            "of decode_frames, or the setting split.tip_trace"
         )
-    tars = [str(tar) for tar in frames]
     for tar, index in zip(images, image_indexes, strict=True):
         table = read_index(index, tar, ["status", *_PLACE])
-        table = table.filter(pc.is_in(table["uuid"], prompts))
-        for place in table["tar"].unique().to_pylist():  # one, but where the release lies in place
-            here = table.filter(pc.equal(table["tar"], place))
-            pieces.append(_piece(here, len(tars), 0))
-            tars.append(place)
+        pieces.append(_piece(table.filter(pc.is_in(table["uuid"], prompts)), 0))
     # In this order whatever the order of the files, so that equal pictures train equally.
-    table = pa.concat_tables(pieces).sort_by(
-        [(name, "ascending") for name in ("uuid", "source", "sha256")]
-    )
+    table = pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
+    table = table.sort_by([(name, "ascending") for name in ("uuid", "source", "sha256")])
+    tars = table["tar"].combine_chunks()
     encoded = table["uuid"].combine_chunks().dictionary_encode()
     digest = hashlib.sha256(repr(list(sources)).encode())
     for name in ("uuid", "source", "sha256"):
@@ -111,8 +106,8 @@ def find_training_pictures(
         classes=encoded.dictionary.to_pylist(),
         labels=encoded.indices.to_numpy().astype(np.int64),
         sources=table["source"].to_numpy(),
-        tars=tars,
-        tar_numbers=table["tar"].to_numpy(),
+        tars=tars.dictionary.to_pylist(),
+        tar_numbers=tars.indices.to_numpy(),
         offsets=table["offset"].to_numpy(),
         sizes=table["size_bytes"].to_numpy(),
         checksums=_first_eight_bytes(table["sha256"]),
@@ -232,8 +227,7 @@ def collate(items: Sequence[tuple[torch.Tensor, int] | str]) -> tuple[torch.Tens
     return default_collate(pixels), torch.tensor(labels)
 
 
-def _piece(table: pa.Table, tar: int, source: int) -> pa.Table:
-    table = table.filter(pc.equal(table["status"], OK)).select(_PLACE)
-    return table.append_column("tar", pa.array(np.full(len(table), tar, np.int32))).append_column(
-        "source", pa.array(np.full(len(table), source, np.int16))
-    )
+def _piece(table: pa.Table, source: int) -> pa.Table:
+    table = table.filter(pc.equal(table["status"], OK)).select([*_PLACE, "tar"])
+    table = table.set_column(len(_PLACE), "tar", table["tar"].dictionary_encode())
+    return table.append_column("source", pa.array(np.full(len(table), source, np.int16)))

@@ -29,11 +29,12 @@ TIE = 1e-6
 """faiss orders by float32 products; references closer than this it may exchange."""
 
 OURS = """
+from scripts.trace.faiss_products import FaissProducts
 from scripts.trace.search import find_top_matches
 def prepare(queries, blocks):
     return queries, blocks
 def search(queries, blocks):
-    return find_top_matches(queries, blocks, top_k=TOP_K, threads=THREADS)
+    return find_top_matches(queries, blocks, top_k=TOP_K, products=FaissProducts(THREADS))
 """
 FAISS = """
 import faiss

@@ -86,11 +86,12 @@ def extract(trace, name, entry=HASH, **changes):
 
 def pictures(trace):
     frames = {name: trace.frames(name) for name in trace.generators}
-    lists = ("references", "distractors", "background")
-    return {
+    lists = {name: {"images": getattr(trace, name)} for name in ("references", "distractors")}
+    lists["background"] = getattr(trace, "background", None)
+    return lists | {
         name: {"frames": [tar], "frame_indexes": [tar.with_suffix(".parquet")]}
         for name, tar in frames.items()
-    } | {name: {"images": getattr(trace, name)} for name in lists if hasattr(trace, name)}
+    }
 
 
 def index_of(trace, generator):

@@ -63,7 +63,8 @@ def tracer_of(name, path, **tiny):
 
 def pixels_of(images, size, normalisation="imagenet", interpolation="bicubic"):
     shaping = Preprocessing(size, interpolation=interpolation, normalisation=normalisation)
-    return shaping.to_batch(images, torch.device("cpu"))
+    squares = np.stack([shaping.to_square(image) for image in images])
+    return shaping.normalise(torch.from_numpy(squares).permute(0, 3, 1, 2))
 
 
 def assert_same(tracer, images, expected):

@@ -6,7 +6,7 @@ descriptor, ``isc_feature_extractor``; BoT's four sizes), as their pipelines of 
 this test runs beside ours; and Supplement 15, whose sums the configuration has to add up to.
 """
 
-import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +17,6 @@ from torch.nn import functional
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
-from scripts.common.backends import find_backend
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.trace.preprocessing import Preprocessing
@@ -73,15 +72,12 @@ def published(image, size, interpolation, normalisation):
 def prepared(name, image):
     """Return what the sheet's entry makes of a picture, at each of its sizes."""
     settings = SHEET[name]["settings"]
-    arguments = inspect.signature(find_backend(SHEET[name])).bind({}, **settings)
-    arguments.apply_defaults()
-    fields = Preprocessing.__dataclass_fields__
-    given = {key: arguments.arguments[key] for key in fields}
-    sizes = arguments.arguments.get("sizes") or [given["image_size"]]
-    return [
-        Preprocessing(**given | {"image_size": size}).to_batch([image], torch.device("cpu"))[0]
-        for size in sizes
-    ]
+    shape = Preprocessing(
+        **{k: settings[k] for k in Preprocessing.__dataclass_fields__ if k in settings}
+    )
+    shapes = [replace(shape, image_size=size) for size in settings.get("sizes", ())] or [shape]
+    squares = [torch.from_numpy(shape.to_square(image)).permute(2, 0, 1)[None] for shape in shapes]
+    return [shape.normalise(square)[0] for shape, square in zip(shapes, squares, strict=True)]
 
 
 def test_every_public_tracer_is_held_to_what_its_authors_do():

@@ -126,7 +126,9 @@ def test_the_fast_product_alone_would_be_wrong(crowd):
 
 def test_takes_no_queries_and_no_references():
     references = np.eye(4, dtype=np.float32)
-    scores, numbers = find_top_matches(np.empty((0, 4)), [references], top_k=3)
+    scores, numbers = find_top_matches(
+        np.empty((0, 4)), [references], top_k=3, products=FaissProducts()
+    )
     assert scores.shape == numbers.shape == (0, 3)
-    scores, numbers = find_top_matches(references, [], top_k=3)
+    scores, numbers = find_top_matches(references, [], top_k=3, products=FaissProducts())
     assert scores.shape == numbers.shape == (4, 0)

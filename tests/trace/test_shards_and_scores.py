@@ -10,10 +10,8 @@ from scripts.common.errors import UserError
 from scripts.common.schemas.split import TRACE_IMAGES
 from scripts.common.schemas.trace import MATCHES, features_schema
 from scripts.common.tables import read_table, write_table
-from scripts.trace.collect_background import collect_background
 from scripts.trace.feature_tables import read_vectors
-from scripts.trace.picture_files import first_of_range
-from scripts.trace.score_normalisation import similarity_to_background
+from scripts.trace.picture_files import find_pictures, first_of_range
 from tests.trace.made_up import MadeUpTrace
 from tests.trace.test_features_to_metrics import (
     brightness,
@@ -179,29 +177,21 @@ def test_normalisation_is_the_formula(tmp_path):
     assert max(scores[1].values()) < max(scores[0].values())
 
 
-def test_normalisation_needs_a_background():
-    with pytest.raises(UserError, match="no picture of the background was described"):
-        similarity_to_background(np.eye(2, dtype=np.float32), [], neighbours=3)
-
-
 def test_the_background_is_drawn_from_the_training_images(trace, tmp_path):
-    images, background = tmp_path / "training.parquet", tmp_path / "background.parquet"
+    images = tmp_path / "training.parquet"
     write_table(trace._rows(trace.images, trace.train, "training_image"), images, TRACE_IMAGES)
     for most, kept in ((4, 4), (100, 6)):
-        counts = collect_background(images, background, max_images=most, seed=1)
-        found = read_table(background, TRACE_IMAGES).to_pylist()
-        assert counts.kept == len(found) == kept
-        assert counts.lost == 0
-        assert {row["uuid"] for row in found} <= set(trace.train)
-        assert {row["role"] for row in found} == {"background"}
-    trace.background = background
+        trace.background = {"images": images, "max_images": most, "seed": 1}
+        found = find_pictures(trace.background)
+        assert len({file.uuid for file in found}) == kept
+        assert {file.uuid for file in found} <= set(trace.train)
+        assert {file.role for file in found} == {"background"}
+    settings = {"normalisation": {"weight": 1.0, "neighbours": 2}}
+    with pytest.raises(UserError, match="no picture of the background was described"):
+        match(trace, ["left"], **settings)
     extract(trace, "background", brightness())
-    _, counts = match(
-        trace,
-        ["left"],
-        background=[features_of(trace, "background")],
-        normalisation={"weight": 1.0, "neighbours": 2},
-    )
+    background = [features_of(trace, "background")]
+    _, counts = match(trace, ["left"], background=background, **settings)
     assert counts.kept == 12
     rows, _ = measure(trace, ["left"])
     assert {row["queries"] for row in rows} == {12}

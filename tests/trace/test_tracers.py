@@ -10,15 +10,13 @@ import torch
 from safetensors.torch import save_file
 
 from scripts.common.errors import UserError
+from scripts.trace.cosface import draw_kept, tokens_of
+from scripts.trace.cosface_training import build_lesson
 from scripts.trace.open_clip_tracer import OpenClipTracer
 from scripts.trace.perceptual_hash import PerceptualHash
+from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.timm_tracer import TimmTracer
 from scripts.trace.torchscript_tracer import TorchScriptTracer
-from scripts.trace.vision_transformer import (
-    ARCHITECTURES,
-    VisionTransformer,
-    VisionTransformerTracer,
-)
 
 torch.set_num_threads(1)
 
@@ -39,9 +37,10 @@ def tiny_timm(**arguments):
     return network
 
 
-def tracer_of_timm(path, **settings):
+def tracer_of_timm(path, weights=None, **settings):
     settings = {"dimension": 24, "image_size": 32, "model_arguments": TINY} | settings
-    return TimmTracer({"path": str(path)}, model="vit_base_patch16_224", **settings)
+    weights = {"path": str(path)} | (weights or {})
+    return TimmTracer(weights, model="vit_base_patch16_224", **settings)
 
 
 def assert_unit_vectors(vectors, count, dimension):
@@ -50,47 +49,40 @@ def assert_unit_vectors(vectors, count, dimension):
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-def test_what_is_kept_whole_is_timms_network():
-    settings = {"width": 24, "depth": 2, "heads": 2}
-    ours = VisionTransformer(image_size=32, patch=16, **settings).eval()
-    timms = tiny_timm(num_classes=0)
-    ours.load_state_dict(timms.state_dict())
+@pytest.mark.parametrize(
+    "arguments", [{}, {"init_values": 0.3, "pre_norm": True, "reg_tokens": 2}], ids=["plain", "all"]
+)
+def test_what_is_kept_whole_is_timms_network(arguments):
+    network = tiny_timm(num_classes=0, **arguments)
     pixels = torch.randn(3, 3, 32, 32)
     with torch.inference_mode():
-        torch.testing.assert_close(ours(pixels, torch.ones(3, 2, 2)), timms(pixels))
-        torch.testing.assert_close(ours(pixels), timms(pixels))
-
-
-def test_vit_base_has_the_tensors_of_deit_base():
-    with torch.device("meta"):
-        ours = VisionTransformer(image_size=224, **ARCHITECTURES["vit_base_patch16_224"])
-        timms = timm.create_model("deit_base_patch16_224.fb_in1k", num_classes=0)
-    assert {name: tensor.shape for name, tensor in ours.state_dict().items()} == {
-        name: tensor.shape for name, tensor in timms.state_dict().items()
-    }
+        for kept in (torch.ones(3, 2, 2), None):
+            tokens = tokens_of(network, pixels, kept)
+            torch.testing.assert_close(network.forward_head(tokens), network(pixels))
 
 
 def test_stochastic_depth_leaves_the_mean_as_it_is_and_skips_what_it_drops():
     torch.manual_seed(0)
-    parts = {"image_size": 16, "patch": 16, "width": 8, "depth": 3, "heads": 1}
-    network = VisionTransformer(**parts, drop_path=0.5)
-    kept = network.draw_kept(4_000, torch.Generator().manual_seed(0))
+    kept = draw_kept(3, 0.5, 4_000, torch.Generator().manual_seed(0))
     assert kept.shape == (4_000, 3, 2)
     assert (kept[:, 0] == 1).all()
+    assert kept[:, 1].unique().tolist() == pytest.approx([0, 4 / 3])
     assert set(kept[:, 2].unique().tolist()) == {0.0, 2.0}
     assert kept.mean(dim=0) == pytest.approx(1, abs=0.06)
     # A picture's draw is that of its place, however many come after it.
-    again = network.draw_kept(10, torch.Generator().manual_seed(0))
+    again = draw_kept(3, 0.5, 10, torch.Generator().manual_seed(0))
     assert torch.equal(again, kept[:10])
-    assert VisionTransformer(**parts).draw_kept(4, torch.Generator()) is None
+    assert draw_kept(3, 0.0, 4, torch.Generator()) is None
 
-    pixels = torch.randn(2, 3, 16, 16)
-    factors = torch.ones(2, 3, 2)
-    torch.testing.assert_close(network(pixels, factors), network(pixels))
-    factors[1, 2] = 0
-    dropped = network(pixels, factors)
-    network.blocks = network.blocks[:2]
-    torch.testing.assert_close(dropped[1:], network(pixels)[1:])
+    network = tiny_timm(num_classes=0)
+    pixels = torch.randn(2, 3, 32, 32)
+    factors = torch.ones(2, 2, 2)
+    factors[1, 1] = 0
+    with torch.inference_mode():
+        dropped = tokens_of(network, pixels, factors)
+        torch.testing.assert_close(dropped[:1], network.forward_features(pixels)[:1])
+        network.blocks = network.blocks[:1]
+        torch.testing.assert_close(dropped[1:], network.forward_features(pixels)[1:])
 
 
 def test_timm_weights_as_safetensors(tmp_path, images):
@@ -107,16 +99,36 @@ def test_timm_weights_as_safetensors(tmp_path, images):
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
 
 
-def test_the_trained_model_reads_timms_weights_and_gives_the_same(tmp_path, images):
-    ARCHITECTURES["tiny"] = {"patch": 16, "width": 24, "depth": 2, "heads": 2}
-    try:
-        save_file(tiny_timm(num_classes=10).state_dict(), tmp_path / "model.safetensors")
-        weights = {"path": str(tmp_path / "model.safetensors")}
-        ours = VisionTransformerTracer(weights, model="tiny", dimension=24, image_size=32)
-    finally:
-        del ARCHITECTURES["tiny"]
-    timms = tracer_of_timm(tmp_path / "model.safetensors")
-    np.testing.assert_allclose(ours.embed(images), timms.embed(images), atol=1e-5)
+class Seen(torch.nn.Module):
+    def forward(self, embeddings, labels):
+        self.embeddings = embeddings
+
+
+def test_a_training_begins_with_timms_weights_and_learns_what_the_tracer_describes(
+    tmp_path, images
+):
+    """Of the class token, or of the tokens of all patches, as the entry's head says."""
+    save_file(tiny_timm(num_classes=10).state_dict(), tmp_path / "model.safetensors")
+    weights = {"path": str(tmp_path / "model.safetensors")}
+    for pool, head, dimension in (("token", [], 24), ("", [{"tokens": 1}], 4 * 24)):
+        arguments = TINY | {"global_pool": pool}
+        settings = {"model": "vit_base_patch16_224", "model_arguments": arguments, "head": head}
+        settings |= {"dimension": dimension, "image_size": 32}
+        lesson = build_lesson({"weights": weights, "settings": settings}, 5).eval()
+        lesson.head = Seen()
+        squares = np.stack([_squeezed(image, 32) for image in images])
+        with torch.inference_mode():
+            lesson(torch.from_numpy(squares).permute(0, 3, 1, 2), None, None)
+        vectors = TimmTracer(weights, **settings).embed(images)
+        assert_unit_vectors(vectors, 3, dimension)
+        expected = torch.nn.functional.normalize(lesson.head.embeddings, dim=1)
+        np.testing.assert_allclose(vectors, expected, atol=1e-5)
+
+
+def test_only_a_vision_transformer_is_trained():
+    settings = {"model": "resnet10t", "dimension": 512, "image_size": 32}
+    with pytest.raises(UserError, match="'model' is 'resnet10t', and only a Vision Transformer"):
+        build_lesson({"settings": settings}, 5)
 
 
 def test_a_foreign_checkpoint_through_a_key_map(tmp_path, images):
@@ -185,7 +197,7 @@ def test_open_clip(tmp_path, images):
     )
     vectors = tracer.embed(images)
     assert_unit_vectors(vectors, 3, 12)
-    pixels = tracer._preprocessing.to_batch(images, torch.device("cpu"))
+    pixels = _pixels(tracer._scales[0], images)
     with torch.inference_mode():
         expected = model.encode_image(pixels, normalize=True).numpy()
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
@@ -201,7 +213,7 @@ def test_torchscript(tmp_path, images):
     tracer = TorchScriptTracer({"path": str(path)}, dimension=6, image_size=32)
     vectors = tracer.embed(images)
     assert_unit_vectors(vectors, 3, 6)
-    pixels = tracer._preprocessing.to_batch(images, torch.device("cpu"))
+    pixels = _pixels(tracer._scales[0], images)
     with torch.inference_mode():
         expected = torch.nn.functional.normalize(network(pixels), dim=1).numpy()
     np.testing.assert_allclose(vectors, expected, atol=1e-6)
@@ -236,11 +248,7 @@ def test_faults_are_named(tmp_path, images):
     with pytest.raises(UserError, match="no model 'vit_bass'"):
         TimmTracer({"path": str(path)}, model="vit_bass", dimension=24)
     with pytest.raises(UserError, match="fetch it with: curl -fL --create-dirs -o"):
-        VisionTransformerTracer(
-            {"path": str(tmp_path / "absent.pth"), "url": "https://example.org/absent.pth"},
-            model="vit_base_patch16_224",
-            dimension=768,
-        )
+        tracer_of_timm(tmp_path / "absent.pth", weights={"url": "https://example.org/absent.pth"})
     with pytest.raises(UserError, match="'half'; it may be float32, float16, bfloat16"):
         tracer_of_timm(path, precision="half")
     with pytest.raises(UserError, match="squash"):
@@ -266,14 +274,17 @@ def test_a_pickle_with_code_is_refused(tmp_path, capsys):
 
 
 def test_cropping_takes_the_middle():
-    from scripts.trace.preprocessing import Preprocessing
-
     image = np.zeros((40, 120, 3), np.uint8)
     image[:, 36:84] = 255
     cropped = Preprocessing(20, "crop", 20).to_square(image)
     assert cropped.shape == (20, 20, 3)
     assert cropped.min() == 255
     assert Preprocessing(20).to_square(image)[:, 0].max() == 0
+
+
+def _pixels(shaping, images):
+    squares = np.stack([shaping.to_square(image) for image in images])
+    return shaping.normalise(torch.from_numpy(squares).permute(0, 3, 1, 2))
 
 
 def _squeezed(image, size):

@@ -5,25 +5,27 @@ import csv
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from scripts.common.code import ROOT
+from scripts.common.configuration import read_sheets
 from scripts.common.errors import UserError
 from scripts.models.training import MovingAverage
 from scripts.models.training_state import TrainingState
 from scripts.trace.cosface import Recipe
-from scripts.trace.cosface_training import course_of
+from scripts.trace.cosface_training import build_lesson, course_of
 from scripts.trace.decode_frames import decode_frames
 from scripts.trace.metrics import micro_average_precision
+from scripts.trace.timm_tracer import TimmTracer
 from scripts.trace.train_cosface import train_cosface
 from scripts.trace.training_pictures import find_training_pictures
-from scripts.trace.vision_transformer import VisionTransformerTracer
 from tests.trace.made_up import MadeUpTrace, damage, picture, repaint
 
 torch.set_num_threads(1)
 
 ENTRY = {
-    "backend": "scripts.trace.vision_transformer:VisionTransformerTracer",
-    "settings": {"model": "vit_tiny_patch16_64", "dimension": 1024, "image_size": 64},
+    "backend": "scripts.trace.timm_tracer:TimmTracer",
+    "settings": read_sheets(ROOT / "config")["tracers"]["vit_tiny"]["settings"],
     "training": {
         "epochs": 2, "iterations": 6, "batch_size": 16, "instances": 2, "learning_rate": 2e-3,
         "warmup_epochs": 1, "hold_epochs": 0, "scale": 32, "average": 0.9, "drop_path": 0.2,
@@ -97,13 +99,13 @@ def test_it_learns_to_trace_pictures_it_never_saw(trace, tmp_path):
     frames = [repaint(image, 1)[4] for image in images[:30]]
 
     def traced(weights):
-        tracer = VisionTransformerTracer(weights, **ENTRY["settings"])
+        tracer = TimmTracer({"path": str(weights)}, **ENTRY["settings"])
         products = tracer.embed(frames) @ tracer.embed(images).T
         return micro_average_precision(products.ravel(), np.eye(30, 60).ravel(), positives=30)
 
     torch.manual_seed(3)
-    untrained = traced(None)
-    assert traced({"path": str(weights)}) > untrained + 0.4
+    save_file(build_lesson(ENTRY, 2).network.state_dict(), tmp_path / "untrained.safetensors")
+    assert traced(weights) > traced(tmp_path / "untrained.safetensors") + 0.4
 
 
 def test_it_repeats_and_depends_on_what_it_sees(trace, tmp_path):
@@ -154,8 +156,8 @@ def test_a_finished_run_is_recalled(trace, tmp_path, monkeypatch):
 def test_the_weights_are_those_of_the_network_alone(trace, tmp_path):
     weights, _, _ = train(trace, tmp_path)
     state = load_file(weights)
-    tracer = VisionTransformerTracer({"path": str(weights)}, **ENTRY["settings"])
-    assert set(state) == set(tracer._network.state_dict())
+    tracer = TimmTracer({"path": str(weights)}, **ENTRY["settings"])
+    assert set(state) == set(tracer._network.network.state_dict())
 
 
 def test_reading_in_other_processes_changes_nothing(trace, tmp_path):

@@ -93,7 +93,6 @@ def test_tracers_describe_references_in_shards_and_all_queries_in_one_job(folder
     assert planned(answer, "extract_trained_features") == 1  # a picture is read once for all
     assert planned(answer, "extract_trained_reference_features") == 3
     assert planned(answer, "match_queries") == public + 1 + generators
-    assert planned(answer, "collect_background") == 0
 
 
 def test_scores_are_normalised_if_asked_to(folder):
@@ -103,7 +102,6 @@ def test_scores_are_normalised_if_asked_to(folder):
         "-n", target, "--directory", folder, "--configfile", settings(folder, **changes)
     )
     assert answer.returncode == 0, answer.stdout[-2000:]
-    assert planned(answer, "collect_background") == 1
     assert "results/trace/features/sscd/background/00000.parquet" in answer.stdout
 
 
