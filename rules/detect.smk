@@ -106,6 +106,7 @@ rule measure_detection:
     input:
         frame_scores=detect.frame_scores,
         class_scores=detect.class_scores,
+        checkpoints=detect.checkpoints,
     output:
         metrics="results/detect/metrics.parquet",
     log:

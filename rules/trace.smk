@@ -180,6 +180,7 @@ rule measure_tracing:
     input:
         matches=expand("results/trace/matches/{model}.parquet", model=trace.models),
         references=trace.references,
+        checkpoints=trace.checkpoints,
     output:
         metrics="results/trace/metrics.parquet",
     log:

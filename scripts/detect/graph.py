@@ -129,6 +129,15 @@ class DetectGraph:
         """The class of the trained classifiers."""
         return self._videomae["backend"]
 
+    @property
+    def checkpoints(self) -> list[str]:
+        """Weights of the trained classifiers."""
+        return [
+            f"results/detect/checkpoints/{setting}/{name}.safetensors"
+            for setting in self.settings
+            for name in self.study.generators
+        ]
+
     def tested_on(self, wildcards: Any) -> list[str]:
         """Return the weights of the classifiers that are tested on a job's sources."""
         generators = self.study.generators

@@ -17,10 +17,12 @@ from scripts.common.schemas.detect import (
     CLASSES,
     FRAME_SCORES,
     METRICS,
+    SAME_DOMAIN,
     TABLE_3,
     TABLE_4,
 )
 from scripts.common.schemas.items import OK
+from scripts.common.seen import refuse_seen
 from scripts.common.tables import read_table, write_table
 from scripts.detect.metrics import binary_measures, class_measures
 
@@ -28,6 +30,7 @@ from scripts.detect.metrics import binary_measures, class_measures
 def measure_detection(
     frame_scores: Sequence[Path],
     class_scores: Sequence[Path],
+    checkpoints: Sequence[Path],
     metrics: Path,
     *,
     detectors: Sequence[str],
@@ -45,6 +48,8 @@ def measure_detection(
     Args:
         frame_scores: ``FRAME_SCORES`` of every generator and every real source.
         class_scores: ``CLASS_SCORES`` of every source.
+        checkpoints: weights of every training, ``<setting>/<generator>.safetensors``, with what
+            they saw.
         metrics: ``METRICS``, one row for each table, setting, generator and metric.
         detectors: of single frames, in the tables' order.
         settings: of trainings, in the tables' order.
@@ -55,6 +60,9 @@ def measure_detection(
 
     Returns:
         the test videos that were read: scored, or rejected in an earlier step.
+
+    Raises:
+        UserError: a model saw what it is tested on (``refuse_seen``).
     """
     counts = Counts()
     rows: list[dict[str, Any]] = []
@@ -77,8 +85,11 @@ def measure_detection(
         real, fake = scored["source"].isin(real_sources), scored["source"] == generator
         add(TABLE_3, detector, generator, [scored[real], scored[fake]])
     classified = _read(class_scores, CLASS_SCORES, counts)
+    trained = {(path.parent.name, path.stem): path for path in checkpoints}
     for setting, generator in product(settings, generators):
         tested = (classified["setting"] == setting) & (classified["generator"] == generator)
+        is_same, weights = setting == SAME_DOMAIN, trained[setting, generator]
+        refuse_seen(weights, setting, generator, classified["uuid"][tested], same_domain=is_same)
         labels = [classified["label"] == name for name in CLASSES]
         add(TABLE_4, setting, generator, [classified[tested & label] for label in labels])
     write_table(rows, metrics, METRICS)

@@ -12,6 +12,7 @@ from scripts.common.errors import UserError
 from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, JobLedger
 from scripts.common.rule_log import Counts
+from scripts.common.seen import write_seen
 from scripts.detect.tip_id import Video
 from scripts.detect.videomae_training import TrainingVideos, run_training
 from scripts.models.devices import pick_device
@@ -40,7 +41,8 @@ def train_videomae(
     one resumes. What the memory allows to hold of the decoded videos, the next training takes over.
 
     Args:
-        weights: of each training, safetensors with the weights and the model's configuration.
+        weights: of each training, safetensors with the weights, the model's configuration, and
+            what it saw (``write_seen``).
         curves: of each, csv with the columns iteration, loss, learning_rate.
         trainings: name, such as ``same_domain-pika`` -> the sources to learn from, of all three
             classes: the generator itself (same domain) or all others (cross domain), the real and
@@ -94,6 +96,12 @@ def train_videomae(
             held = {video: held[video] for video in videos.chosen if video in held}
             skipped = train_on(
                 run_training, told, device=device, processes=processes, videos=videos, held=held
+            )
+            write_seen(
+                model,
+                sources=Counter(video.source for video in videos.chosen),
+                classes=Counter(video.label for video in videos.chosen),
+                uuids=(video.uuid for video in videos.chosen),
             )
             ledger.remember(outputs, skipped)
         skipped = ledger.notes

@@ -23,7 +23,9 @@ from scripts.common.schemas.trace import (
     QUERY,
     RECALL_AT_1,
     RECALL_AT_P90,
+    SAME_DOMAIN,
 )
+from scripts.common.seen import refuse_seen
 from scripts.common.tables import read_table, write_table
 from scripts.trace.feature_tables import by_model_and_set, read_pictures
 from scripts.trace.metrics import (
@@ -37,6 +39,7 @@ from scripts.trace.metrics import (
 def measure_tracing(
     matches: Sequence[Path],
     references: Sequence[Path],
+    checkpoints: Sequence[Path],
     metrics: Path,
     *,
     rows: Sequence[Sequence[str]],
@@ -51,6 +54,7 @@ def measure_tracing(
     Args:
         matches: ``MATCHES`` of all models, ``<model>.parquet``.
         references: shards of their features of the references, ``<model>/<set>/<shard>.parquet``.
+        checkpoints: weights of the trained models, ``<model>.safetensors``, with what they saw.
         metrics: the table to write (``METRICS``).
         rows: (tracer, generator, model that described the generator's queries), in order; a tracer
             across domains has a model for each generator.
@@ -59,15 +63,23 @@ def measure_tracing(
 
     Returns:
         Counts of queries over all tracers and generators.
+
+    Raises:
+        UserError: a model saw what it is tested on (``refuse_seen``).
     """
     counts, measured = Counts(), []
     found_by = {path.stem: path for path in matches}
+    trained = {path.stem: path for path in checkpoints}
     searched = {model: paths for (model, _), paths in by_model_and_set(references).items()}
     count_references = cache(lambda model: _count_references(searched[model]))
     read_matches = lru_cache(maxsize=1)(lambda model: read_table(found_by[model], MATCHES))
     for tracer, generator, model in rows:
         table = read_matches(model)
         table = table.filter(pc.is_in(table["set"], pa.array([generator, DISTRACTORS])))
+        if model in trained:
+            tested = table.filter(pc.equal(table["set"], generator))["query"].unique().to_pylist()
+            is_same = tracer == SAME_DOMAIN
+            refuse_seen(trained[model], tracer, generator, tested, same_domain=is_same)
         found = table.filter(pc.equal(table["status"], OK))
         asked = table.filter(pc.equal(pc.fill_null(table["rank"], 1), 1))
         reasons = Counter(asked["reason"].to_pylist())

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scripts.common.engine import ledger_key
 from scripts.common.errors import UserError
 from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, JobLedger
 from scripts.common.rule_log import Counts
+from scripts.common.seen import write_seen
 from scripts.models.devices import pick_device
 from scripts.models.training import what_place_decides
 from scripts.models.training_processes import train_on
@@ -44,7 +47,8 @@ def train_cosface(
         frame_indexes: the ``FRAME_INDEX`` beside each.
         images: tars of the image prompts.
         image_indexes: the item index beside each.
-        weights: the safetensors to write: the moving average of the network's weights.
+        weights: the safetensors to write: the moving average of the network's weights, and what
+            it saw (``write_seen``).
         training: the CSV to write (``TRAINING_COLUMNS``).
         entry: of config/tracers.yaml: ``settings`` of the network, ``training`` (``Recipe``), and
             perhaps ``weights`` to begin from.
@@ -89,6 +93,13 @@ def train_cosface(
             **{"entry": dict(entry), "seed": seed, "threads": threads},
         }
         train_on(run_training, job, device=device, processes=processes, pictures=pictures)
+        seen = np.bincount(pictures.sources, minlength=len(pictures.source_names)).tolist()
+        write_seen(
+            weights,
+            sources=dict(zip(pictures.source_names, seen, strict=True)),
+            classes=len(pictures.classes),
+            uuids=pictures.classes,
+        )
         ledger.remember(outputs)
     return counts
 

@@ -35,6 +35,7 @@ class TrainingPictures:
         classes: prompts' UUIDs, sorted; a class is a source image and its generated frames.
         labels: number of each picture's class, shape (pictures,).
         sources: number of its source: 0 is the source images, then the generators.
+        source_names: how these are called.
         tars: the tars.
         tar_numbers: number of its tar, shape (pictures,).
         offsets: where it begins in the tar.
@@ -47,6 +48,7 @@ class TrainingPictures:
     classes: list[str]
     labels: np.ndarray
     sources: np.ndarray
+    source_names: list[str]
     tars: list[str]
     tar_numbers: np.ndarray
     offsets: np.ndarray
@@ -106,6 +108,7 @@ def find_training_pictures(
         classes=encoded.dictionary.to_pylist(),
         labels=encoded.indices.to_numpy().astype(np.int64),
         sources=table["source"].to_numpy(),
+        source_names=list(sources),
         tars=tars.dictionary.to_pylist(),
         tar_numbers=tars.indices.to_numpy(),
         offsets=table["offset"].to_numpy(),

@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 from skimage import data
 from torch.nn import functional
+from torch.utils.data import DataLoader
 
 from scripts.common.fingerprints import sha256_of
 from scripts.common.identity import prompt_uuid
@@ -33,14 +34,14 @@ from scripts.common.tables import write_table
 from scripts.models.devices import PRECISIONS
 from scripts.models.training import Learner
 from scripts.trace.class_batches import ClassBatches
-from scripts.trace.cosface import CosFace, Recipe
-from scripts.trace.cosface_training import TellingApart, course_of, load
+from scripts.trace.cosface import Recipe, draw_kept
+from scripts.trace.cosface_training import build_lesson, course_of
 from scripts.trace.decode_frames import JPEG_QUALITY
 from scripts.trace.preprocessing import Preprocessing
-from scripts.trace.training_pictures import PictureDataset, find_training_pictures
-from scripts.trace.vision_transformer import ARCHITECTURES, build_vision_transformer
+from scripts.trace.training_pictures import PictureDataset, collate, find_training_pictures
 
 NETWORK, SIDE = "vit_base_patch16_224", 224
+PATCH, WIDTH, DEPTH = 16, 768, 12
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 ON_GPU = DEVICE.type == "cuda"
 CORES = len(os.sched_getaffinity(0))
@@ -77,7 +78,7 @@ def run() -> dict:
     ours = statistics.median(found["ours"] for found in rounds)
     plain = statistics.median(found["plain"] for found in rounds)
     peak = max(found["peak"] for found in rounds)
-    flops = training_flops(NETWORK, SIDE, CLASSES)
+    flops = training_flops(SIDE, CLASSES)
     result = {
         "ours": ours,
         "baseline": plain,
@@ -109,17 +110,16 @@ def run() -> dict:
 
 def our_step() -> Callable[[], None]:
     """Return a step of the workflow's training, as the paper's entry has it."""
-    recipe = Recipe(drop_path=0.1, precision=PRECISION, batch_size=BATCH)
-    network = build_vision_transformer(NETWORK, SIDE, drop_path=recipe.drop_path)
-    width = ARCHITECTURES[NETWORK]["width"]
-    head = CosFace(CLASSES, width, margin=recipe.margin, scale=recipe.scale)
-    lesson = TellingApart(network, head, Preprocessing(SIDE))
+    training = {"drop_path": 0.1, "precision": PRECISION, "batch_size": BATCH}
+    settings = {"model": NETWORK, "dimension": WIDTH, "image_size": SIDE}
+    recipe = Recipe.of(training)
+    lesson = build_lesson({"settings": settings, "training": training}, CLASSES)
     learner = Learner(lesson, course_of(recipe, CLASSES, 0, DEVICE), DEVICE)
     pixels, labels = batch()
     generator = torch.Generator().manual_seed(0)
 
     def step() -> None:
-        kept = network.draw_kept(BATCH, generator)
+        kept = draw_kept(DEPTH, recipe.drop_path, BATCH, generator)
         learner.step((pixels, labels, kept), recipe.learning_rate)
 
     return step
@@ -175,7 +175,7 @@ def matrix_units_flops() -> float:
     return 2 * side**3 * repeats / seconds_of(lambda: torch.matmul(left, right), repeats)
 
 
-def training_flops(network: str, side: int, classes: int) -> float:
+def training_flops(side: int, classes: int) -> float:
     """Return the operations of the matrix products that one picture needs in a training step.
 
     Forward, with n tokens of width d in L blocks: 24 n d^2 (queries, keys, values, projection and
@@ -183,12 +183,10 @@ def training_flops(network: str, side: int, classes: int) -> float:
     patches of side p; 2 d C for the classes. Backward is twice the forward: once for the inputs,
     once for the weights (the patches' inputs, whose gradient nobody needs, are once too many).
     """
-    parts = ARCHITECTURES[network]
-    width, patch = parts["width"], parts["patch"]
-    tokens = (side // patch) ** 2 + 1
-    block = 24 * tokens * width**2 + 4 * tokens**2 * width
-    patches = 2 * (tokens - 1) * 3 * patch**2 * width
-    return 3.0 * (parts["depth"] * block + patches + 2 * width * classes)
+    tokens = (side // PATCH) ** 2 + 1
+    block = 24 * tokens * WIDTH**2 + 4 * tokens**2 * WIDTH
+    patches = 2 * (tokens - 1) * 3 * PATCH**2 * WIDTH
+    return 3.0 * (DEPTH * block + patches + 2 * WIDTH * classes)
 
 
 def loader_images_per_s() -> float:
@@ -202,7 +200,11 @@ def loader_images_per_s() -> float:
         )  # fmt: skip
         dataset = PictureDataset(pictures, Preprocessing(SIDE))
         start, images = 0.0, 0
-        for number, (pixels, _) in enumerate(load(dataset, batches, recipe, DEVICE)):
+        loader = DataLoader(
+            dataset, batch_sampler=batches, num_workers=recipe.workers, collate_fn=collate,
+            pin_memory=ON_GPU,
+        )  # fmt: skip
+        for number, (pixels, _) in enumerate(loader):
             if number < 2 * WORKERS:  # what was read ahead while the workers started
                 start = time.perf_counter()
             else:

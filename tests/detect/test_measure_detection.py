@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 
+from scripts.common.errors import UserError
 from scripts.common.identity import item_uuid
 from scripts.common.schemas.detect import CLASS_SCORES, CLASSES, FRAME_SCORES, METRICS
+from scripts.common.seen import write_seen
 from scripts.common.tables import read_frame, write_table
 from scripts.detect.measure_detection import balanced, measure_detection
 from scripts.detect.metrics import binary_measures, class_measures
@@ -53,11 +56,33 @@ def write_classes(path, sizes, seed=0, rejected=0, setting="same_domain", genera
     return path
 
 
-def measure(tmp_path, frames, classes, detectors=(), settings=(), real=("camera",), most=100):
+def write_checkpoint(folder, setting, saw=None, uuids=()):
+    """Write the weights of a training for pika, with what it saw."""
+    path = folder / "checkpoints" / setting / "pika.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({"weight": np.ones(2)}, path)
+    saw = saw or ["pika" if setting == "same_domain" else "svd"]
+    write_seen(path, sources=dict.fromkeys(saw, 9), classes={"real": 9}, uuids=uuids)
+    return path
+
+
+def measure(
+    tmp_path,
+    frames,
+    classes,
+    detectors=(),
+    settings=(),
+    real=("camera",),
+    most=100,
+    checkpoints=None,
+):
     """Run the rule's function and return its table."""
+    if checkpoints is None:
+        checkpoints = [write_checkpoint(tmp_path, setting) for setting in settings]
     counts = measure_detection(
         frames,
         classes,
+        checkpoints,
         tmp_path / "metrics.parquet",
         detectors=detectors,
         settings=settings,
@@ -117,6 +142,23 @@ def test_classes_are_measured_as_the_metrics_say(tmp_path):
     assert accuracy["items"] == 15
     precision = value(table, metric="mAP")["value"]
     assert precision == pytest.approx(expected["mAP"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "saw", "uuids", "message"),
+    [
+        ("cross_domain", ["pika", "svd"], [], "saw 9 items of pika, and 'cross_domain' tests it"),
+        ("same_domain", ["svd"], [], "saw nothing of pika, and 'same_domain' tests it"),
+        ("cross_domain", ["svd"], [item_uuid("real", "2")], "saw 1 of the 15 items of pika on"),
+    ],
+)
+def test_a_classifier_that_saw_what_it_is_tested_on_is_refused(
+    tmp_path, setting, saw, uuids, message
+):
+    path = write_classes(tmp_path / "pika.parquet", (5, 5, 5), setting=setting)
+    weights = write_checkpoint(tmp_path, setting, saw, uuids)
+    with pytest.raises(UserError, match=message):
+        measure(tmp_path, [], [path], settings=[setting], checkpoints=[weights])
 
 
 def test_classes_are_balanced_by_the_smallest(tmp_path):

@@ -19,6 +19,7 @@ from transformers import (
 
 from scripts.common.errors import UserError
 from scripts.common.schemas.detect import CLASSES, REASONS
+from scripts.common.seen import read_seen
 from scripts.common.video import read_frames
 from scripts.detect import train_videomae, training_clips, videomae
 from scripts.detect.training_clips import FrameStore, TrainingClips
@@ -48,6 +49,13 @@ def test_the_curve_has_every_iteration(trained):
     assert max(float(row["learning_rate"]) for row in rows) <= 5e-3
     losses = [float(row["loss"]) for row in rows]
     assert np.mean(losses[-4:]) < 0.5 * np.mean(losses[:4])
+
+
+def test_the_weights_say_what_was_seen(sources, trained):
+    seen = read_seen(trained / "weights.safetensors")
+    assert set(seen["sources"]) == set(sources)
+    assert set(seen["classes"]) == set(CLASSES)
+    assert sum(seen["sources"].values()) == sum(seen["classes"].values()) == 36
 
 
 def test_the_same_training_gives_the_same_bytes(sources, trained, tmp_path):

@@ -8,9 +8,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
 from scripts.common.errors import UserError
 from scripts.common.schemas.trace import FRAME_INDEX, MATCHES, METRICS, features_schema
+from scripts.common.seen import write_seen
 from scripts.common.tables import read_table
 from scripts.trace.decode_frames import decode_frames
 from scripts.trace.extract_features import extract_features
@@ -323,13 +325,14 @@ def match(trace, generators, **changes):
     return matches, counts
 
 
-def measure(trace, generators):
+def measure(trace, generators, tracer="hash", checkpoints=()):
     metrics = trace.root / "metrics.parquet"
     counts = measure_tracing(
         matches=[trace.root / "matches" / "model.parquet"],
         references=[features_of(trace, "references")],
+        checkpoints=checkpoints,
         metrics=metrics,
-        rows=[["hash", name, "model"] for name in generators],
+        rows=[[tracer, name, "model"] for name in generators],
         resamples=50,
         seed=1,
     )
@@ -359,6 +362,36 @@ def test_matches_are_the_best_references_by_cosine(trace):
         assert [row["score"] for row in found] == pytest.approx(sorted(cosines)[:-6:-1], abs=1e-5)
         for row in found:
             assert row["is_match"] == (row["reference"] == uuid and uuid in trace.queries)
+
+
+@pytest.mark.parametrize(
+    ("tracer", "saw", "query", "message"),
+    [
+        ("cosface_cross_domain", ["right"], False, None),
+        ("cosface_same_domain", ["left", "right"], False, None),
+        (
+            "cosface_cross_domain",
+            ["left", "right"],
+            False,
+            "saw 3 items of left, and 'cosface_cross",
+        ),
+        ("cosface_same_domain", ["right"], False, "saw nothing of left, and 'cosface_same"),
+        ("cosface_cross_domain", ["right"], True, "saw 1 of the 4 items of left on which 'cosface"),
+    ],
+)
+def test_a_tracer_that_saw_what_it_is_tested_on_is_refused(trace, tracer, saw, query, message):
+    for name in ("left", "distractors", "references"):
+        extract(trace, name, brightness())
+    match(trace, ["left"])
+    weights = trace.root / "model.safetensors"
+    save_file({"weight": np.ones(2)}, weights)
+    uuids = trace.train + (trace.queries[:1] if query else [])
+    write_seen(weights, sources=dict.fromkeys(saw, 3), classes=6, uuids=uuids)
+    if message is None:
+        assert measure(trace, ["left"], tracer, [weights])[1].kept == 12
+    else:
+        with pytest.raises(UserError, match=message):
+            measure(trace, ["left"], tracer, [weights])
 
 
 def test_measures_stand_on_what_was_searched(trace):

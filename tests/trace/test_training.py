@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.errors import UserError
+from scripts.common.seen import read_seen, refuse_seen
 from scripts.models.training import MovingAverage
 from scripts.models.training_state import TrainingState
 from scripts.trace.cosface import Recipe
@@ -158,6 +159,19 @@ def test_the_weights_are_those_of_the_network_alone(trace, tmp_path):
     state = load_file(weights)
     tracer = TimmTracer({"path": str(weights)}, **ENTRY["settings"])
     assert set(state) == set(tracer._network.network.state_dict())
+
+
+def test_the_weights_say_what_was_seen(trace, tmp_path):
+    weights, _, _ = train(trace, tmp_path, generators=["right"])
+    seen = read_seen(weights)
+    assert seen["sources"] == {"source images": 12, "right": 24}
+    assert seen["classes"] == len(seen["uuids"]) == 12
+    refuse_seen(weights, "row", "left", trace.queries, same_domain=False)
+    with pytest.raises(UserError, match=r"saw 24 items of right"):
+        refuse_seen(weights, "row", "right", trace.queries, same_domain=False)
+    with pytest.raises(UserError, match=rf"saw 1 of the 5 .*, such as {trace.train[2]}"):
+        tested = [*trace.queries, trace.train[2]]
+        refuse_seen(weights, "row", "left", tested, same_domain=False)
 
 
 def test_reading_in_other_processes_changes_nothing(trace, tmp_path):
