@@ -22,7 +22,7 @@ class TimmTracer(TorchTracer):
 
     def __init__(
         self,
-        weights: Mapping[str, str],
+        weights: Mapping[str, str] | None,
         device: str = "cpu",
         *,
         model: str,
