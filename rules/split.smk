@@ -62,6 +62,7 @@ rule split_tip_trace:
     """Hold out prompts for queries, the same for every generator (Supplement 15)."""
     input:
         chosen="results/chosen_prompts.parquet",
+        image_indexes=study.image_indexes,
     output:
         prompts="results/splits/tip_trace/prompts.parquet",
     log:
@@ -140,8 +141,7 @@ rule check_splits:
         prompts="results/splits/tip_trace/prompts.parquet",
         frames=split.frames,
         images=split.image_lists(),
-        index_files=[index for some in split.all_indexes.values() for index in some],
-        image_indexes=study.image_indexes,
+        index_files=split.all_indexes,
     output:
         leakage="results/splits/leakage.csv",
         coverage="results/splits/coverage.csv",
@@ -154,6 +154,7 @@ rule check_splits:
         runtime=more(60),
     params:
         code=code_of("scripts/split/check_splits.py"),
-        indexes=split.all_indexes,
+        pictures=split.pictures,
+        sources=split.sources,
     script:
         "../scripts/split/check_splits.py"

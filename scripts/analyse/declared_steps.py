@@ -164,7 +164,8 @@ def split_steps(study: Study) -> list[Step]:
              why=[items(dataset, ["UUID"], where={"Subject": [None, ""]}, reason="no_subject"),
                   items(dataset, ["UUID"], unless={"Subject": taken}, reason="unpopular_subject")],
              otherwise="not_drawn"),
-        step("split_tip_trace", "prompts", read=subset, out=items(TRACE_PROMPTS)),
+        step("split_tip_trace", "prompts", read=subset, out=items(TRACE_PROMPTS),
+             otherwise="same_bytes"),
         *(
             step("split_tip_id", "videos", name,
                  read=items(index, rejected=True) if name in outside else subset,

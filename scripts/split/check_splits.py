@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from scripts.common.errors import UserError
 from scripts.common.job import run_job
@@ -33,11 +35,14 @@ def check_splits(
     leakage: Path,
     coverage: Path,
     *,
-    indexes: Mapping[str, Sequence[str]],
-    image_indexes: Sequence[Path],
+    sources: Mapping[str, Mapping[str, Any]],
+    pictures: Mapping[str, Mapping[str, Any]],
     note: Callable[[str], None] = lambda message: None,
 ) -> Counts:
     """Check every rule against leakage on the files as they are, and count what is missing.
+
+    It reads what training and measuring read, and stands before both: they do not begin where it
+    fails.
 
     Args:
         chosen: the chosen prompts (``CHOSEN``).
@@ -49,8 +54,9 @@ def check_splits(
             break it.
         coverage: output, CSV: of each source and part the items that are there, and the missing
             ones by reason.
-        indexes: each source's indexes (``ITEM_INDEX``).
-        image_indexes: indexes of the image prompts.
+        sources: each source's ``label``, ``indexes`` (``ITEM_INDEX``) and the ``tars`` beside them.
+        pictures: ``indexes`` and ``tars`` of image prompts (``images``), outside ``references`` and
+            ``distractors``.
         note: takes what a reader of the log would want to know.
 
     Returns:
@@ -61,26 +67,39 @@ def check_splits(
     """
     table = read_frame(chosen, CHOSEN, ["uuid", "subset"])
     subset = set(table.loc[table["subset"], "uuid"])
-    videos = _read_all(tip_id, TIP_ID, ["uuid", "group", "label", "source", "split"])
+    labels = {source: files["label"] for source, files in sources.items()}
+    items = {
+        source: read_items(
+            files["indexes"], files["tars"], subset if labels[source] == IMAGE_GENERATED else None
+        )
+        for source, files in sources.items()
+    }
+    known = pd.concat([rows.assign(source=source) for source, rows in items.items()])
     parts = read_frame(prompts, TRACE_PROMPTS)
-    sampled = _read_all(frames, TRACE_FRAMES, ["uuid", "part", "frame"], name="generator")
-    pictures = _read_all(images, TRACE_IMAGES, ["uuid", "role", "sha256"])
-    own = read_items(image_indexes, list(map(str, image_indexes)), set(parts["uuid"]))
-    findings = check_tip_id(videos, subset)
-    findings += check_tip_trace(parts, sampled, pictures, set(own["sha256"].dropna()))
+    own = set(parts["uuid"])  # of all image prompts, which are twenty times as many
+    shown = pd.concat(
+        [
+            read_items(files["indexes"], files["tars"], own if name == "images" else None).assign(
+                source=name
+            )
+            for name, files in pictures.items()
+        ]
+    )
+    videos = _read_all(tip_id, TIP_ID, "file")
+    sampled = _read_all(frames, TRACE_FRAMES, "source")
+    listed = _read_all(images, TRACE_IMAGES, "file")
+    findings = check_tip_id(videos, subset, known, labels)
+    findings += check_tip_trace(parts, sampled, listed, subset, known, shown)
     _write_csv([_row(finding) for finding in findings], leakage, LEAKAGE_COLUMNS)
 
-    generators = set(videos.loc[videos["label"] == IMAGE_GENERATED, "source"])
-    generators |= {Path(path).stem for path in frames}
     rows = []
-    for source, paths in indexes.items():
-        wanted = subset if source in generators else None
-        items = read_items(paths, paths, wanted)
+    for source, wanted in items.items():
         here = videos[videos["source"] == source]
-        rows += _coverage("tip_id", source, items, here["split"])
-        if source in generators:
-            here = sampled[sampled["generator"] == source].drop_duplicates("uuid")
-            rows += _coverage("tip_trace", source, items, here["part"])
+        rows += _coverage("tip_id", source, wanted, here["split"])
+        if labels[source] == IMAGE_GENERATED:
+            here = sampled[sampled["source"] == source].drop_duplicates("uuid")
+            traced = wanted[wanted["uuid"].isin(parts["uuid"])]
+            rows += _coverage("tip_trace", source, traced, here["part"])
     _write_csv(rows, coverage, COVERAGE_COLUMNS)
 
     for finding in findings:
@@ -92,13 +111,9 @@ def check_splits(
     return _counts(row for row in rows if row["split"] == "tip_id")
 
 
-def _read_all(
-    paths: Sequence[Path], schema, columns: Sequence[str], name: str | None = None
-) -> pd.DataFrame:
-    tables = []
-    for path in paths:
-        table = read_frame(path, schema, columns)
-        tables.append(table.assign(**{name: Path(path).stem}) if name else table)
+def _read_all(paths: Sequence[Path], schema: pa.Schema, name: str) -> pd.DataFrame:
+    """Return tables one after the other, with the stem of each one's file as a column."""
+    tables = [read_frame(path, schema).assign(**{name: path.stem}) for path in paths]
     return pd.concat(tables, ignore_index=True)
 
 

@@ -72,9 +72,28 @@ class SplitGraph:
         return self.study.source_indexes(source)
 
     @property
-    def all_indexes(self) -> dict[str, list[str]]:
-        """Every source of videos -> its indexes."""
-        return {source: self.indexes(source) for source in self.labels}
+    def sources(self) -> dict[str, dict[str, Any]]:
+        """Every source of videos -> its class, its tars and the indexes beside them."""
+        return {
+            source: {"label": label, "tars": self.tars(source), "indexes": self.indexes(source)}
+            for source, label in self.labels.items()
+        }
+
+    @property
+    def pictures(self) -> dict[str, dict[str, list[str]]]:
+        """Image prompts, outside references and distractors -> their tars and indexes."""
+        outside = {name: self.outside(name) for name in ("references", "distractors")}
+        own = {"tars": self.study.image_tars, "indexes": self.study.image_indexes}
+        return {"images": own} | {
+            name: {"tars": self.tars(source), "indexes": self.indexes(source)}
+            for name, source in outside.items()
+        }
+
+    @property
+    def all_indexes(self) -> list[str]:
+        """Every index of videos and pictures."""
+        files = [*self.sources.values(), *self.pictures.values()]
+        return [index for some in files for index in some["indexes"]]
 
     def wanted_tars(self, wildcards: Any) -> list[str]:
         """Return the tars of the wildcard's source, which a split names but does not read."""

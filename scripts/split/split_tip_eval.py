@@ -35,6 +35,10 @@ def split_tip_eval(
     sizes = named["subject"].value_counts()
     large = sizes[sizes >= prompts_per_subject]
     popular = sorted(large.index, key=lambda subject: (-large[subject], subject))[:subjects]
+    if table.empty:
+        raise UserError(
+            f"{dataset} has no prompts; see the logs of curate, and where its prompts went"
+        )
     if not popular:
         raise UserError(
             f"{dataset}: no subject has {prompts_per_subject} prompts; lower "

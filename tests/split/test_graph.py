@@ -42,8 +42,8 @@ def test_indexes_lie_beside_the_tars_of_their_source():
         assert len(tars) == len(indexes) == {"pika": 2, "svd": 3, "vsc22": 64}.get(name, 1)
         if name in split.study.generators:
             assert all(f"/videos/{name}/" in path for path in [*tars, *indexes])
-        assert split.all_indexes[name] == indexes
-    assert split.wanted_indexes(Wildcards(generator="svd")) == split.all_indexes["svd"]
+        assert split.sources[name]["indexes"] == indexes
+    assert split.wanted_indexes(Wildcards(generator="svd")) == split.sources["svd"]["indexes"]
     assert split.wanted_tars(Wildcards(generator="svd")) == split.tars("svd")
 
 

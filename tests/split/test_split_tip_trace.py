@@ -19,7 +19,8 @@ few = settings(max_examples=15, deadline=None)
 def split(folder, number, query_prompts):
     chosen = write_chosen(folder / "chosen.parquet", prompt_ids(number))
     out = folder / "prompts.parquet"
-    split_tip_trace(chosen, out, query_prompts=query_prompts, seed=5)
+    images = write_index(folder / "images.parquet", prompt_ids(number), frames=1)
+    split_tip_trace(chosen, [images], out, query_prompts=query_prompts, seed=5)
     return out, read_frame(out, TRACE_PROMPTS).set_index("uuid")["part"]
 
 
