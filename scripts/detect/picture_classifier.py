@@ -65,15 +65,25 @@ class PictureClassifier:
         image = resize_and_crop(picture, self._resize, self._crop)
         return transforms.normalize(transforms.to_tensor(image), *self.normalisation)
 
+    def seen(self, images: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        """Return the pictures that the network sees, uint8 RGB: these, or what is made of them.
+
+        Where a network makes them, it does so on the device, in batches.
+        """
+        return images
+
     @torch.inference_mode()
     def score(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Return float32 of shape (images,) in [0, 1], 1 for generated; images are uint8 RGB."""
-        inputs = [self.prepare(image) for image in images]
-        # Without a crop, pictures of different sizes cannot share a batch.
-        one_size = len({tensor.shape for tensor in inputs}) == 1
-        batches = [torch.stack(inputs)] if one_size else [tensor[None] for tensor in inputs]
-        logits = [self._network(batch.to(self._device)).flatten() for batch in batches]
+        inputs = [self.prepare(image) for image in self.seen(images)]
+        logits = [self._network(batch.to(self._device)).flatten() for batch in batches(inputs)]
         return torch.sigmoid(torch.cat(logits).float()).cpu().numpy()
+
+
+def batches(pictures: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Return pictures in one batch, or one by one where their sizes differ."""
+    one_size = len({picture.shape for picture in pictures}) == 1
+    return [torch.stack(list(pictures))] if one_size else [picture[None] for picture in pictures]
 
 
 def read_resnet(path: str | Path, key: str = "model") -> torch.nn.Module:
