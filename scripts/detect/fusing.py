@@ -89,7 +89,7 @@ class FusingNetwork(nn.Module):
         return torch.cat(patches)
 
 
-def patch_places(found: torch.Tensor, height: int, width: int) -> list[tuple[int, int, int]]:
+def patch_places(found: torch.Tensor, height: int, width: int) -> list[tuple[int, ...]]:
     """Return (top, left, side) in pixels of where the features are strongest.
 
     A window's strength is the mean of all channels in it; the places around one that was chosen are
