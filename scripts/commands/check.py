@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from snakemake.utils import update_config
 
-from scripts.common.backends import check_entry, find_backend
+from scripts.common.backends import check_entry, check_packages
 from scripts.common.code import ROOT
 from scripts.common.errors import UserError
 from scripts.common.study import Study, indexes_of
@@ -78,7 +78,7 @@ def find_faults(study: Study) -> list[str]:
         faults += check_entry(where, entry)
         if "backend" in entry:
             try:
-                find_backend(entry)
+                check_packages(entry)
             except UserError as error:
                 faults.append(f"{where}: {error}")
     return faults

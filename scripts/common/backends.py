@@ -1,11 +1,12 @@
 """Backends: a sheet in ``config/`` names a class; it is found here, and checked before a run."""
 
-import importlib
+import importlib.util
 import os
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from scripts.common.code import ROOT, modules_of, packages_of
 from scripts.common.errors import UserError
 from scripts.common.weight_files import check_weights
 
@@ -20,16 +21,38 @@ def find_backend(entry: Mapping[str, Any]) -> type:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        raise UserError(
-            f"backend '{entry['backend']}': module '{error.name}' is missing; install it in the "
-            "rule's environment or correct the entry's 'backend'"
-        ) from None
+        raise _lacking(entry, error.name) from None
     if not hasattr(module, class_name):
         raise UserError(
             f"backend '{entry['backend']}': {module_name} has no class '{class_name}'; correct "
             "the entry's 'backend'"
         )
     return getattr(module, class_name)
+
+
+def check_packages(entry: Mapping[str, Any]) -> None:
+    """Find what ``find_backend`` would miss, and import nothing of the project's: PyTorch and its
+    kin take seconds.
+
+    Raises:
+        UserError: a package that the module imports is missing, or the module or class itself.
+    """
+    module, _, class_name = entry["backend"].partition(":")
+    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if not re.search(rf"^class {class_name}\b", text, re.M):  # somebody's own, or imported there
+        find_backend(entry)
+        return
+    for package in sorted(packages_of(modules_of(path))):
+        if not importlib.util.find_spec(package):
+            raise _lacking(entry, package)
+
+
+def _lacking(entry: Mapping[str, Any], module: str | None) -> UserError:
+    return UserError(
+        f"backend '{entry['backend']}': module '{module}' is missing; install it in the rule's "
+        "environment or correct the entry's 'backend'"
+    )
 
 
 def load_backend(entry: Mapping[str, Any], **extra: Any) -> Any:

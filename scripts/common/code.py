@@ -62,6 +62,18 @@ def modules_of(script: str | Path, *backends: str, plumbing: bool = True) -> lis
     return sorted(path.relative_to(ROOT).as_posix() for path in found)
 
 
+def packages_of(modules: Iterable[str | Path]) -> set[str]:
+    """Return the packages outside the project that are imported when modules are.
+
+    Args:
+        modules: paths from the workflow's folder.
+    """
+    imports = [node for module in modules for node in _parsed(ROOT / module).body]
+    names = {one.name for node in imports if isinstance(node, ast.Import) for one in node.names}
+    names |= {node.module or "" for node in imports if isinstance(node, ast.ImportFrom)}
+    return {name.partition(".")[0] for name in names} - {"scripts"}
+
+
 def code_checksum(script: str | Path, *backends: str, plumbing: bool = True) -> str:
     """Return a checksum of what a script does; comments, docstrings and layout do not count.
 

@@ -5,6 +5,7 @@ that line knows of Snakemake.
 """
 
 import inspect
+import os
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +32,9 @@ def run_job(function: Callable[..., Counts], job: Any, **others: Any) -> None:
     Raises:
         TypeError: the rule has nothing for an argument, or a parameter that no argument takes.
     """
+    # Read by what starts its threads when it is first imported, such as PyTorch: else each of the
+    # jobs side by side takes all cores.
+    os.environ["OMP_NUM_THREADS"] = str(job.threads)
     with rule_log(job) as log:
         log.finish(function(**arguments_of(function, job, note=log.info, **others)))
 

@@ -1,5 +1,6 @@
 """A rule and the function of its script agree by names."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -91,6 +92,12 @@ def test_a_rule_that_does_not_agree_is_refused():
 def test_the_log_is_closed_with_the_counts(tmp_path):
     run_job(describe, job(tmp_path))
     assert "read 2 = kept 2 + rejected 0" in (tmp_path / "rule.log").read_text()
+
+
+def test_what_starts_its_own_threads_takes_no_more_than_the_rule_has(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "64")
+    run_job(lambda entry: Counts(), job(tmp_path))
+    assert os.environ["OMP_NUM_THREADS"] == "3"
 
 
 def test_gpus_are_told_as_they_are_asked_for():
