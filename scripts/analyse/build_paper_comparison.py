@@ -1,4 +1,4 @@
-"""The paper's numbers beside ours, one row for each number that has a counterpart."""
+"""Every cell of the paper's tables beside ours."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,20 +13,11 @@ COLUMNS = [
     "items", "note",
 ]  # fmt: skip
 
-KEYS = {
-    "3": ("metric", "detector"),
-    "4": ("metric", "setting"),
-    "5": ("group", "method"),
-    "7": ("dimension",),
-}
-"""The leading columns of each table, ours and the paper's."""
-
-BLOCKS = {number: keys[0] if len(keys) > 1 else "" for number, keys in KEYS.items()}
-ROWS = {number: keys[-1] for number, keys in KEYS.items()}
 NOT_MEASURED = "no counterpart here"
 ABSENT = "no number of ours: {}"
 MADE_UP = "not compared: the data is not the paper's"
 STAND_IN = "not compared: a stand-in made the number"
+CITED = "as published, see config/sources.yaml"
 
 
 def build_paper_comparison(
@@ -34,6 +25,8 @@ def build_paper_comparison(
     paper_tables: Sequence[Path],
     comparison: Path,
     *,
+    leading: Mapping[str, Sequence[str]],
+    cited: Sequence[str],
     paper_rows: Mapping[str, str],
     paper_columns: Mapping[str, str],
     comparable: bool,
@@ -46,9 +39,12 @@ def build_paper_comparison(
     precision. It is stated only where the data is the paper's and no stand-in made the number.
 
     Args:
-        tables: CSV of each table, from ``build_table<number>``.
+        tables: CSV of each table.
         paper_tables: the paper's numbers of the same tables (``config/paper``).
         comparison: the CSV to write, with the columns ``COLUMNS``.
+        leading: number of a table -> its leading columns, ours and the paper's, the last of which
+            names a row.
+        cited: rows and columns of other data sets, which are as published in both.
         paper_rows: entry -> the row of the paper that it corresponds to. Rows without an entry
             (a blind guess) and the settings of trained models are called as in the paper.
         paper_columns: generator -> the column of the paper that it corresponds to.
@@ -63,20 +59,21 @@ def build_paper_comparison(
     counts = Counts()
     for path, paper in zip(tables, paper_tables, strict=True):
         number, ours = path.stem.removeprefix("table"), read_csv(path)
+        *block, row_key = leading[number]
         for theirs in read_csv(paper):
-            alike = [row for row in ours if _is_counterpart(number, row, theirs, paper_rows)]
-            for column in list(theirs)[len(KEYS[number]) :]:
-                head = {
-                    "table": number,
-                    "block": theirs.get(BLOCKS[number], ""),
-                    "row": theirs[ROWS[number]],
-                    "column": column,
-                    "paper": theirs[column],
-                }
-                found = list(_counterparts(number, alike, theirs, column, paper_columns))
+            alike = [row for row in ours if _is_counterpart(row, theirs, row_key, paper_rows)]
+            columns = [name for name in theirs if name not in leading[number]]
+            for column in columns:
+                head = {"table": number, "block": theirs[block[0]] if block else ""}
+                head |= {"row": theirs[row_key], "column": column, "paper": theirs[column]}
+                is_cited = bool({column, theirs[row_key]} & set(cited))
+                found = list(_counterparts(alike, columns, column, paper_columns))
                 if found:
                     counts.keep()
-                    lines += [head | _compared(*pair, theirs[column], comparable) for pair in found]
+                    lines += [
+                        head | _compared(*pair, theirs[column], comparable, is_cited)
+                        for pair in found
+                    ]
                 else:
                     counts.reject("no_counterpart")
                     why = (absent_rows or {}).get(head["row"])
@@ -87,49 +84,50 @@ def build_paper_comparison(
 
 
 def _compared(
-    row: Mapping[str, str], generator: str, paper: str, comparable: bool
+    row: Mapping[str, str], name: str, paper: str, comparable: bool, is_cited: bool
 ) -> dict[str, str]:
-    note = "" if comparable else MADE_UP
-    if comparable and row["embedded"] == "true":
+    note = CITED if is_cited else "" if comparable else MADE_UP
+    if not note and row.get("embedded") == "true":
         note = STAND_IN
     return {
-        "ours": row[generator],
-        "difference": "" if note else difference(row[generator], paper),
-        "entry": row["entry"],
-        "generator": generator,
-        "items": row.get(f"items_{generator}", ""),
+        "ours": row[name],
+        "difference": "" if note else difference(row[name], paper),
+        "entry": row.get("entry", ""),
+        "generator": name if "entry" in row else "",
+        "items": row.get(f"items_{name}", ""),
         "note": note,
     }
 
 
 def _counterparts(
-    number: str,
     rows: Iterable[Mapping[str, str]],
-    theirs: Mapping[str, str],
+    columns: Sequence[str],
     column: str,
     paper_columns: Mapping[str, str],
 ) -> Iterator[tuple[Mapping[str, str], str]]:
-    """Yield our rows and columns that correspond to one number of the paper's.
+    """Yield our rows and columns that correspond to one cell of the paper's.
 
-    An average corresponds only if it is taken over the same generators.
+    An average corresponds only if it is taken over the same generators. Tables of facts have the
+    paper's columns.
     """
-    expected = sorted(set(theirs) - set(KEYS[number]) - {PaperNumbers.AVERAGE})
+    expected = sorted(set(columns) - {PaperNumbers.AVERAGE})
     for row in rows:
         generators = [name.removeprefix("items_") for name in row if name.startswith("items_")]
         names = [name for name in generators if paper_columns.get(name) == column]
         if column == PaperNumbers.AVERAGE:
             same = sorted(paper_columns.get(name, "") for name in generators) == expected
             names = ["average"] if same else []
-        yield from ((row, name) for name in names if row[name])
+        elif not generators:
+            names = [column]
+        yield from ((row, name) for name in names if row[name] or not generators)
 
 
 def _is_counterpart(
-    number: str, ours: Mapping[str, str], theirs: Mapping[str, str], paper_rows: Mapping[str, str]
+    ours: Mapping[str, str], theirs: Mapping[str, str], row_key: str, paper_rows: Mapping[str, str]
 ) -> bool:
-    name = paper_rows.get(ours["entry"], ours[ROWS[number]])
+    name = paper_rows.get(ours.get("entry", ""), ours[row_key])
     # Groups of Table 5 only sort the methods; metrics of Tables 3 and 4 are other numbers.
-    same_metric = ours.get("metric") == theirs.get("metric")
-    return same_metric and name == theirs[ROWS[number]]
+    return ours.get("metric") == theirs.get("metric") and name == theirs[row_key]
 
 
 if __name__ == "__main__":

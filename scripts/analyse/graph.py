@@ -123,6 +123,8 @@ class AnalyseGraph:
         overlays = {"overlays": "results/watermark/overlays.parquet"}
         tracer = self.shown("tracers", self.study.config["trace"]["cosface"])
         return {
+            "build_table1": self._overview("1"),
+            "build_table2": self._overview("2"),
             "build_table3": self._table("3", self.detectors, split["tip_id"]),
             "build_table4": self._table(
                 "4", classifier_rows(self.videomae, self.generators), split["tip_id"]
@@ -135,7 +137,16 @@ class AnalyseGraph:
                 {"tables": self.measured_tables, "paper_tables": self.paper_tables},
                 {
                     "absent_rows": self.absent_rows,
+                    "cited": [
+                        self.study.label("sources", name)
+                        for layout in self.layouts.values()
+                        for name in layout.get("beside", [])
+                    ],
                     "comparable": self.is_comparable,
+                    "leading": {
+                        name.removeprefix("table"): layout["keys"]
+                        for name, layout in self.layouts.items()
+                    },
                     "paper_columns": self.paper_columns,
                     "paper_rows": self.paper_rows,
                 },
@@ -170,6 +181,32 @@ class AnalyseGraph:
         settings = {"number": number, "rows": rows, "generators": self.generators}
         settings |= {"layout": layout, "protocol": protocol, "seed": self.study.config["seed"]}
         return {"metrics": layout["metrics"]} | beside, settings
+
+    def _overview(self, number: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the recipe of Table 1 or 2."""
+        layout, study = self.layouts[f"table{number}"], self.study
+        inputs = {
+            "dataset": "results/dataset.parquet",
+            "prompts": "results/splits/tip_eval/prompts.parquet",
+        }
+        beside = [study.fields("sources", name) for name in layout["beside"]]
+        settings = {"number": number, "layout": layout, "known": layout["known"] | self._facts}
+        facts = [{key: each[key] for key in ("label", "facts", "citation")} for each in beside]
+        return inputs, settings | {"beside": facts}
+
+    @property
+    def _facts(self) -> dict[str, str]:
+        """What the configuration says of the data set: fact of Table 1 -> text."""
+        study, made = self.study, self.annotate.annotators
+        text = study.fields("annotators", made["text_embedding"])
+        tokens = text.get("max_tokens") or text.get("settings", {}).get("max_tokens")
+        ways = ["Web scraping"] * bool(study.scraped or study.released)
+        ways += ["Local generation"] * (len(study.generators) > len(study.scraped))
+        facts = {key: study.label("annotators", made[key])
+                 for key in ("text_embedding", "image_embedding")}  # fmt: skip
+        facts |= {"max_tokens": f"{tokens} tokens"} if tokens else {}
+        sources = str(len(study.generators))
+        return facts | {"generation_sources": sources, "collection": " + ".join(ways)}
 
     @cached_property
     def layouts(self) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from scripts.common.rule_log import Counts
@@ -11,7 +11,8 @@ from scripts.common.rule_log import Counts
 NOTHING = "–"
 """What a reader sees where there is no number."""
 
-Number = float | None
+Number = float | str | None
+"""What a cell holds; tables of facts have texts."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class PaperTable:
         supplements: sections below them for readers; the CSV has their numbers in other columns.
         shown: how a number is written.
         average: whether the mean of the columns ends each row.
+        counted: whether numbers stand on items of entries; facts do not.
         notes: sentences below the table; one that names stand-ins among the generators follows.
     """
 
@@ -73,8 +75,9 @@ class PaperTable:
     keys: Sequence[str]
     generators: Sequence[Mapping[str, Any]]
     sections: Sequence[Section]
-    shown: Callable[[float], str]
+    shown: Callable[[Any], str]
     average: bool = True
+    counted: bool = True
     notes: Sequence[str] = ()
     supplements: Sequence[Section] = ()
 
@@ -98,7 +101,7 @@ class PaperTable:
         """Return how many numbers of entries there are, and how many are missing."""
         counts = Counts()
         for row in self.rows:
-            if row.entry:
+            if row.entry or not self.counted:
                 known = sum(value is not None for value in row.values)
                 counts.keep(known)
                 counts.reject("no_value", len(row.values) - known)
@@ -146,9 +149,12 @@ class PaperNumbers:
 def difference(ours: str, paper: str) -> str:
     """Return ours less the paper's, of the numbers as they are printed, with a sign.
 
-    So it is exact at the paper's precision; empty where one of them is missing.
+    So it is exact at the paper's precision; empty where one of them is no number.
     """
-    return f"{Decimal(ours) - Decimal(paper):+}" if ours and paper else ""
+    try:
+        return f"{Decimal(ours.replace(',', '')) - Decimal(paper.replace(',', '')):+}"
+    except InvalidOperation:
+        return ""
 
 
 def percent(value: float) -> str:
@@ -166,7 +172,7 @@ def percent_one_decimal(value: float) -> str:
     return f"{100 * value:.1f}"
 
 
-SHOWN: Mapping[str, Callable[[float], str]] = {
+SHOWN: Mapping[str, Callable[[Any], str]] = {
     "percent": percent,
     "percent_one_decimal": percent_one_decimal,
     "three_decimals": "{:.3f}".format,

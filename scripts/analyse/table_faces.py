@@ -69,7 +69,9 @@ def to_csv(table: PaperTable, banner: str) -> str:
     """
     names = [generator["entry"] for generator in table.generators]
     columns = [*names, *(["average"] if table.average else [])]
-    header = [*table.keys, *columns, "entry", "embedded", *(f"items_{name}" for name in names)]
+    header = [*table.keys, *columns]
+    if table.counted:
+        header += ["entry", "embedded", *(f"items_{name}" for name in names)]
     compared = [row for row in table.rows if row.paper]
     for what in ("paper", "difference") if compared else ():
         header += [f"{what}_{name}" for name in columns]
@@ -78,8 +80,10 @@ def to_csv(table: PaperTable, banner: str) -> str:
     for section in table.sections:
         for row in section.rows:
             numbers = [_cell(value, table, "") for value in table.numbers(row)]
-            line = [*section.block, *row.cells, *numbers, row.entry, str(row.embedded).lower()]
-            line += ["" if count is None else str(count) for count in row.items]
+            line = [*section.block, *row.cells, *numbers]
+            if table.counted:
+                line += [row.entry, str(row.embedded).lower()]
+                line += ["" if count is None else str(count) for count in row.items]
             if compared:
                 paper = row.paper or ("",) * len(columns)
                 line += [*paper, *(map(difference, numbers, paper))]
@@ -154,15 +158,16 @@ def _sections(table: PaperTable) -> Iterator[tuple[list[str], set[int], list]]:
     backend = any(row.embedded for row in table.rows)
     for section in [*table.sections, *table.supplements]:
         names = len(section.header)
-        header = [*section.header, *labels, *(["Avg."] if table.average else []), "Items"]
-        header += ["Backend"] * backend
+        header = [*section.header, *labels, *(["Avg."] if table.average else [])]
+        header += ["Items"] * table.counted + ["Backend"] * backend
         left = {*range(names), *([len(header) - 1] if backend else [])}
         rows, group = [], None
         for row in section.rows:
             is_group = names > 1 and row.cells[0] != group
             group = row.cells[0]
             leading = row.cells if names == 1 or is_group else ("", *row.cells[1:])
-            cells = [*leading, *(row.texts or _compared_cells(row, table)), _span(row.items)]
+            cells = [*leading, *(row.texts or _compared_cells(row, table))]
+            cells += [_span(row.items)] * table.counted
             rows.append((is_group, cells + [row.entry + " (embedded)" * row.embedded] * backend))
         yield header, left, rows
 

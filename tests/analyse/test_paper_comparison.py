@@ -3,12 +3,13 @@
 import pandas as pd
 import pytest
 
-from scripts.analyse.build_paper_comparison import KEYS, build_paper_comparison
+from scripts.analyse.build_paper_comparison import build_paper_comparison
 from scripts.common.code import ROOT
 from tests.analyse.test_tables import build_all
 from tests.analyse.tidy_metrics import (
     COLUMNS,
     GENERATORS,
+    LAYOUTS,
     build_table7,
     entry,
     paper_table,
@@ -16,6 +17,7 @@ from tests.analyse.tidy_metrics import (
     write_summary,
 )
 
+KEYS = {name.removeprefix("table"): layout["keys"] for name, layout in LAYOUTS.items()}
 ALL_ROWS = {
     slug(row[KEYS[number][-1]]): row[KEYS[number][-1]]
     for number in ("3", "5", "7")
@@ -26,6 +28,7 @@ ALL_ROWS = {
 def compare(folder, numbers="3457", **settings):
     comparison = folder / "paper_comparison.csv"
     settings = {"paper_rows": ALL_ROWS, "paper_columns": COLUMNS, "comparable": True} | settings
+    settings = {"leading": KEYS, "cited": ["VidProM", "AIGCBench"]} | settings
     counts = build_paper_comparison(
         [folder / f"table{number}.csv" for number in numbers],
         [ROOT / "config" / "paper" / f"table{number}.csv" for number in numbers],
