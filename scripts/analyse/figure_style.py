@@ -1,8 +1,10 @@
 """What all figures share: type, lines, the banner at the foot, and files without dates."""
 
-import warnings
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from scripts.common.errors import UserError
 from scripts.common.schemas.analyse import DIRECTION, SUBJECT
@@ -101,15 +106,45 @@ def save_figure(figure: Figure, paths: Iterable[Path], banner: str) -> None:
         figure.text(
             0.5, -0.01, banner, ha="center", va="top", fontsize=7.5, color="#8A5A00", wrap=True
         )
-    with warnings.catch_warnings():
-        # Prompts are in every script of the world, and the font is not: a box stands for the
-        # letters that it lacks, and nobody needs to be told on the terminal.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        for path in paths:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(
-                path, bbox_inches="tight", pad_inches=0.12, metadata=WITHOUT_DATES[path.suffix]
-            )
+    for text in figure.findobj(Text):
+        text.set_text(drawable(text.get_text()))
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(
+            path, bbox_inches="tight", pad_inches=0.12, metadata=WITHOUT_DATES[path.suffix]
+        )
+
+
+def drawable(text: str) -> str:
+    """Return a text in which letters that the font lacks are named: ``[cjk]``, ``[emoji]``.
+
+    Prompts are in every script of the world; a box would say nothing.
+    """
+    known = _characters()
+    if all(ord(letter) in known or letter.isspace() for letter in text):
+        return text
+    text = text.replace("\u200d", "").replace("\ufe0f", "")  # what joins and varies emoji
+    pieces = groupby(text, lambda letter: "" if ord(letter) in known else _script_of(letter))
+    return "".join(f"[{name}]" if name else "".join(run) for name, run in pieces)
+
+
+@cache
+def _characters() -> frozenset[int]:
+    font = font_manager.get_font(font_manager.findfont(STYLE["font.family"]))
+    return frozenset([*font.get_charmap(), ord("\n")])
+
+
+def _script_of(letter: str) -> str:
+    if unicodedata.category(letter) in ("So", "Sk", "Cf", "Mn", "Cn", "Co"):
+        return "emoji"
+    return unicodedata.name(letter, "other").split()[0].lower()
+
+
+def bare_axes(axes: Any) -> None:
+    """Take the ticks and the frame off axes, which show pictures."""
+    for axis in np.atleast_1d(axes).flat:
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
 
 
 def shorten(name: str, letters: int) -> str:

@@ -14,11 +14,14 @@ from scripts.analyse.registry import FIGURES, RESULTS, TABLES, results_of
 from scripts.analyse.table_rows import classifier_rows, tracer_rows
 from scripts.annotate.graph import AnnotateGraph
 from scripts.common.code import ROOT
+from scripts.common.schemas.analyse import DIRECTION, SUBJECT
 from scripts.common.schemas.trace import BACKGROUNDS, REFERENCES
 from scripts.common.study import Study, from_root
 from scripts.detect.graph import DetectGraph
 from scripts.evaluate.graph import EvaluateGraph
 from scripts.trace.graph import TraceGraph
+
+TIP_TRACE = "results/splits/tip_trace"
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,16 @@ class AnalyseGraph:
         annotators = {"annotators": self.annotators}
         top = {"top": self.study.config["analyse"]["popularity"]["top"]}
         split = self.study.config["split"]
-        videos = [(files["tars"], files["indexes"]) for files in self.videos.values()]
+        videos = {"videos": self.videos}
+        dataset = {"dataset": "results/dataset.parquet"}
+        mosaic = dataset | {
+            "prompts": "results/splits/tip_eval/prompts.parquet",
+            "tars": [tar for files in self.videos.values() for tar in files["tars"]],
+            "indexes": [index for files in self.videos.values() for index in files["indexes"]],
+        }
+        images = {"images": self.study.image_tars, "image_indexes": self.study.image_indexes}
+        examples = dataset | popularity | images
+        shown = {"blurred": self.study.config["analyse"]["figures"]["blurred"]}
         overlays = {"overlays": "results/watermark/overlays.parquet"}
         tracer = self.shown("tracers", self.study.config["trace"]["cosface"])
         return {
@@ -152,22 +164,36 @@ class AnalyseGraph:
                 },
             ),
             "account": ({"accounts": self.accounts}, {}),
+            "plot_figure1": (mosaic, shown | seed | generators | videos),
+            "plot_figure2": (
+                mosaic
+                | images
+                | {
+                    "texts": self.annotate.vectors("text_embedding"),
+                    "pictures": self.annotate.vectors("image_embedding"),
+                },
+                shown | seed | generators | videos,
+            ),
             "plot_figure4": (popularity, annotators | top),
             "plot_figure5": (popularity, annotators),
             "plot_figure6": (summary, seed | generators | {"dimensions": self.dimensions}),
+            "plot_figure7": (mosaic, shown | seed | generators | videos),
+            "plot_figure9": (popularity, annotators | {"top": 2 * top["top"]}),
+            "plot_figure10": (examples, shown | seed | annotators | top | {"kind": SUBJECT}),
+            "plot_figure11": (examples, shown | seed | annotators | top | {"kind": DIRECTION}),
+            "plot_figure12": (
+                {
+                    name: f"{TIP_TRACE}/{name}.parquet"
+                    for name in ("training_images", "references", "distractors")
+                }
+                | {"frames": [f"{TIP_TRACE}/{name}.parquet" for name in self.study.generators]},
+                {},
+            ),
             "plot_tracer_training": (
                 {"tables": self.training_tables},
                 seed | {"network": tracer, "runs": list(self.trainings.values())},
             ),
             "plot_funnel": ({"funnel": "results/tables/funnel.csv"}, {}),
-            "plot_gallery": (
-                {
-                    "prompts": "results/splits/tip_eval/prompts.parquet",
-                    "tars": [tar for tars, _ in videos for tar in tars],
-                    "indexes": [index for _, indexes in videos for index in indexes],
-                },
-                seed | generators | {"videos": self.videos},
-            ),
             "plot_watermark": (overlays | {"watermarks": self.study.watermark_scores}, {}),
         }
 

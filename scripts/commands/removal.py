@@ -5,7 +5,7 @@
 It is no rule: a rule's outputs would be newer than all that was made from them, and one removed
 prompt would have millions of others looked at again. Here rows and bytes are taken out where they
 lie, the files keep their dates, and Snakemake sees nothing to do but to draw again what showed
-single prompts (the gallery) and to count again (the funnel). New runs leave the same prompts out
+single prompts (Figures 1, 2, 7, 10 and 11) and to count again (the funnel). New runs leave the same prompts out
 when they collect prompts. What was counted, measured or trained before stays as it was.
 
 Results that are copied elsewhere after a removal must keep their dates (``cp -a``, ``rsync -a``);
@@ -38,7 +38,8 @@ KEYS = ("uuid", "UUID", "item", "query", "reference", "message_id")
 PLACE = ("offset", "size_bytes", "tar")
 """Columns that say where the bytes of a row's item lie."""
 DRAWN_AGAIN = (
-    "figures/gallery*", "figures/funnel*", "tables/funnel*", "analysis/account/*", "report.zip"
+    *(f"figures/figure{number}.*" for number in (1, 2, 7, 10, 11)),
+    "figures/funnel*", "tables/funnel*", "analysis/account/*", "report.zip"
 )  # fmt: skip
 """What shows single prompts or counts them; Snakemake makes these few again from what is left."""
 _BLANK = b"\0" * (1 << 20)

@@ -65,7 +65,7 @@ def test_a_run_without_it_is_told_by_its_logs_and_not_by_an_old_account(tmp_path
         finished("score_videos", "evaluate", 5, "sway", no_video=1_200),
         finished("fetch_videos", "curate", 0, "pika", "00000", undecodable=2, link_expired=1),
         finished("fetch_videos", "curate", 1, "pika", "00001", undecodable=1),
-        finished("plot_gallery", "analyse", 3, not_shown=37),
+        finished("plot_figure1", "analyse", 3, not_shown=37),
         Job("tables", "", "", None),
         Job("embed_texts", "annotate", "", tmp_path / "no such log"),
     ]

@@ -52,22 +52,6 @@ def popularity(tmp_path):
     return path
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """Keep figures open, so that a test can look at them."""
-    figures = []
-    save = figure_style.save_figure
-
-    def keep(figure, paths, banner):
-        figures.append(figure)
-        save(figure, paths, banner)
-
-    for module in (plot_figure4, plot_figure5, plot_figure6, plot_funnel):
-        monkeypatch.setitem(module.__globals__, "save_figure", keep)
-    yield figures
-    plt.close("all")
-
-
 def test_the_radar_s_scale_is_that_of_the_reference():
     rows = [
         row
@@ -172,6 +156,20 @@ def test_the_funnel_sums_up_the_parts_of_a_step(tmp_path, drawn):
     assert "11 of 15 messages" in texts and "not a bot 3, no video 1" in texts
     assert "0 of 0 queries" in texts
     assert counts.kept == 3
+
+
+def test_letters_that_the_font_lacks_are_named(tmp_path, recwarn):
+    """Never boxes: a missing glyph would be a warning."""
+    assert figure_style.drawable("häß \u0436\u03b1\n$x^2$ <b>") == "häß \u0436\u03b1\n$x^2$ <b>"
+    assert (
+        figure_style.drawable("\u732b\u732b \U0001f9ea\u200d\U0001f9ea \uc548!")
+        == "[cjk] [emoji] [hangul]!"
+    )
+    with figure_style.figure_style():
+        figure, axis = plt.subplots()
+        axis.set_title("\u0e41\u0e21\u0e27 \u732b \U0001f9ea \u0928\u092e")
+        figure_style.save_figure(figure, [tmp_path / "f.png"], "\U0001f9ea")
+    assert [str(each.message) for each in recwarn if "missing" in str(each.message)] == []
 
 
 def test_reasons_beyond_the_third_are_summed_up():

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from scripts.analyse.build_paper_comparison import build_paper_comparison
+from scripts.analyse.build_paper_comparison import CITED, build_paper_comparison
 from scripts.common.code import ROOT
-from tests.analyse.test_tables import build_all
+from tests.analyse.test_tables import build_all, overview
 from tests.analyse.tidy_metrics import (
     COLUMNS,
     GENERATORS,
@@ -123,3 +123,14 @@ def test_what_nobody_can_measure_says_so(tmp_path):
     notes = table[table["row"] == "DOVER"]["note"]
     assert set(notes) == {"no number of ours: no package"} and len(notes) == len(COLUMNS)
     assert set(table[table["row"] == "Subject Consistency"]["note"]) == {"no counterpart here"}
+
+
+def test_cells_of_other_data_sets_are_cited_and_ours_are_compared(tmp_path):
+    overview(tmp_path, "2")
+    counts, table = compare(tmp_path, "2", cited=["VBench-I2V", "I2V-Bench", "AIGCBench"])
+    assert (counts.kept, counts.rejected.total(), len(table)) == (16, 0, 16)
+    ours = table[table["row"] == "TIP-Eval (Ours)"].set_index("column")
+    assert ours.loc["Prompts", ["paper", "ours", "difference"]].tolist() == ["10,000", "2", "-9998"]
+    assert ours.loc["Image source", ["ours", "difference"]].tolist() == ["Real users", ""]
+    others = table[table["row"] != "TIP-Eval (Ours)"]
+    assert (others["difference"] == "").all() and set(others["note"]) == {CITED}

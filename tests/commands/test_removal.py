@@ -49,7 +49,7 @@ def results(tmp_path):
     (ledger / f"{UUIDS[0]}.data").write_bytes(b"half a download")
     (ledger / "finished.versions").write_text(f'{{"{UUIDS[0]}": null, "{UUIDS[1]}": null}}')
     (folder / "figures").mkdir()
-    (folder / "figures/gallery.png").write_bytes(b"pictures")
+    (folder / "figures/figure1.png").write_bytes(b"pictures")
     (folder / "figures/figure4.png").write_bytes(b"counts")
     return folder
 
@@ -81,7 +81,7 @@ def test_a_listed_prompt_goes_and_all_files_keep_their_dates(results):
     assert gone["prompts"] == gone["messages"] == 1
     left = Shard(results / "images/00000.tar", results / "images/00000.parquet")
     assert {uuid: left.read(uuid) for uuid in left.uuids} == others
-    assert not (results / "figures/gallery.png").exists()
+    assert not (results / "figures/figure1.png").exists()
     assert {stamp for path, stamp in dates(results).items() if ".ledger" not in path.parts} == {
         10**18
     }

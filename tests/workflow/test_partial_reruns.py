@@ -126,7 +126,7 @@ def test_a_module_of_one_stage(demo):
     with demo.edited("scripts/analyse/figure_style.py", *edit):
         plan = demo.plan()
     assert rules(plan) == {
-        "plot_figure4", "plot_figure5", "plot_figure6", "plot_funnel", "plot_gallery",
+        *(f"plot_figure{number}" for number in (1, 2, 4, 5, 6, 7, 9, 10, 11, 12)), "plot_funnel",
         "plot_watermark", "plot_tracer_training",
     }  # fmt: skip
     with demo.edited("scripts/trace/search.py", *edit):
@@ -181,8 +181,9 @@ def jobs_of_a_new_generator(name):
         job(rule)
         for rule in (
             "check_splits", "summarise_evaluation", "measure_detection", "measure_tracing",
-            "build_table3", "build_table4", "build_table5", "build_table7",
-            "build_paper_comparison", "plot_figure6", "plot_funnel", "plot_gallery",
+            "build_table1", "build_table3", "build_table4", "build_table5", "build_table7",
+            "build_paper_comparison", "plot_figure1", "plot_figure2", "plot_figure6",
+            "plot_figure7", "plot_figure12", "plot_funnel",
             "plot_tracer_training", "account",
         )
     }  # fmt: skip

@@ -12,7 +12,8 @@ from tests.workflow.contents import files_with
 
 pytestmark = pytest.mark.demo
 
-AGAIN = {"plot_gallery", "plot_funnel", "account", "account_stage"}
+AGAIN = {f"plot_figure{number}" for number in (1, 2, 7, 10, 11)}
+AGAIN |= {"plot_funnel", "account", "account_stage"}
 """What shows single prompts or counts them."""
 
 
