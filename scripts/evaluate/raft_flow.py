@@ -87,9 +87,9 @@ class DynamicDegree:
         return flows[-1][0].float().cpu().numpy()
 
 
-def pad_to_stride(pixels: torch.Tensor) -> torch.Tensor:
-    """Repeat the borders of (..., height, width), the same at both ends, to multiples of 8."""
-    rows, columns = (-side % STRIDE for side in pixels.shape[-2:])
+def pad_to_stride(pixels: torch.Tensor, stride: int = STRIDE) -> torch.Tensor:
+    """Repeat the borders of (..., height, width), the same at both ends, to multiples of a stride."""
+    rows, columns = (-side % stride for side in pixels.shape[-2:])
     return functional.pad(
         pixels,
         (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2),
