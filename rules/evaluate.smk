@@ -60,3 +60,50 @@ rule summarise_evaluation:
         generators=study.generators,
     script:
         "../scripts/evaluate/summarise_evaluation.py"
+
+
+rule compare_generators:
+    """Rank the generators on the same prompts, and say how far they can be told apart."""
+    input:
+        scores=evaluate.score_tables,
+    output:
+        leaderboard="results/evaluation/leaderboard.parquet",
+    log:
+        "logs/compare_generators.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=more(2000),
+        runtime=more(30),
+    params:
+        code=code_of("scripts/evaluate/compare_generators.py"),
+        dimensions=evaluate.measured,
+        generators=study.generators,
+        seed=lookup("seed", within=config),
+    script:
+        "../scripts/evaluate/compare_generators.py"
+
+
+rule measure_camera:
+    """Say whether videos do the camera moves that users asked for (TIP-Camera)."""
+    input:
+        scores=evaluate.score_tables,
+        prompts="results/splits/tip_eval/prompts.parquet",
+        parameters=evaluate.parameters,
+    output:
+        camera="results/evaluation/camera.parquet",
+        strength="results/evaluation/motion_strength.parquet",
+    log:
+        "logs/measure_camera.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=more(2000),
+        runtime=more(30),
+    params:
+        code=code_of("scripts/evaluate/measure_camera.py"),
+        components=evaluate.camera,
+        step=lookup("evaluate/camera_step", within=config),
+        generators=study.generators,
+    script:
+        "../scripts/evaluate/measure_camera.py"

@@ -119,6 +119,8 @@ class AnalyseGraph:
         seed, generators = {"seed": self.study.config["seed"]}, {"generators": self.generators}
         popularity = {"popularity": "results/analysis/popularity.parquet"}
         summary = {"summary": "results/evaluation/summary.parquet"}
+        camera = {"camera": "results/evaluation/camera.parquet"}
+        strength = {"strength": "results/evaluation/motion_strength.parquet"}
         annotators = {"annotators": self.annotators}
         top = {"top": self.study.config["analyse"]["popularity"]["top"]}
         split = self.study.config["split"]
@@ -145,6 +147,12 @@ class AnalyseGraph:
                 "5", tracer_rows(self.tracers, tracer, self.generators), split["tip_trace"]
             ),
             "build_table7": self._table("7", self.dimensions, split["tip_eval"]),
+            "build_leaderboard": (
+                {"leaderboard": "results/evaluation/leaderboard.parquet"},
+                seed | generators | {"dimensions": self.dimensions},
+            ),
+            "build_camera": (camera, seed | generators),
+            "plot_camera": (camera | strength, seed | generators),
             "build_paper_comparison": (
                 {"tables": self.measured_tables, "paper_tables": self.paper_tables},
                 {

@@ -58,7 +58,7 @@ class PaperTable:
     """A table in the paper's layout.
 
     Attributes:
-        number: the paper's number, such as "3".
+        number: the paper's number, such as "3"; the title of a table that the paper lacks.
         caption: what it shows, one or two sentences.
         keys: names of the leading columns of the CSV.
         generators: the columns, in order: ``entry``, ``label``, ``embedded``.
@@ -80,6 +80,11 @@ class PaperTable:
     counted: bool = True
     notes: Sequence[str] = ()
     supplements: Sequence[Section] = ()
+
+    @property
+    def title(self) -> str:
+        """How the table is called."""
+        return f"Table {self.number}" if self.number.isdigit() else self.number
 
     @property
     def rows(self) -> list[Row]:

@@ -19,6 +19,7 @@ FORMS = {
 """Suffix -> how the report calls it."""
 
 FACES = ("csv", "md", "tex", "html")
+PAGES = ("csv", "md", "html")
 PICTURES = ("png", "pdf")
 
 
@@ -90,6 +91,8 @@ RESULTS = {
         Result("table4", "Table 4", "build_table4", FACES, "build_table"),
         Result("table5", "Table 5", "build_table5", FACES, "build_table"),
         Result("table7", "Table 7", "build_table7", FACES, "build_table"),
+        Result("leaderboard", "Leaderboard", "build_leaderboard", PAGES),
+        Result("camera", "Camera moves", "build_camera", PAGES),
         Result("paper_comparison", "The paper's numbers", "build_paper_comparison", ("csv",)),
         Result("funnel", "Account of items", "account", ("csv",)),
         Result("figure1", "Figure 1", "plot_figure1", PICTURES),
@@ -102,6 +105,7 @@ RESULTS = {
         Result("figure10", "Figure 10", "plot_figure10", PICTURES),
         Result("figure11", "Figure 11", "plot_figure11", PICTURES, "plot_figure10"),
         Result("figure12", "Figure 12", "plot_figure12", PICTURES),
+        Result("camera", "Camera moves", "plot_camera", PICTURES),
         Result("tracer_training", "Training of the tracers", "plot_tracer_training", PICTURES),
         Result("funnel", "Account of items", "plot_funnel", PICTURES),
         Result("watermark", "Watermark check", "plot_watermark", PICTURES),

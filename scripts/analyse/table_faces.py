@@ -98,7 +98,7 @@ def to_markdown(table: PaperTable, banner: str) -> str:
         return "| " + " | ".join(map(_markdown, cells)) + " |"
 
     lines = [f"> **{_markdown(banner)}**", ""] if banner else []
-    lines += [f"**Table {table.number}.** {_markdown(table.caption)}", ""]
+    lines += [f"**{table.title}.** {_markdown(table.caption)}", ""]
     for header, left, rows in _sections(table):
         sides = (":---" if place in left else "---:" for place in range(len(header)))
         lines += [line(header), f"|{'|'.join(sides)}|", *(line(cells) for _, cells in rows), ""]
@@ -133,7 +133,7 @@ def to_tex(table: PaperTable, banner: str) -> str:
 
 def to_html(table: PaperTable, banner: str) -> str:
     """Return the table as a page of its own, for a browser and for the report."""
-    title = f"Table {table.number}"
+    title = table.title
     lines = ["<!doctype html>", '<html lang="en"><head><meta charset="utf-8">']
     lines += [f"<title>{title}</title>", f"<style>\n{STYLE}</style></head><body>"]
     lines += [f'<p class="banner">{html.escape(banner)}</p>'] if banner else []

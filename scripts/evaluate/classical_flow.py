@@ -1,23 +1,47 @@
-"""Dynamic degree with a classical optical flow in place of RAFT: offline, on one core."""
+"""Dimensions on a classical optical flow in place of RAFT's: offline, on one core."""
 
-import itertools
 from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
 from skimage.registration import optical_flow_ilk
 
-from scripts.common.roles import EvaluationItem
-from scripts.evaluate import movement
-from scripts.evaluate.unscorable import require_frames
+from scripts.evaluate.flow_dimensions import CameraMotionRule, DynamicDegreeRule, FlowDimension
 
 
-class DynamicDegreeEmbedded:
-    """VBench's rule with the iterative Lucas-Kanade flow (Le Besnerais and Champagnat, 2005).
+class _LucasKanade(FlowDimension):
+    """The iterative Lucas-Kanade flow (Le Besnerais and Champagnat, 2005) on small grey frames.
 
-    The flow is worked out on small grey frames; the threshold is a share of the shorter side, so
-    that it holds at any size.
+    Thresholds are shares of the shorter side, so that they hold at any size.
     """
+
+    def __init__(self, short_side: int, warps: int, radius: int):
+        """Take the settings.
+
+        Args:
+            short_side: shorter side to which frames are reduced, in pixels.
+            warps: times that the second frame is warped at each level of the pyramid.
+            radius: of the window of the least-squares fit, in pixels.
+        """
+        self._short_side = short_side
+        self._settings = {"num_warp": warps, "radius": radius}
+        self.what = ("Lucas-Kanade", short_side, warps, radius)
+
+    def prepare(self, frame: np.ndarray) -> np.ndarray:
+        """Return a grey frame in [0, 1], float32, its shorter side at most ``short_side``."""
+        height, width = frame.shape[:2]
+        scale = min(1.0, self._short_side / min(height, width))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        picture = Image.fromarray(frame).convert("L").resize(size, Image.Resampling.BOX)
+        return np.asarray(picture, dtype=np.float32) / 255
+
+    def flow(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """Return the displacement, x and y, in pixels of the small frames."""
+        return np.stack(optical_flow_ilk(before, after, **self._settings)[::-1])
+
+
+class DynamicDegreeEmbedded(_LucasKanade, DynamicDegreeRule):
+    """VBench's dynamic degree on the flow of Lucas and Kanade."""
 
     def __init__(
         self,
@@ -28,39 +52,23 @@ class DynamicDegreeEmbedded:
         warps: int = 2,
         radius: int = 4,
     ):
-        """Take the settings.
-
-        Args:
-            weights: none; the flow is a procedure.
-            device: the CPU, always.
-            short_side: shorter side to which frames are reduced, in pixels.
-            warps: times that the second frame is warped at each level of the pyramid.
-            radius: of the window of the least-squares fit, in pixels.
-        """
-        self._short_side = short_side
-        self._flow = {"num_warp": warps, "radius": radius}
-
-    def score(self, item: EvaluationItem) -> float:
-        """Return 1 if the video moves, else 0.
-
-        Raises:
-            Rejected: too_few_frames.
-        """
-        kept = item.frames[:: movement.frame_step(item.fps)]
-        require_frames(len(kept), 2)
-        grey = [_small_grey(frame, self._short_side) for frame in kept]
-        motions = [
-            movement.strongest_motion(np.asarray(optical_flow_ilk(before, after, **self._flow)))
-            for before, after in itertools.pairwise(grey)
-        ]
-        threshold = movement.moving_threshold(*grey[0].shape)
-        return float(movement.is_moving(motions, threshold, movement.needed_pairs(len(kept))))
+        """Take the settings, as ``_LucasKanade`` does; there are no weights, and no device."""
+        super().__init__(short_side, warps, radius)
 
 
-def _small_grey(frame: np.ndarray, short_side: int) -> np.ndarray:
-    """Return a grey frame in [0, 1], float32, its shorter side at most ``short_side``."""
-    height, width = frame.shape[:2]
-    scale = min(1.0, short_side / min(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    picture = Image.fromarray(frame).convert("L").resize(size, Image.Resampling.BOX)
-    return np.asarray(picture, dtype=np.float32) / 255
+class CameraMotionEmbedded(_LucasKanade, CameraMotionRule):
+    """What the camera did, on the flow of Lucas and Kanade."""
+
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None = None,
+        device: str = "cpu",
+        *,
+        component: str,
+        short_side: int = 48,
+        warps: int = 2,
+        radius: int = 4,
+    ):
+        """Take the settings, as ``_LucasKanade`` and ``CameraMotionRule.choose`` do."""
+        super().__init__(short_side, warps, radius)
+        self.choose(component)

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.common.code import code_checksum
+from scripts.common.errors import UserError
 from scripts.common.study import Study
 
 SCRIPT = "scripts/evaluate/score_videos.py"
+COMPONENTS = ("pan", "tilt", "zoom", "rotation", "strength")
+"""What ``CameraMotion`` can score."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,42 @@ class EvaluateGraph:
         return [name for name in self.dimensions if "backend" in fields[name]]
 
     @property
+    def scored(self) -> list[str]:
+        """Every entry by which videos are scored: the dimensions, and what the camera did."""
+        return list(dict.fromkeys([*self.measured, *self.study.config["evaluate"]["camera"]]))
+
+    @property
+    def camera(self) -> dict[str, str]:
+        """Component of camera motion -> the entry that measures it.
+
+        Raises:
+            UserError: a component has no entry.
+        """
+        names = self.study.config["evaluate"]["camera"]
+        found = {
+            self.study.fields("dimensions", name).get("settings", {}).get("component"): name
+            for name in names
+        }
+        if missing := [each for each in COMPONENTS if each not in found]:
+            raise UserError(
+                f"evaluate.camera names no entry whose settings.component is '{missing[0]}'; add one "
+                "of config/dimensions.yaml, such as those of config/config.yaml"
+            )
+        return {each: found[each] for each in COMPONENTS}
+
+    @property
+    def parameters(self) -> list[str]:
+        """What users typed beside the prompt, where the data has it."""
+        return [] if self.study.is_release else ["results/dataset/parameters.parquet"]
+
+    @property
     def targets(self) -> list[str]:
         """The last files of the stage."""
         return ["results/evaluation/summary.parquet"]
 
     def entries(self, wildcards: Any = None) -> dict[str, Any]:
         """Return what decides each dimension's scores."""
-        return {name: self.study.entry("dimensions", name) for name in self.measured}
+        return {name: self.study.entry("dimensions", name) for name in self.scored}
 
     @property
     def score_tables(self) -> list[str]:
@@ -46,5 +78,5 @@ class EvaluateGraph:
 
     def code(self, wildcards: Any) -> str:
         """Return the checksum of what the script and the dimensions' backends do."""
-        fields = [self.study.fields("dimensions", name) for name in self.measured]
+        fields = [self.study.fields("dimensions", name) for name in self.scored]
         return code_checksum(SCRIPT, *(entry["backend"] for entry in fields))

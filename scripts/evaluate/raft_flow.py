@@ -1,20 +1,19 @@
-"""Dynamic degree with the optical flow of RAFT (VBench)."""
+"""Dimensions on the optical flow of RAFT."""
 
-import itertools
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 from torchvision.models import optical_flow
 
 from scripts.common.errors import Rejected, UserError
-from scripts.common.roles import EvaluationItem
 from scripts.common.weight_files import weights_file
-from scripts.evaluate import movement
-from scripts.evaluate.unscorable import require_frames
+from scripts.evaluate.flow_dimensions import CameraMotionRule, DynamicDegreeRule, FlowDimension
 from scripts.models.devices import pick_device
-from scripts.models.weights import load_exactly, read_tensors
+from scripts.models.weights import load_exactly, load_once, read_tensors
 
 ARCHITECTURES = {"raft_large": optical_flow.raft_large, "raft_small": optical_flow.raft_small}
 STRIDE = 8
@@ -22,18 +21,13 @@ SMALLEST_SIDE = 128
 """Below it the last level of RAFT's correlation pyramid is empty."""
 
 
-class DynamicDegree:
-    """VBench's rule on RAFT's flow; torchvision's weights C_T_V1 are RAFT's own ``raft-things``."""
+class _Raft(FlowDimension):
+    """RAFT's flow at the frames' own size; torchvision's weights C_T_V1 are its ``raft-things``."""
 
     def __init__(
-        self,
-        weights: Mapping[str, str] | None,
-        device: str = "cpu",
-        *,
-        architecture: str = "raft_large",
-        updates: int = 20,
+        self, weights: Mapping[str, str] | None, device: str, architecture: str, updates: int
     ):
-        """Load the network.
+        """Load the network, which a process has once.
 
         Args:
             weights: ``{path}`` or ``{hub, revision, file}`` of torchvision's RAFT.
@@ -50,26 +44,19 @@ class DynamicDegree:
                 f"be one of: {', '.join(ARCHITECTURES)}"
             )
         path = weights_file(weights)
-        network = ARCHITECTURES[architecture](weights=None, progress=False)
-        load_exactly(network, read_tensors(path), path)
         self._device = pick_device(device)
-        self._network = network.eval().to(self._device)
+        self.what = (architecture, str(path), str(self._device), updates)
+        self._network = load_once(lambda: self._load(architecture, path), *self.what)
         self._updates = updates
 
-    def score(self, item: EvaluationItem) -> float:
-        """Return 1 if the video moves, else 0.
+    def _load(self, architecture: str, path: Path) -> nn.Module:
+        network = ARCHITECTURES[architecture](weights=None, progress=False)
+        load_exactly(network, read_tensors(path), path)
+        return network.eval().to(self._device)
 
-        Raises:
-            Rejected: too_few_frames, too_small.
-        """
-        kept = item.frames[:: movement.frame_step(item.fps)]
-        require_frames(len(kept), 2)
-        motions = [
-            movement.strongest_motion(self.flow(before, after))
-            for before, after in itertools.pairwise(kept)
-        ]
-        threshold = movement.moving_threshold(*kept.shape[1:3])
-        return float(movement.is_moving(motions, threshold, movement.needed_pairs(len(kept))))
+    def prepare(self, frame: np.ndarray) -> np.ndarray:
+        """Return the frame as it is."""
+        return frame
 
     def flow(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """Return the displacement in pixels on the padded picture, float32 (2, height, width).
@@ -77,6 +64,9 @@ class DynamicDegree:
         Args:
             before: uint8 RGB of shape (height, width, 3).
             after: the same, later.
+
+        Raises:
+            Rejected: too_small.
         """
         pair = torch.from_numpy(np.stack([before, after])).permute(0, 3, 1, 2).to(self._device)
         pair = pad_to_stride(pair.float() * (2 / 255) - 1)
@@ -85,6 +75,38 @@ class DynamicDegree:
         with torch.inference_mode():
             flows = self._network(pair[:1], pair[1:], num_flow_updates=self._updates)
         return flows[-1][0].float().cpu().numpy()
+
+
+class DynamicDegree(_Raft, DynamicDegreeRule):
+    """VBench's dynamic degree on RAFT's flow."""
+
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None,
+        device: str = "cpu",
+        *,
+        architecture: str = "raft_large",
+        updates: int = 20,
+    ):
+        """Load the network, as ``_Raft`` does."""
+        super().__init__(weights, device, architecture, updates)
+
+
+class CameraMotion(_Raft, CameraMotionRule):
+    """What the camera did, on RAFT's flow."""
+
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None,
+        device: str = "cpu",
+        *,
+        component: str,
+        architecture: str = "raft_large",
+        updates: int = 20,
+    ):
+        """Load the network, as ``_Raft`` does, and take the component."""
+        super().__init__(weights, device, architecture, updates)
+        self.choose(component)
 
 
 def pad_to_stride(pixels: torch.Tensor, stride: int = STRIDE) -> torch.Tensor:

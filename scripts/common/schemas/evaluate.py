@@ -46,3 +46,55 @@ EVALUATION_SUMMARY = table_schema(
     column("rejected", pa.int64(), "wanted videos that were not scored"),
     column("remarked", pa.int64(), "scored videos with a remark, such as a cut prompt"),
 )
+
+LEADERBOARD = table_schema(
+    "leaderboard",
+    "One row per dimension and generator: mean and rank on the prompts that all generators have a "
+    "score of, with 95 % intervals over resampled prompts.",
+    column("dimension", pa.string(), "entry of config/dimensions.yaml"),
+    column("generator", pa.string(), "entry of config/generators.yaml"),
+    column("items", pa.int64(), "prompts that are compared"),
+    column("mean", pa.float64(), "the mean score"),
+    column("low", pa.float64(), "where its interval begins..."),
+    column("high", pa.float64(), "...and ends"),
+    column("rank", pa.int32(), "1 for the highest mean"),
+    column("rank_low", pa.int32(), "the best rank of the interval..."),
+    column("rank_high", pa.int32(), "...and the worst"),
+    optional(
+        "smallest_difference",
+        pa.float64(),
+        "of two means that so many prompts can show (5 %, two-sided, power 80 %)",
+    ),
+)
+
+_SHARES = pa.map_(pa.string(), pa.field("value", pa.float64(), nullable=False))
+
+CAMERA = table_schema(
+    "camera",
+    "One row per generator and camera move that was asked for: how many videos do it (TIP-Camera).",
+    column("generator", pa.string(), "entry of config/generators.yaml"),
+    column("source", pa.string(), "what asks: parameter (-camera, to Pika alone) or text"),
+    column("asked", pa.string(), "the move"),
+    column("items", pa.int64(), "videos whose camera was measured"),
+    column("followed", pa.int64(), "of them, videos that do the move, be it beside another"),
+    column("adherence", pa.float64(), "the share of these"),
+    column("low", pa.float64(), "where its 95 % interval (Wilson) begins..."),
+    column("high", pa.float64(), "...and ends"),
+    column(
+        "measured", _SHARES, "what the videos do: videos by move, of several moves their shares"
+    ),
+)
+
+MOTION_STRENGTH = table_schema(
+    "motion_strength",
+    "One row per generator and number that users typed as -motion: how strongly videos move.",
+    column("generator", pa.string(), "entry of config/generators.yaml"),
+    optional("motion", pa.int32(), "the number; missing where none was typed, and 1 held"),
+    column("items", pa.int64(), "videos"),
+    column(
+        "strength",
+        pa.float64(),
+        "mean motion within 1/8 s of their fastest twentieth, in shorter sides",
+    ),
+    optional("error", pa.float64(), "standard error of the mean"),
+)

@@ -1,0 +1,100 @@
+"""The leaderboard: means and ranks of the generators on the same prompts, with intervals."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts.analyse.paper_table import NOTHING, PaperTable, Row, Section
+from scripts.analyse.table_faces import write_paper_table
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
+from scripts.common.schemas.evaluate import LEADERBOARD
+from scripts.common.tables import read_table
+
+Entry = Mapping[str, Any]
+MORE = ("low", "high", "rank", "rank_low", "rank_high")
+
+
+def build_leaderboard(
+    leaderboard: Path,
+    faces: Sequence[Path],
+    *,
+    dimensions: Sequence[Entry],
+    generators: Sequence[Entry],
+    banner: str,
+) -> Counts:
+    """Lay out the leaderboard: a row for each dimension that was measured.
+
+    Args:
+        leaderboard: table of ``LEADERBOARD``.
+        faces: the files to write (.csv, .md, .html).
+        dimensions: rows, in order: ``entry``, ``label``, ``embedded``.
+        generators: columns, in order: ``entry``, ``label``, ``embedded``.
+        banner: a line put on every face.
+
+    Returns:
+        Counts of numbers.
+    """
+    found = {
+        (row["dimension"], row["generator"]): row
+        for row in read_table(leaderboard, LEADERBOARD).to_pylist()
+    }
+    rows = [
+        _row(dimension, [found.get((dimension["entry"], each["entry"])) for each in generators],
+             generators)
+        for dimension in dimensions
+        if not dimension.get("unavailable")
+    ]  # fmt: skip
+    table = PaperTable(
+        number="Leaderboard",
+        caption="Each generator's mean score in each dimension and, after the dot, its rank: both "
+        "with 95 % intervals. The last column is the smallest difference of two means that so many "
+        "prompts can show.",
+        keys=["dimension"],
+        generators=generators,
+        sections=[Section(["Dimension", "Can show"], rows)],
+        shown="{:.3f}".format,
+        average=False,
+        notes=[
+            "Items: prompts that every generator has a score of; only these are compared.",
+            "Intervals: percentiles when prompts are drawn anew, each with the videos of all "
+            "generators. Two generators whose ranks overlap are not told apart.",
+            "Can show: a difference that a paired test at 5 % (two-sided) finds in 80 % of studies, "
+            "for the two generators whose differences spread most.",
+        ],
+    )
+    return write_paper_table(table, faces, banner)
+
+
+def _row(dimension: Entry, cells: Sequence[Mapping | None], generators: Sequence[Entry]) -> Row:
+    """Return a dimension's row; a generator without a score of any prompt has none of the rest."""
+    known = next((cell for cell in cells if cell), {})
+    smallest = known.get("smallest_difference")
+    more = {"smallest_difference": "" if smallest is None else f"{smallest:.4f}"}
+    for generator, cell in zip(generators, cells, strict=True):
+        for what in MORE:
+            value = cell[what] if cell else ""
+            more[f"{what}_{generator['entry']}"] = (
+                f"{value:.3f}" if isinstance(value, float) else str(value)
+            )
+    return Row(
+        [dimension["label"], NOTHING if smallest is None else f"{smallest:.4f}"],
+        [cell and cell["mean"] for cell in cells],
+        [cell and cell["items"] for cell in cells],
+        dimension["entry"],
+        dimension["embedded"],
+        texts=[_text(cell) for cell in cells],
+        more=more,
+    )
+
+
+def _text(cell: Mapping | None) -> str:
+    if cell is None:
+        return NOTHING
+    first, last = cell["rank_low"], cell["rank_high"]
+    ranks = str(first) if first == last else f"{first}–{last}"
+    return f"{cell['mean']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}] · {ranks}"
+
+
+if __name__ == "__main__":
+    run_job(build_leaderboard, snakemake)

@@ -1,0 +1,117 @@
+"""TIP-Camera as a figure: what videos do when a move is asked for, and motion by the number typed."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from scripts.analyse.figure_style import figure_style, save_figure
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
+from scripts.common.schemas.evaluate import CAMERA, MOTION_STRENGTH
+from scripts.common.tables import read_frame
+
+PANEL_IN = 2.6
+DEFAULT = 1
+"""Pika's -motion where none is typed."""
+
+
+def plot_camera(
+    camera: Path,
+    strength: Path,
+    faces: Sequence[Path],
+    *,
+    generators: Sequence[Mapping[str, Any]],
+    style: Mapping[str, Any],
+    banner: str,
+) -> Counts:
+    """Draw a confusion matrix for each generator, and below it its motion by the number typed.
+
+    Both ways of asking are taken together: rows are what was asked for, columns what was measured.
+
+    Args:
+        camera: table of ``CAMERA``.
+        strength: table of ``MOTION_STRENGTH``.
+        faces: files to write (.pdf, .png).
+        generators: panels, in order: ``entry``, ``label``.
+        style: ``colour_map`` and ``width_in``.
+        banner: a line for the foot.
+
+    Returns:
+        Counts of moves that were asked for.
+    """
+    asked, typed = read_frame(camera, CAMERA), read_frame(strength, MOTION_STRENGTH)
+    size = (style["width_in"], 2 * PANEL_IN)
+    with figure_style():
+        figure, axes = plt.subplots(
+            2, len(generators), figsize=size, squeeze=False, layout="constrained",
+            sharey="row", height_ratios=(3, 2),
+        )  # fmt: skip
+        for (matrix, curve), generator in zip(axes.T, generators, strict=True):
+            matrix.set_title(generator["label"])
+            own = asked[asked["generator"] == generator["entry"]]
+            shown = draw_confusion(matrix, confusion_of(own), style["colour_map"])
+            draw_strength(curve, typed[typed["generator"] == generator["entry"]])
+        axes[1, 0].set_ylim(bottom=0)
+        axes[0, 0].set_ylabel("asked for")
+        axes[1, 0].set_ylabel("motion, % of the short side")
+        bar = figure.colorbar(shown, ax=axes[0], shrink=0.8)
+        bar.set_label("share of the videos")
+        save_figure(figure, faces, banner)
+    return Counts(kept=len(asked))
+
+
+def confusion_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the share of each measured move (columns) of each that was asked for (rows).
+
+    Args:
+        rows: of ``CAMERA``, of one generator.
+    """
+    moves = [*dict(rows["measured"].iloc[0])] if len(rows) else []
+    videos = pd.DataFrame(0.0, index=moves, columns=moves)
+    for _, row in rows.iterrows():
+        videos.loc[row["asked"]] += pd.Series(dict(row["measured"]))
+    shares = videos.div(videos.sum(axis=1).replace(0, np.nan), axis=0)
+    return shares.drop(index=[move for move in moves if not videos.loc[move].sum()])
+
+
+def draw_confusion(axis: Axes, shares: pd.DataFrame, colour_map: str) -> Any:
+    """Draw shares as a matrix with names; return what a colour bar belongs to."""
+    image = axis.imshow(shares.to_numpy(), cmap=colour_map, vmin=0, vmax=1, aspect="auto")
+    names = [name.replace("_", " ") for name in shares.columns]
+    axis.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+    rows = [name.replace("_", " ") for name in shares.index]
+    axis.set_yticks(range(len(rows)), rows, fontsize=7)
+    axis.set_xlabel("measured")
+    for (row, column), share in np.ndenumerate(shares.to_numpy()):
+        if share >= 0.005:
+            colour = "black" if share > 0.5 else "white"
+            words = f"{100 * share:.0f}"
+            axis.text(column, row, words, ha="center", va="center", fontsize=6, color=colour)
+    return image
+
+
+def draw_strength(axis: Axes, rows: pd.DataFrame) -> None:
+    """Draw mean motion over the number typed, with standard errors; what was typed by none apart."""
+    known = rows.dropna(subset=["motion"]).sort_values("motion")
+    axis.errorbar(
+        known["motion"], 100 * known["strength"], 100 * known["error"].fillna(0), marker="o",
+        color="#0072B2", capsize=2, label="typed",
+    )  # fmt: skip
+    default = rows[rows["motion"].isna()]
+    axis.errorbar(
+        [DEFAULT] * len(default), 100 * default["strength"], 100 * default["error"].fillna(0),
+        marker="D", color="#D55E00", linestyle="none", capsize=2, label="nothing typed",
+    )  # fmt: skip
+    axis.set_xticks(sorted({*range(5), *known["motion"].astype(int)}))
+    axis.set_xlabel("-motion")
+    axis.grid(True)
+    axis.legend(fontsize=6)
+
+
+if __name__ == "__main__":
+    run_job(plot_camera, snakemake)

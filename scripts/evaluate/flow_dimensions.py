@@ -1,0 +1,108 @@
+"""What is scored on optical flow, whichever network or procedure gives it: once for all of them."""
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scripts.common.errors import UserError
+from scripts.common.roles import EvaluationItem
+from scripts.evaluate import movement
+from scripts.evaluate.global_motion import GlobalMove, fit_move, moves_together
+from scripts.evaluate.graph import COMPONENTS
+from scripts.evaluate.unscorable import require_frames
+
+
+@dataclass(frozen=True)
+class PairMotion:
+    """What the flow between two frames says.
+
+    Attributes:
+        size: height and width of the frames whose flow it is, in pixels.
+        strongest: ``strongest_motion``, in pixels.
+        move: of the picture as a whole.
+    """
+
+    size: tuple[int, int]
+    strongest: float
+    move: GlobalMove
+
+
+class FlowDimension(ABC):
+    """A dimension on the flow between frames an eighth of a second apart."""
+
+    what: Hashable
+    """All that decides the flow: dimensions that agree in it share it."""
+
+    @abstractmethod
+    def prepare(self, frame: np.ndarray) -> Any:
+        """Return a frame, uint8 RGB, as the flow is worked out on it."""
+
+    @abstractmethod
+    def flow(self, before: Any, after: Any) -> np.ndarray:
+        """Return the displacement between prepared frames: (2, height, width), x and y, pixels."""
+
+    def size_of(self, frame: Any) -> tuple[int, int]:
+        """Return height and width to which displacements belong, without padding."""
+        return frame.shape[0], frame.shape[1]
+
+    def motions(self, item: EvaluationItem) -> list[PairMotion]:
+        """Return the motion between neighbouring kept frames, worked out once for all dimensions.
+
+        Raises:
+            Rejected: too_few_frames, or what ``flow`` raises.
+        """
+        kept = item.frames[:: movement.frame_step(item.fps)]
+        require_frames(len(kept), 2)
+        return item.shared(("motions", self.what), lambda: self._motions(kept))
+
+    def _motions(self, kept: np.ndarray) -> list[PairMotion]:
+        found = []
+        for before, after in itertools.pairwise(map(self.prepare, kept)):
+            flow = self.flow(before, after)
+            strongest = movement.strongest_motion(flow)
+            found.append(PairMotion(self.size_of(before), strongest, fit_move(flow)))
+        return found
+
+
+class DynamicDegreeRule(FlowDimension):
+    """VBench's dynamic degree: whether a video moves."""
+
+    def score(self, item: EvaluationItem) -> float:
+        """Return 1 if the video moves, else 0; errors as ``motions``."""
+        motions = self.motions(item)
+        threshold = movement.moving_threshold(*motions[0].size)
+        needed = movement.needed_pairs(len(motions) + 1)
+        return float(movement.is_moving([each.strongest for each in motions], threshold, needed))
+
+
+class CameraMotionRule(FlowDimension):
+    """One component of what the camera did from the first frame to the last, or how strong all is.
+
+    ``pan`` to the right and ``tilt`` up in shorter sides of the picture, ``zoom`` in as a natural
+    logarithm, ``rotation`` of the scene clockwise in degrees; ``strength`` is the
+    strongest motion between frames an eighth of a second apart, the median, in shorter sides.
+    """
+
+    def choose(self, component: str) -> None:
+        """Take the component.
+
+        Raises:
+            UserError: there is no such component.
+        """
+        if component not in COMPONENTS:
+            raise UserError(
+                f"there is no component '{component}' of camera motion; 'settings.component' may "
+                f"be one of: {', '.join(COMPONENTS)}"
+            )
+        self._component = component
+
+    def score(self, item: EvaluationItem) -> float:
+        """Return the component; errors as ``motions``."""
+        motions = self.motions(item)
+        if self._component == "strength":
+            return float(np.median([each.strongest / min(each.size) for each in motions]))
+        return getattr(moves_together(each.move for each in motions), self._component)
