@@ -8,12 +8,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 
 from scripts.analyse.figure_style import figure_style, save_figure
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.evaluate import CAMERA, MOTION_STRENGTH
 from scripts.common.tables import read_frame
+from scripts.evaluate.camera_requests import ASKED
+from scripts.evaluate.measure_camera import OTHER
 
 PANEL_IN = 2.6
 DEFAULT = 1
@@ -45,6 +48,7 @@ def plot_camera(
         Counts of moves that were asked for.
     """
     asked, typed = read_frame(camera, CAMERA), read_frame(strength, MOTION_STRENGTH)
+    moves = [move for move in ASKED if move in set(asked["asked"])]
     size = (style["width_in"], 2 * PANEL_IN)
     with figure_style():
         figure, axes = plt.subplots(
@@ -54,13 +58,13 @@ def plot_camera(
         for (matrix, curve), generator in zip(axes.T, generators, strict=True):
             matrix.set_title(generator["label"])
             own = asked[asked["generator"] == generator["entry"]]
-            shown = draw_confusion(matrix, confusion_of(own), style["colour_map"])
+            draw_confusion(matrix, confusion_of(own).reindex(moves), style["colour_map"])
             draw_strength(curve, typed[typed["generator"] == generator["entry"]])
         axes[1, 0].set_ylim(bottom=0)
         axes[0, 0].set_ylabel("asked for")
         axes[1, 0].set_ylabel("motion, % of the short side")
-        bar = figure.colorbar(shown, ax=axes[0], shrink=0.8)
-        bar.set_label("share of the videos")
+        colours = plt.cm.ScalarMappable(Normalize(0, 1), style["colour_map"])
+        figure.colorbar(colours, ax=axes[0], shrink=0.8, label="share of the videos")
         save_figure(figure, faces, banner)
     return Counts(kept=len(asked))
 
@@ -71,17 +75,16 @@ def confusion_of(rows: pd.DataFrame) -> pd.DataFrame:
     Args:
         rows: of ``CAMERA``, of one generator.
     """
-    moves = [*dict(rows["measured"].iloc[0])] if len(rows) else []
-    videos = pd.DataFrame(0.0, index=moves, columns=moves)
+    videos = pd.DataFrame(0.0, index=ASKED, columns=(*ASKED, OTHER))
     for _, row in rows.iterrows():
         videos.loc[row["asked"]] += pd.Series(dict(row["measured"]))
     shares = videos.div(videos.sum(axis=1).replace(0, np.nan), axis=0)
-    return shares.drop(index=[move for move in moves if not videos.loc[move].sum()])
+    return shares.dropna()
 
 
-def draw_confusion(axis: Axes, shares: pd.DataFrame, colour_map: str) -> Any:
-    """Draw shares as a matrix with names; return what a colour bar belongs to."""
-    image = axis.imshow(shares.to_numpy(), cmap=colour_map, vmin=0, vmax=1, aspect="auto")
+def draw_confusion(axis: Axes, shares: pd.DataFrame, colour_map: str) -> None:
+    """Draw shares as a matrix with names; a row of nothing where no video is known."""
+    axis.imshow(shares.to_numpy(), cmap=colour_map, vmin=0, vmax=1, aspect="auto")
     names = [name.replace("_", " ") for name in shares.columns]
     axis.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
     rows = [name.replace("_", " ") for name in shares.index]
@@ -92,7 +95,6 @@ def draw_confusion(axis: Axes, shares: pd.DataFrame, colour_map: str) -> Any:
             colour = "black" if share > 0.5 else "white"
             words = f"{100 * share:.0f}"
             axis.text(column, row, words, ha="center", va="center", fontsize=6, color=colour)
-    return image
 
 
 def draw_strength(axis: Axes, rows: pd.DataFrame) -> None:

@@ -183,7 +183,9 @@ def _as_written(schema: pa.Schema) -> pa.Schema:
     """Return a schema as files have it: without closed lists."""
     hidden = b"values"
     fields = [
-        field.with_metadata({key: text for key, text in field.metadata.items() if key != hidden})
+        field.with_metadata(
+            {key: text for key, text in (field.metadata or {}).items() if key != hidden}
+        )
         for field in schema
     ]
     return pa.schema(fields, metadata=schema.metadata)

@@ -27,7 +27,7 @@ class _LucasKanade(FlowDimension):
         self._settings = {"num_warp": warps, "radius": radius}
         self.what = ("Lucas-Kanade", short_side, warps, radius)
 
-    def prepare(self, frame: np.ndarray) -> np.ndarray:
+    def prepared(self, frame: np.ndarray) -> np.ndarray:
         """Return a grey frame in [0, 1], float32, its shorter side at most ``short_side``."""
         height, width = frame.shape[:2]
         scale = min(1.0, self._short_side / min(height, width))

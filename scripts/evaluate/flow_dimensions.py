@@ -38,7 +38,7 @@ class FlowDimension(ABC):
     """All that decides the flow: dimensions that agree in it share it."""
 
     @abstractmethod
-    def prepare(self, frame: np.ndarray) -> Any:
+    def prepared(self, frame: np.ndarray) -> Any:
         """Return a frame, uint8 RGB, as the flow is worked out on it."""
 
     @abstractmethod
@@ -61,7 +61,7 @@ class FlowDimension(ABC):
 
     def _motions(self, kept: np.ndarray) -> list[PairMotion]:
         found = []
-        for before, after in itertools.pairwise(map(self.prepare, kept)):
+        for before, after in itertools.pairwise(map(self.prepared, kept)):
             flow = self.flow(before, after)
             strongest = movement.strongest_motion(flow)
             found.append(PairMotion(self.size_of(before), strongest, fit_move(flow)))

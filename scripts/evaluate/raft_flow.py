@@ -54,7 +54,7 @@ class _Raft(FlowDimension):
         load_exactly(network, read_tensors(path), path)
         return network.eval().to(self._device)
 
-    def prepare(self, frame: np.ndarray) -> np.ndarray:
+    def prepared(self, frame: np.ndarray) -> np.ndarray:
         """Return the frame as it is."""
         return frame
 

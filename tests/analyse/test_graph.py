@@ -10,11 +10,14 @@ from scripts.analyse.graph import AnalyseGraph
 from scripts.annotate.graph import AnnotateGraph
 from scripts.commands.check import read_configuration
 from scripts.common.code import ROOT
+from scripts.common.errors import UserError
 from scripts.common.study import Study
 from scripts.detect.graph import DetectGraph
 from scripts.evaluate.graph import EvaluateGraph
 from scripts.split.graph import SplitGraph
 from scripts.trace.graph import TraceGraph
+
+CAMERA = [f"camera_{part}" for part in ("pan", "tilt", "zoom", "rotation", "strength")]
 
 
 def graph_of(*overrides, **changes):
@@ -50,14 +53,34 @@ def test_a_generator_is_accounted_for_wherever_it_goes():
         assert ("pika" in parts) == (stage != "generate")
 
 
-def test_the_papers_table_7_has_ten_rows_of_which_seven_are_measured():
+def test_the_papers_table_7_has_ten_rows_all_of_which_are_measured():
     graph = graph_of()
-    assert len(graph.dimensions) == 10 and len(graph.evaluate.measured) == 7
+    assert len(graph.dimensions) == len(graph.evaluate.measured) == 10
     steps = graph.steps(SimpleNamespace(stage="evaluate"))
-    assert len(steps) == 7 * len(graph.study.generators)
-    assert not any("dover" in step["part"] for step in steps)
-    assert "dover" not in graph.evaluate.entries()
-    assert {"DOVER", "ASL"} <= set(graph.absent_rows) and "SSCD" not in graph.absent_rows
+    assert len(steps) == 10 * len(graph.study.generators)
+    assert graph.evaluate.entries().keys() == {*graph.evaluate.dimensions, *CAMERA}
+    assert list(graph.evaluate.camera.values()) == CAMERA
+    assert "ASL" in graph.absent_rows and "SSCD" not in graph.absent_rows
+
+
+def test_what_has_no_backend_is_a_row_and_no_column_of_scores():
+    graph = graph_of()
+    sheet = graph.study.sheets["dimensions"]
+    sheet["dover"] = {"label": "DOVER", "paper": "DOVER", "unavailable": "no network"}
+    assert len(graph.dimensions) == 10 and "dover" not in graph.evaluate.entries()
+    assert not any(
+        "dover" in step["part"] for step in graph.steps(SimpleNamespace(stage="evaluate"))
+    )
+    assert graph.absent_rows["DOVER"] == "no network"
+
+
+def test_the_camera_wants_every_component():
+    evaluate = read_configuration()["evaluate"]
+    graph = graph_of(
+        evaluate=evaluate | {"camera": [*CAMERA[:1], "camera_pan_embedded", *CAMERA[2:]]}
+    )
+    with pytest.raises(UserError, match=r"settings\.component is 'tilt'"):
+        _ = graph.evaluate.camera
 
 
 def test_what_has_no_place_in_the_paper_has_none_in_the_comparison():
@@ -71,7 +94,8 @@ def test_targets_are_one_form_of_each_and_all_forms_are_published():
     graph = graph_of("demo.yaml")
     assert set(graph.targets) < set(graph.published)
     assert "results/tables/table7.html" in graph.published
-    assert len(graph.targets) == 8 + 13 and len(graph.published) == 6 * 4 + 2 + 13 * 2
+    assert len(graph.targets) == 10 + 14
+    assert len(graph.published) == 6 * 4 + 2 * 3 + 2 + 14 * 2
 
 
 def test_a_lonely_generator_has_no_training_across_domains():
