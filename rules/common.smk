@@ -144,9 +144,8 @@ def reported(result):
 def account_of_curate():
     """Return the account of curate, from exports or from the released data set."""
     if study.is_release:
-        card = "".join(release.card(None)) or None
+        card = "".join(release.card) or None
         archives = {name: release.videos(name) for name in study.released}
         full = release.with_all_prompts
         return release_steps(study, release.splits, card, release.pictures, archives, full)
-    exports = dict(zip(curate.exports, curate.export_inputs, strict=True))
-    return curate_steps(study, exports, curate.generator)
+    return curate_steps(study, curate.export_inputs, curate.generator)

@@ -56,7 +56,7 @@ rule read_release:
 rule list_members:
     """List what lies in a released tar: of which prompt each file is, its place and checksum."""
     input:
-        tar=release.tar,
+        tar=f"{config['release']['folder']}/{{archive}}.tar",
     output:
         members="results/release/members/{archive}.parquet",
     log:
@@ -79,7 +79,7 @@ rule list_members:
 rule unpack_pictures:
     """Unpack the small pictures of a released table that are in no tar."""
     input:
-        table=release.table,
+        table=f"{config['release']['folder']}/data/{{table}}.parquet",
         others=release.better_pictures,
     output:
         tar="results/release/pictures/{table}.tar",
@@ -103,8 +103,8 @@ rule unpack_pictures:
 rule index_images:
     """Find the image prompts of a shard's prompts in the released tars."""
     input:
-        rows="results/release/rows/{shard}.parquet",
-        members=release.picture_members,
+        wanted="results/prompts/{shard}.parquet",
+        members=[members for _, members in release.pictures.values()],
     output:
         tar="results/images/{shard}.tar",
         index="results/images/{shard}.parquet",
@@ -116,10 +116,11 @@ rule index_images:
         mem_mb=more(3000),
         runtime=more(30),
     params:
-        code=code_of("scripts/curate/release/index_images.py"),
-        tars=release.picture_tars,
+        code=code_of("scripts/curate/release/index_released.py"),
+        shards=len(study.shards),
+        tars=[tar for tar, _ in release.pictures.values()],
     script:
-        "../scripts/curate/release/index_images.py"
+        "../scripts/curate/release/index_released.py"
 
 
 rule choose_released:
@@ -162,11 +163,11 @@ rule index_videos:
         mem_mb=more(3000),
         runtime=more(30),
     params:
-        code=code_of("scripts/curate/release/index_videos.py"),
+        code=code_of("scripts/curate/release/index_released.py"),
         shards=study.video_shards,
         tars=release.video_tars,
     script:
-        "../scripts/curate/release/index_videos.py"
+        "../scripts/curate/release/index_released.py"
 
 
 if release.values:

@@ -11,8 +11,7 @@ from scripts.common.schemas.analyse import ACCOUNT
 from scripts.common.study import Study
 from scripts.common.tables import read_table
 from scripts.curate.release.choose_released import choose_released
-from scripts.curate.release.index_images import index_images
-from scripts.curate.release.index_videos import index_videos
+from scripts.curate.release.index_released import index_released
 from scripts.curate.release.list_members import list_members
 from scripts.curate.release.read_release import read_release
 from scripts.curate.release.released_layout import find_picture_tars, find_tables, find_video_tars
@@ -60,12 +59,12 @@ def finished(tmp_path, monkeypatch):
     pictures = placed(find_picture_tars(release, SPLITS), "picture")
     videos = placed(find_video_tars(release, "svd", "svd"), "video")
     images, clips = results / "images/00000.parquet", results / "videos/svd/00000.parquet"
-    for function, wanted, found, index, settings in (
-        (index_images, rows, pictures, images, {}),
-        (index_videos, [chosen], videos, clips, {"shard": "00000", "shards": 1}),
-    ):
+    for wanted, found, index in ((prompts, pictures, images), (chosen, videos, clips)):
         tars, members = zip(*found.values(), strict=True)
-        function(wanted, list(members), list(tars), index.with_suffix(".tar"), index, **settings)
+        index_released(
+            [wanted], list(members), list(tars), index.with_suffix(".tar"), index,
+            shard="00000", shards=1,
+        )  # fmt: skip
     config = {"curate": {"shards": 1}, "generate": {"generators": ["svd"], "shards": 1}}
     study = Study(config | {"source": "release"}, {"generators": {"svd": {"released": "svd"}}})
     card = str(release / "README.md")

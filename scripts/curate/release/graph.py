@@ -32,13 +32,8 @@ class ReleaseGraph:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The release's part of the configuration."""
+        """The release's part of the configuration; ``folder`` is where it was downloaded to."""
         return self.study.config["release"]
-
-    @property
-    def folder(self) -> str:
-        """Where the data set was downloaded to."""
-        return self.settings["folder"]
 
     @property
     def splits(self) -> list[str]:
@@ -60,43 +55,49 @@ class ReleaseGraph:
         """Generators of whose videos those of all prompts are wanted."""
         return self.study.scraped if self.settings["all_pika_videos"] else []
 
+    @property
+    def card(self) -> list[str]:
+        """The data set's card, if it was downloaded as well."""
+        path = Path(self.settings["folder"], "README.md")
+        return [str(path)] if path.is_file() else []
+
     @cached_property
     def tables(self) -> dict[str, list[str]]:
         """Split -> the tables of its rows."""
-        return {split: list(map(str, find_tables(self.folder, split))) for split in self.splits}
+        folder = self.settings["folder"]
+        return {split: list(map(str, find_tables(folder, split))) for split in self.splits}
 
     @cached_property
     def pictures(self) -> Archives:
-        """All places of pictures, in order of preference."""
-        places = {"tars": self._picture_tars, "parquet": self._unpacked_tables}
-        return {
-            name: files
-            for kind in self.settings["pictures"]
-            for name, files in places[kind]().items()
-        }
+        """All places of pictures, in order of preference.
+
+        Raises:
+            UserError: there is no tar, and the tables' small pictures are not wanted.
+        """
+        folder, kinds = self.settings["folder"], self.settings["pictures"]
+        tars = self._placed(find_picture_tars(folder, self.splits))
+        if not tars and kinds == ["tars"]:
+            raise UserError(
+                f"{folder} holds no tar of image prompts, such as "
+                "subset_image_prompt_tar/subset_image_prompt_1.tar; download them, or add parquet "
+                "to release.pictures: the tables have small ones"
+            )
+        stems = [Path(table).stem for tables in self.tables.values() for table in tables]
+        unpacked = "results/release/pictures/{0}.tar", "results/release/pictures/{0}.parquet"
+        tables = {f"data/{stem}": tuple(one.format(stem) for one in unpacked) for stem in stems}
+        places = {"tars": tars, "parquet": tables}
+        return {name: files for kind in kinds for name, files in places[kind].items()}
 
     def videos(self, generator: str) -> Archives:
         """Return the released tars of a generator's videos."""
         name = self.study.fields("generators", generator)["released"]
         full = generator in self.with_all_prompts
-        return self._placed(find_video_tars(self.folder, generator, name, self.splits, full=full))
+        folder = self.settings["folder"]
+        return self._placed(find_video_tars(folder, generator, name, self.splits, full=full))
 
     def shards_of(self, name: str) -> list[str]:
         """Return the tables of a folder of results, one for each shard."""
         return [f"results/{name}/{shard}.parquet" for shard in self.study.shards]
-
-    def card(self, wildcards: Any) -> list[str]:
-        """Return the data set's card, if it was downloaded as well."""
-        path = Path(self.folder, "README.md")
-        return [str(path)] if path.is_file() else []
-
-    def table(self, wildcards: Any) -> str:
-        """Return the released table of the wildcard's name."""
-        return f"{self.folder}/data/{wildcards.table}.parquet"
-
-    def tar(self, wildcards: Any) -> str:
-        """Return the released tar of the wildcard's name."""
-        return f"{self.folder}/{wildcards.archive}.tar"
 
     def kind(self, wildcards: Any) -> str:
         """Return what the wildcard's tar holds."""
@@ -111,14 +112,6 @@ class ReleaseGraph:
                 break
             members.append(table)
         return members
-
-    def picture_members(self, wildcards: Any = None) -> list[str]:
-        """Return the members of all places of pictures, in order of preference."""
-        return [members for _, members in self.pictures.values()]
-
-    def picture_tars(self, wildcards: Any = None) -> list[str]:
-        """Return the tars beside ``picture_members``."""
-        return [tar for tar, _ in self.pictures.values()]
 
     def video_members(self, wildcards: Any) -> list[str]:
         """Return the members of the tars of the wildcard's generator."""
@@ -135,27 +128,12 @@ class ReleaseGraph:
 
     def embedding_tables(self, wildcards: Any) -> list[str]:
         """Return the released tables of an embedding."""
-        return list(map(str, find_embeddings(self.folder, wildcards.embedding, self.splits)))
+        tables = find_embeddings(self.settings["folder"], wildcards.embedding, self.splits)
+        return list(map(str, tables))
 
     def _placed(self, names: list[str]) -> Archives:
+        folder = self.settings["folder"]
         return {
-            name: (f"{self.folder}/{name}.tar", f"results/release/members/{name}.parquet")
+            name: (f"{folder}/{name}.tar", f"results/release/members/{name}.parquet")
             for name in names
-        }
-
-    def _picture_tars(self) -> Archives:
-        tars = self._placed(find_picture_tars(self.folder, self.splits))
-        if not tars and "parquet" not in self.settings["pictures"]:
-            raise UserError(
-                f"{self.folder} holds no tar of image prompts, such as "
-                "subset_image_prompt_tar/subset_image_prompt_1.tar; download them, or add parquet "
-                "to release.pictures: the tables have small ones"
-            )
-        return tars
-
-    def _unpacked_tables(self) -> Archives:
-        stems = [Path(table).stem for tables in self.tables.values() for table in tables]
-        folder = "results/release/pictures"
-        return {
-            f"data/{stem}": (f"{folder}/{stem}.tar", f"{folder}/{stem}.parquet") for stem in stems
         }

@@ -1,17 +1,19 @@
 """List what lies in one released tar, where it lies (Section 3): the tar is read, not copied."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from scripts.common.engine import Task, ledger_key, run
 from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.rule_log import Counts
-from scripts.common.schemas.items import REJECTED
 from scripts.common.schemas.release import RELEASED_MEMBERS
-from scripts.common.tables import write_table
-from scripts.curate.release.released_members import Member, inspect, list_tar, rejected_row
+from scripts.curate.release.released_members import (
+    Member,
+    inspect,
+    list_tar,
+    rejected_row,
+    write_members,
+)
 
 SCRIPT = "scripts/curate/release/list_members.py"
 
@@ -53,34 +55,25 @@ def list_members(
     empty = dict.fromkeys(RELEASED_MEMBERS.names)
     with open(tar, "rb") as file:
 
-        def look(_: None, found: Sequence[Member]) -> list[dict]:
-            return [_look(member, file, kind, decode=decode) for member in found]
+        def look(member: Member) -> dict:
+            if member.reason:
+                return rejected_row(member, member.reason)
+            file.seek(member.offset)
+            return inspect(member, file.read(member.size_bytes), kind, decode=decode)
 
         task = Task(
             name=tar.name,
             items=dict.fromkeys(by_place),
             ledger=RowLedger(ledger_root / "curate" / key / tar.stem, schema, key="place"),
             load=lambda: None,
-            work=look,
+            work=lambda _, found: map(look, found),
             finish=lambda place, row: empty | row,
             failure="undecodable",
         )
         run([task], by_place.__getitem__, what=tar.name)
     finished = task.rows(lambda place, reason: rejected_row(by_place[place], reason)).to_list()
     rows = [{name: row.get(name) for name in RELEASED_MEMBERS.names} for row in finished]
-    write_table(rows, members, RELEASED_MEMBERS, sort_by=["name", "status", "offset"])
-    counts = Counts(declared=len(found))
-    for row in rows:
-        counts.reject(row["reason"]) if row["status"] == REJECTED else counts.keep()
-    counts.notes += [fault] if fault else []
-    return counts
-
-
-def _look(member: Member, file: BinaryIO, kind: str, *, decode: bool) -> dict:
-    if member.reason:
-        return rejected_row(member, member.reason)
-    file.seek(member.offset)
-    return inspect(member, file.read(member.size_bytes), kind, decode=decode)
+    return write_members(rows, members, [fault] if fault else [])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Take the annotations of a shard from the released rows (Section 3)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +14,30 @@ from scripts.common.tables import write_table
 
 SPELLINGS = {"safe": SAFE, "normal": SAFE, "nsfw": NSFW, "unsafe": NSFW}
 """What Image_NSFW may be called, in lower case; any other word is kept as it is."""
+
+
+_WORD = pl.col("Image_NSFW").str.strip_chars()
+_LABEL = pl.coalesce(_WORD.str.to_lowercase().replace_strict(SPELLINGS, default=None), _WORD)
+_THING = pl.col("Subject").str.strip_chars()
+_VERB = pl.element().str.strip_chars()
+_VERBS = pl.col("Direction").fill_null("").str.split(",").list.eval(_VERB.filter(_VERB != ""))
+READERS = {
+    # Of the model's names only one was released.
+    "text_nsfw": (TEXT_NSFW, {
+        "score": "Text_NSFW",
+        "scores": pl.lit(None),
+        "there": pl.col("Text_NSFW").is_not_null() & pl.col("Text_NSFW").is_not_nan(),
+    }),
+    "image_nsfw": (IMAGE_NSFW, {
+        "score": pl.lit(None), "label": _LABEL, "there": _WORD.fill_null("") != "",
+    }),
+    "subject": (SUBJECT, {"subject": pl.when(_THING != "").then(_THING), "there": pl.lit(True)}),
+    "direction": (DIRECTION, {
+        "verbs": _VERBS.list.unique(maintain_order=True),
+        "there": pl.col("Direction").is_not_null(),
+    }),
+}  # fmt: skip
+"""Annotation -> its schema, and its columns from those of the release; ``there``: it was released."""
 
 
 def read_annotations(rows: Path, index: Path, annotations: Mapping[str, Path]) -> Counts:
@@ -32,8 +56,8 @@ def read_annotations(rows: Path, index: Path, annotations: Mapping[str, Path]) -
     table = pl.read_parquet(rows).join(images, left_on="UUID", right_on="uuid", how="semi")
     counts = Counts(declared=table.height * len(annotations))
     for name, path in annotations.items():
-        read, schema = READERS[name]
-        found = read(table).with_columns(
+        schema, columns = READERS[name]
+        found = table.select(uuid="UUID", **columns).with_columns(
             status=pl.when("there").then(pl.lit(OK)).otherwise(pl.lit(REJECTED)),
             reason=pl.when(~pl.col("there")).then(pl.lit("not_released")),
             backend=pl.lit(RELEASED),
@@ -42,51 +66,6 @@ def read_annotations(rows: Path, index: Path, annotations: Mapping[str, Path]) -
         counts.keep(int(found["there"].sum()))
         counts.reject("not_released", int((~found["there"]).sum()))
     return counts
-
-
-def _text_nsfw(table: pl.DataFrame) -> pl.DataFrame:
-    scores = pl.lit(None)  # of the model's names only one was released
-    there = pl.col("Text_NSFW").is_not_null() & pl.col("Text_NSFW").is_not_nan()
-    return table.select(uuid="UUID", score="Text_NSFW", scores=scores, there=there)
-
-
-def _image_nsfw(table: pl.DataFrame) -> pl.DataFrame:
-    word = pl.col("Image_NSFW").str.strip_chars()
-    label = word.str.to_lowercase().replace_strict(SPELLINGS, default=None)
-    return table.select(
-        uuid="UUID",
-        score=pl.lit(None),
-        label=pl.coalesce(label, word),
-        there=word.fill_null("") != "",
-    )
-
-
-def _subject(table: pl.DataFrame) -> pl.DataFrame:
-    subject = pl.col("Subject").str.strip_chars()
-    return table.select(
-        uuid="UUID", subject=pl.when(subject != "").then(subject), there=pl.lit(True)
-    )
-
-
-def _direction(table: pl.DataFrame) -> pl.DataFrame:
-    verbs = (
-        pl.col("Direction")
-        .fill_null("")
-        .str.split(",")
-        .list.eval(pl.element().str.strip_chars())
-        .list.eval(pl.element().filter(pl.element() != ""))
-        .list.unique(maintain_order=True)
-    )
-    return table.select(uuid="UUID", verbs=verbs, there=pl.col("Direction").is_not_null())
-
-
-READERS: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], object]] = {
-    "text_nsfw": (_text_nsfw, TEXT_NSFW),
-    "image_nsfw": (_image_nsfw, IMAGE_NSFW),
-    "subject": (_subject, SUBJECT),
-    "direction": (_direction, DIRECTION),
-}
-"""Annotation -> how it is read, and its schema."""
 
 
 if __name__ == "__main__":

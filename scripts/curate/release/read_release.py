@@ -1,16 +1,16 @@
 """Read the released rows, each prompt once, and bucket them by UUID (Section 3)."""
 
 import tempfile
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from scripts.common.identity import shard_of
+from scripts.common.job import run_job
 from scripts.common.partitions import Partitions
 from scripts.common.progress import progress
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.prompts import PROMPTS
 from scripts.common.schemas.release import RELEASE_REJECTS, RELEASE_ROWS, RELEASED_SPLITS
 from scripts.common.tables import TableWriter, write_table
@@ -59,7 +59,6 @@ def read_release(
     stated = stated_rows(card) if card else {}
     removals = removals or RemovalList()
     counts = Counts(declared=0)
-    rejected: Counter[str] = Counter()
     rows[0].parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=rows[0].parent, prefix="tmp-") as folder,
@@ -77,9 +76,7 @@ def read_release(
             animated.write(drawn.select(RELEASED_SPLITS.names).to_arrow())
             fallen.write(lost.select(RELEASE_REJECTS.names).to_arrow())
             counts.keep(kept.height)
-            rejected.update(dict(lost["reason"].value_counts().iter_rows()))
-    for reason, number in rejected.items():
-        counts.reject(reason, number)
+            counts.rejected.update(lost["reason"].to_list())
     for split, number in found.items():
         promised = stated.get(split, number)
         counts.declared += max(promised, number)
@@ -115,24 +112,18 @@ def _settle(part: pl.DataFrame, removals: RemovalList) -> tuple[pl.DataFrame, pl
     part = part.sort("rank", "row")
     covered = [removals.covers(uuid, user) for uuid, user in part.select("uuid", "UserID").rows()]
     part = part.with_columns(
-        reason=pl.when(pl.col("uuid").is_null())
-        .then(pl.lit("no_uuid"))
-        .when(pl.Series(covered, dtype=pl.Boolean))
-        .then(pl.lit("removed"))
-        .when(pl.col("prompt") == "")
-        .then(pl.lit("empty_prompt"))
-        .when(pl.col("timestamp_utc").is_null())
-        .then(pl.lit("no_timestamp"))
-    )
+        reason=pl.when(pl.col("uuid").is_null()).then(pl.lit("no_uuid"))
+        .when(pl.Series(covered, dtype=pl.Boolean)).then(pl.lit("removed"))
+        .when(pl.col("prompt") == "").then(pl.lit("empty_prompt"))
+        .when(pl.col("timestamp_utc").is_null()).then(pl.lit("no_timestamp"))
+    )  # fmt: skip
     good = pl.col("reason").is_null()
+    is_first_of_split = pl.struct("uuid", "rank", good).is_first_distinct()
     part = part.with_columns(
-        reason=pl.when(~good)
-        .then("reason")
-        .when(~pl.struct("uuid", "rank", good).is_first_distinct())
-        .then(pl.lit("duplicate_uuid"))
-        .when(~pl.struct("uuid", good).is_first_distinct())
-        .then(pl.lit("in_another_split"))
-    )
+        reason=pl.when(~good).then("reason")
+        .when(~is_first_of_split).then(pl.lit("duplicate_uuid"))
+        .when(~pl.struct("uuid", good).is_first_distinct()).then(pl.lit("in_another_split"))
+    )  # fmt: skip
     members = part.filter(pl.col("uuid").is_not_null()).group_by("uuid").agg(
         subset=(pl.col("split") == SUBSET).any(), tip_eval=(pl.col("split") == EVAL).any()
     )  # fmt: skip
@@ -157,15 +148,12 @@ def _as_prompts(kept: pl.DataFrame) -> pl.DataFrame:
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = read_release(
-            tables={name: [Path(path) for path in snakemake.input[name]]
-                    for name in snakemake.params.splits},
-            rows=[Path(path) for path in snakemake.output.rows],
-            prompts=[Path(path) for path in snakemake.output.prompts],
-            splits=Path(snakemake.output.splits),
-            rejects=Path(snakemake.output.rejects),
-            card=Path(snakemake.input.card[0]) if snakemake.input.card else None,
-            removals=read_removals(Path(snakemake.params.removals)),
-        )  # fmt: skip
-        log.finish(counts)
+    splits = {
+        name: [Path(path) for path in snakemake.input[name]] for name in snakemake.params.splits
+    }
+    run_job(
+        read_release,
+        snakemake,
+        tables=splits,
+        removals=read_removals(Path(snakemake.params.removals)),
+    )

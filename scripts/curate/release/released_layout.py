@@ -69,9 +69,8 @@ def released_annotations(config: Mapping[str, Any]) -> list[str]:
     release = config["release"]
     names = list(release["annotations"])
     if "direction" in names:
-        from scripts.curate.release.released_rows import (
-            columns_of,  # pyarrow takes a second to start
-        )
+        # Arrow takes a second to start.
+        from scripts.curate.release.released_rows import columns_of
 
         try:
             first = find_tables(release["folder"], splits_of(release)[0])[0]
@@ -192,9 +191,7 @@ def stated_rows(card: Path) -> dict[str, int]:
             for block in blocks
             for split in block["splits"]
         }
-    except (OSError, UnicodeDecodeError, IndexError, KeyError, TypeError, ValueError):
-        return {}
-    except yaml.YAMLError:
+    except (OSError, IndexError, KeyError, TypeError, ValueError, yaml.YAMLError):
         return {}
 
 

@@ -1,7 +1,9 @@
 """Members of released tars: where each lies, of which prompt it is, and whether it is good."""
 
+import contextlib
 import io
 import tarfile
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
@@ -11,7 +13,10 @@ from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.identity import find_uuid
 from scripts.common.pictures import decode_picture
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK, REJECTED
+from scripts.common.schemas.release import RELEASED_MEMBERS
+from scripts.common.tables import write_table
 from scripts.common.video import VideoProperties, probe_video, read_header
 
 PICTURE, VIDEO = "picture", "video"
@@ -21,6 +26,8 @@ EXTENSIONS = {
 }
 LARGEST_BYTES = 2**29
 """No picture or 3-second video comes near it; what does is not read into memory."""
+
+_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zX", b"BZh")  # gzip, zstd, xz, bzip2
 
 
 @dataclass(frozen=True)
@@ -59,15 +66,16 @@ def list_tar(tar: Path, kind: str) -> tuple[list[Member], str | None]:
     try:
         archive = tarfile.open(tar, "r:")  # noqa: SIM115 (closed below)
     except tarfile.TarError as error:
-        raise UserError(_no_tar(tar, size, error)) from None
+        with open(tar, "rb") as file:
+            is_compressed = file.read(4).startswith(_COMPRESSED)
+        sentence = (
+            f"is no tar ({error}); download it again" if size else "is empty; download it again"
+        )
+        if is_compressed:
+            sentence = "is compressed, so that its members have no places; unpack it to a plain tar"
+        raise UserError(f"{tar} {sentence}") from None
     with archive:
-        while True:
-            try:
-                header = archive.next()
-            except tarfile.TarError:  # the bytes of the last member end before it does
-                header = None
-            if header is None:
-                break
+        for header in _headers(archive):
             if not header.isdir():
                 member = _member(header, kind, size, seen)
                 members.append(member)
@@ -107,25 +115,35 @@ def rejected_row(member: Member, reason: str) -> dict:
     return {"name": member.name, "uuid": member.uuid, "status": REJECTED, "reason": reason}
 
 
+def write_members(rows: list[dict], members: Path, notes: Sequence[str] = ()) -> Counts:
+    """Write a table of ``RELEASED_MEMBERS``, by name, and return the counts of its rows."""
+    write_table(rows, members, RELEASED_MEMBERS, sort_by=["name", "status", "offset"])
+    counts = Counts(declared=len(rows), notes=list(notes))
+    for row in rows:
+        counts.reject(row["reason"]) if row["reason"] else counts.keep()
+    return counts
+
+
+def _headers(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    # An error: the bytes of the last member end before it does.
+    with contextlib.suppress(tarfile.TarError):
+        while header := archive.next():
+            yield header
+
+
 def _member(header: tarfile.TarInfo, kind: str, size: int, seen: set[str]) -> Member:
     name = header.name.encode("utf-8", "replace").decode()
-    path = PurePosixPath(name)
-    uuid = find_uuid(name)
-    reason = None
-    if path.name.startswith("."):
-        reason = "hidden_file"
-    elif not header.isreg() or header.issparse():
-        reason = "other_kind"
-    elif uuid is None:
-        reason = "no_uuid"
-    elif path.suffix and path.suffix.lower() not in EXTENSIONS[kind]:
-        reason = "other_kind"
-    elif uuid in seen:
-        reason = "duplicate_member"
-    elif header.offset_data + header.size > size:
-        reason = "cut_off"
-    elif header.size > LARGEST_BYTES:
-        reason = "too_large"
+    path, uuid = PurePosixPath(name), find_uuid(name)
+    is_other = path.suffix and path.suffix.lower() not in EXTENSIONS[kind]
+    faults = {
+        "hidden_file": path.name.startswith("."),
+        "other_kind": not header.isreg() or header.issparse() or (uuid and is_other),
+        "no_uuid": uuid is None,
+        "duplicate_member": uuid in seen,
+        "cut_off": header.offset_data + header.size > size,
+        "too_large": header.size > LARGEST_BYTES,
+    }
+    reason = next((reason for reason, is_so in faults.items() if is_so), None)
     return Member(name, uuid, header.offset_data, header.size, reason)
 
 
@@ -138,27 +156,13 @@ def _fault_of_end(tar: Path, end: int, size: int) -> str | None:
     with open(tar, "rb") as file:
         file.seek(end)
         block = file.read(tarfile.BLOCKSIZE)
-    if len(block) == tarfile.BLOCKSIZE and not any(block):
+    if block == bytes(tarfile.BLOCKSIZE):
         return None
-    what = "ends" if end >= size or len(block) < tarfile.BLOCKSIZE else "is damaged"
+    what = "is damaged" if len(block) == tarfile.BLOCKSIZE else "ends"
     return (
         f"{tar} {what} at byte {min(end, size):,} without the mark that ends a tar: download it "
         "again, for what follows is missing"
     )
-
-
-def _no_tar(tar: Path, size: int, error: Exception) -> str:
-    with open(tar, "rb") as file:
-        magic = file.read(4)
-    if not size:
-        return f"{tar} is empty; download it again"
-    if (
-        magic[:2] == b"\x1f\x8b"
-        or magic in (b"\x28\xb5\x2f\xfd", b"\xfd7zX")
-        or magic[:3] == b"BZh"
-    ):
-        return f"{tar} is compressed, so that its members have no places; unpack it to a plain tar"
-    return f"{tar} is no tar ({error}); download it again"
 
 
 def _properties(data: bytes, kind: str, decode: bool) -> VideoProperties:

@@ -51,20 +51,10 @@ def iterate_rows(tables: Sequence[Path]) -> Iterator[tuple[pl.DataFrame, int]]:
     """
     first = 0
     for table in tables:
-        file = open_table(table)
-        present = file.schema_arrow.names
-        for name in REQUIRED:
-            if name not in present:
-                raise UserError(
-                    f"{table}: column '{name}' is missing; the table has {', '.join(present)}"
-                )
-        wanted = [name for name in (*REQUIRED, *OPTIONAL) if name in present]
-        try:
-            for batch in file.iter_batches(BATCH_ROWS, columns=wanted):
-                yield _in_form(pl.DataFrame(pa.Table.from_batches([batch])), table), first
-                first += batch.num_rows
-        except (pa.ArrowInvalid, OSError) as error:
-            raise UserError(unreadable(table, error)) from None
+        columns = [*REQUIRED, *(name for name in OPTIONAL if name in columns_of(table))]
+        for batch in iterate_batches(table, columns, BATCH_ROWS):
+            yield _in_form(pl.DataFrame(batch), table), first
+            first += batch.num_rows
 
 
 def iterate_pictures(table: Path, batch_rows: int = 200) -> Iterator[tuple[str | None, bytes]]:
@@ -73,22 +63,34 @@ def iterate_pictures(table: Path, batch_rows: int = 200) -> Iterator[tuple[str |
     Raises:
         UserError: the table is no Parquet, or has no pictures in the form of Hugging Face.
     """
+    for batch in iterate_batches(table, ["UUID", PICTURE], batch_rows):
+        kind = batch[PICTURE].type
+        in_struct = pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0
+        if not (in_struct or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
+            raise UserError(f"{table}: column '{PICTURE}' is {kind}, not a struct with 'bytes'")
+        for value, picture in zip(batch["UUID"].to_pylist(), batch[PICTURE], strict=True):
+            data = picture["bytes"] if in_struct and picture.is_valid else picture
+            yield parse_uuid(value), (data.as_py() if data.is_valid else None) or b""
+
+
+def iterate_batches(table: Path, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
+    """Yield some columns of a released table, so many rows at a time.
+
+    Raises:
+        UserError: the table is no Parquet, or a column is missing: what there is is named.
+    """
     file = open_table(table)
-    if PICTURE not in file.schema_arrow.names:
-        names = ", ".join(file.schema_arrow.names)
-        raise UserError(f"{table}: column '{PICTURE}' is missing; the table has {names}")
-    kind = file.schema_arrow.field(PICTURE).type
-    in_struct = pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0
-    if not (in_struct or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
-        raise UserError(f"{table}: column '{PICTURE}' is {kind}, not a struct with 'bytes'")
+    present = file.schema_arrow.names
+    for name in columns:
+        if name not in present:
+            raise UserError(
+                f"{table}: column '{name}' is missing; the table has {', '.join(present)}"
+            )
     try:
-        for batch in file.iter_batches(batch_rows, columns=["UUID", PICTURE]):
-            ids = batch.column("UUID").to_pylist()
-            for value, picture in zip(ids, batch.column(PICTURE), strict=True):
-                data = picture["bytes"] if in_struct and picture.is_valid else picture
-                yield parse_uuid(value), (data.as_py() if data.is_valid else None) or b""
+        for batch in file.iter_batches(rows, columns=list(columns)):
+            yield pa.Table.from_batches([batch])
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(unreadable(table, error)) from None
+        raise UserError(_unreadable(table, error)) from None
 
 
 def parse_uuid(value: str | None) -> str | None:
@@ -113,10 +115,10 @@ def open_table(table: Path) -> pq.ParquetFile:
     except FileNotFoundError:
         raise UserError(f"{table} is missing; download it again") from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(unreadable(table, error)) from None
+        raise UserError(_unreadable(table, error)) from None
 
 
-def unreadable(table: Path, error: Exception) -> str:
+def _unreadable(table: Path, error: Exception) -> str:
     """Return the sentence of an error for a file that is no whole Parquet."""
     return f"{table} cannot be read as Parquet ({str(error).splitlines()[0]}); download it again"
 

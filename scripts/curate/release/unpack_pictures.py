@@ -11,10 +11,14 @@ import polars as pl
 from scripts.common.job import run_job
 from scripts.common.progress import progress
 from scripts.common.rule_log import Counts
-from scripts.common.schemas.items import OK, REJECTED
-from scripts.common.schemas.release import RELEASED_MEMBERS
-from scripts.common.tables import write_table
-from scripts.curate.release.released_members import PICTURE, Member, inspect, rejected_row
+from scripts.common.schemas.items import OK
+from scripts.curate.release.released_members import (
+    PICTURE,
+    Member,
+    inspect,
+    rejected_row,
+    write_members,
+)
 from scripts.curate.release.released_rows import iterate_pictures
 
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
@@ -42,7 +46,10 @@ def unpack_pictures(
     Raises:
         UserError: the table cannot be read, or has no pictures.
     """
-    known = _good_members(others)
+    elsewhere = [
+        pl.scan_parquet(path).filter(pl.col("status") == OK).select("uuid") for path in others
+    ]
+    known = set(pl.concat(elsewhere).collect()["uuid"]) if elsewhere else set()
     rows, taken = [], set()
     tar.parent.mkdir(parents=True, exist_ok=True)
     part = tar.with_name(f"{tar.name}.part")
@@ -50,9 +57,13 @@ def unpack_pictures(
         for number, (uuid, data) in enumerate(progress(iterate_pictures(table), table.stem)):
             member = Member(uuid or f"row {number}", uuid, archive.offset + tarfile.BLOCKSIZE,
                             len(data))  # fmt: skip
-            reason = _why_not(uuid, known, taken)
-            row = rejected_row(member, reason) if reason else None
-            row = row or inspect(member, data, PICTURE, decode=decode)
+            if uuid is None:
+                row = rejected_row(member, "no_uuid")
+            elif uuid in known or uuid in taken:
+                other = "in_another_archive" if uuid in known else "duplicate_member"
+                row = rejected_row(member, other)
+            else:
+                row = inspect(member, data, PICTURE, decode=decode)
             if row["status"] == OK:
                 header = tarfile.TarInfo(f"{uuid}.{EXTENSIONS.get(row['codec'], 'img')}")
                 header.size, header.mtime, header.mode = len(data), 0, 0o644
@@ -62,26 +73,7 @@ def unpack_pictures(
                 taken.add(uuid)
             rows.append(row)
     os.replace(part, tar)
-    write_table(rows, members, RELEASED_MEMBERS, sort_by=["name", "status"])
-    counts = Counts(declared=len(rows))
-    for row in rows:
-        counts.reject(row["reason"]) if row["status"] == REJECTED else counts.keep()
-    return counts
-
-
-def _good_members(tables: Sequence[Path]) -> set[str]:
-    if not tables:
-        return set()
-    found = pl.scan_parquet([str(path) for path in tables]).filter(pl.col("status") == OK)
-    return set(found.select("uuid").collect()["uuid"])
-
-
-def _why_not(uuid: str | None, known: set[str], taken: set[str]) -> str | None:
-    if uuid is None:
-        return "no_uuid"
-    if uuid in known:
-        return "in_another_archive"
-    return "duplicate_member" if uuid in taken else None
+    return write_members(rows, members)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,6 @@ def test_pictures_come_from_the_first_place_that_has_one(folder):
     assert last == better + [
         f"results/release/pictures/{name[5:]}.parquet" for name in names[-4:-1]
     ]
-    assert len(release.picture_members()) == len(release.picture_tars()) == len(names)
 
 
 def test_videos_are_those_of_the_wildcards_generator(folder):

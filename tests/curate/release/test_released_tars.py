@@ -11,8 +11,7 @@ from scripts.common.schemas.items import ITEM_INDEX, REASONS
 from scripts.common.schemas.release import MEMBER_REASONS, RELEASED_MEMBERS
 from scripts.common.shards import Shard, Shards, read_index
 from scripts.common.tables import read_table
-from scripts.curate.release.index_images import index_images
-from scripts.curate.release.index_videos import index_videos
+from scripts.curate.release.index_released import index_released
 from scripts.curate.release.list_members import list_members
 from scripts.curate.release.released_members import find_uuid
 from scripts.curate.release.unpack_pictures import unpack_pictures
@@ -199,10 +198,11 @@ def archives(tmp_path):
 def index(archives, tmp_path, numbers):
     """Index some prompts' images; return the counts and the shard."""
     rows = tmp_path / "rows.parquet"
-    pl.DataFrame({"UUID": [prompt_id(number) for number in numbers]}).write_parquet(rows)
+    pl.DataFrame({"uuid": [prompt_id(number) for number in numbers]}).write_parquet(rows)
     members = [tar.with_suffix(".parquet") for tar in archives]
     tar, out = tmp_path / "images" / "00000.tar", tmp_path / "images" / "00000.parquet"
-    counts = index_images(rows, members, [str(tar) for tar in archives], tar, out)
+    places = [str(tar) for tar in archives]
+    counts = index_released([rows], members, places, tar, out, shard="00000", shards=1)
     return counts, tar, out
 
 
@@ -260,7 +260,7 @@ def test_a_shard_of_videos_holds_the_prompts_of_its_bucket(tmp_path):
     rows = []
     for shard in ("00000", "00001"):
         tar, out = tmp_path / f"{shard}.tar", tmp_path / f"{shard}.parquet"
-        index_videos([wanted, wanted], [videos.with_suffix(".parquet")], [str(videos)], tar, out,
+        index_released([wanted, wanted], [videos.with_suffix(".parquet")], [str(videos)], tar, out,
                      shard=shard, shards=2)  # fmt: skip
         rows += read_index(out, tar).to_pylist()
     assert sorted(row["uuid"] for row in rows) == sorted(prompt_id(number) for number in range(6))
