@@ -4,11 +4,11 @@ import asyncio
 import errno
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from scripts.common.errors import Rejected
@@ -17,13 +17,13 @@ from scripts.common.ledger import FileLedger
 from scripts.common.shards import ShardItem
 from scripts.common.video import probe_video
 from scripts.curate.media_links import (
+    RefusedLinks,
     candidate_version,
     check_readable,
     expires_at,
     is_link,
 )
 from scripts.curate.partial_files import PartialFile
-from scripts.curate.refused_links import RefusedLinks
 
 if TYPE_CHECKING:  # a run with local media alone starts without them
     from scripts.curate.downloads import Downloads
@@ -32,23 +32,7 @@ if TYPE_CHECKING:  # a run with local media alone starts without them
 
 MEGABYTE = 1_000_000
 _TEXT_TYPES = ("text/", "application/json", "application/xml")
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where candidates are looked for; what is None is not used.
-
-    Attributes:
-        folders: export -> the folder in which its HTML lies.
-        mirror: looked at before a link.
-        downloads: fetches links.
-        fresh: gives fresh links for those that cannot work any more.
-    """
-
-    folders: Mapping[str, Path]
-    mirror: "Mirror | None" = None
-    downloads: "Downloads | None" = None
-    fresh: "FreshLinks | None" = None
+_NO_SUCH_FILE = (errno.ENAMETOOLONG, errno.ENOENT)
 
 
 @dataclass
@@ -62,50 +46,44 @@ class Look:
     seconds: float | None = None
 
 
+@dataclass
 class CandidateVideos:
     """Looks for videos, proves each by decoding it, and puts what is good into a ledger.
 
-    ``looks`` is the account of all candidates: rows of ``VIDEO_CANDIDATES``; ``notes`` has what
-    went wrong in unforeseen ways.
+    Attributes:
+        folders: export -> the folder in which its HTML lies.
+        links: the configuration's ``curate.links``.
+        ledger: takes the good videos.
+        refusals: of this and earlier runs.
+        parts: folder of unfinished downloads.
+        decoders: where videos are proved; one is in memory for each of its threads.
+        clock: the present, which decides which links have expired.
+        mirror: looked at before a link, if there is one.
+        downloads: fetches links, if they are to be fetched.
+        fresh: gives fresh links for those that cannot work any more, if it is there.
+        looks: the account of all candidates: rows of ``VIDEO_CANDIDATES``.
+        notes: what went wrong in unforeseen ways.
     """
 
-    def __init__(
-        self,
-        places: Places,
-        ledger: FileLedger,
-        refusals: RefusedLinks,
-        parts: Path,
-        decoders: Executor,
-        *,
-        max_mb: float,
-        max_megapixels: float,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ):
-        """Set up the search.
-
-        Args:
-            places: where to look.
-            ledger: takes the good videos.
-            refusals: of this and earlier runs.
-            parts: folder of unfinished downloads.
-            decoders: where videos are proved; one is in memory for each of its threads.
-            max_mb: largest file, in 10^6 bytes.
-            max_megapixels: most that a video may have in all its frames.
-            clock: the present, which decides which links have expired.
-        """
-        self._places, self._ledger, self._refusals = places, ledger, refusals
-        self._parts, self._decoders, self._clock = parts, decoders, clock
-        self._limit_bytes = int(max_mb * MEGABYTE)
-        self._max_megapixels = max_megapixels
-        self.looks: list[dict] = []
-        self.notes: list[str] = []
-        self._failures = Failures("the search for videos")
+    folders: Mapping[str, Path]
+    links: Mapping[str, Any]
+    ledger: FileLedger
+    refusals: RefusedLinks
+    parts: Path
+    decoders: Executor
+    clock: Callable[[], datetime]
+    mirror: "Mirror | None" = None
+    downloads: "Downloads | None" = None
+    fresh: "FreshLinks | None" = None
+    looks: list[dict] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    _failures: Failures = field(default_factory=partial(Failures, "the search for videos"))
 
     def recall(self, uuid: str, candidates: Sequence[Mapping]) -> str | None:
         """Return the version under which an earlier run has the video of a candidate, if it has."""
         for number, candidate in enumerate(candidates):
             version = candidate_version(candidate)
-            if self._ledger.holds(uuid, version):
+            if self.ledger.holds(uuid, version):
                 for other, each in enumerate(candidates):
                     found = Look("ledger") if other == number else Look(None, "recalled")
                     self._note(uuid, other, each, found)
@@ -155,9 +133,9 @@ class CandidateVideos:
         """Look for one candidate; the last look is what became of it."""
         if not is_link(candidate["video"]):
             return [await self._in_media(uuid, candidate)]
-        part = PartialFile(self._parts / f"{uuid}-{candidate_version(candidate)}.part")
+        part = PartialFile(self.parts / f"{uuid}-{candidate_version(candidate)}.part")
         looks = []
-        if self._places.mirror is not None:
+        if self.mirror is not None:
             look = await self._in_mirror(uuid, candidate, part.path.with_suffix(".copy"))
             looks += [look] if look else []
         if not looks or looks[-1].outcome != "ok":
@@ -165,51 +143,43 @@ class CandidateVideos:
         return looks
 
     async def _in_media(self, uuid: str, candidate: Mapping) -> Look:
-        look = Look("media")
         try:
-            path = local_file(candidate["video"], self._places.folders[candidate["export"]])
+            path = local_file(candidate["video"], self.folders[candidate["export"]])
             await self._prove(uuid, candidate, path)
         except Rejected as error:
-            look.outcome = error.reason
-        return look
+            return Look("media", error.reason)
+        return Look("media")
 
     async def _in_mirror(self, uuid: str, candidate: Mapping, copy: Path) -> Look | None:
-        look = Look("mirror")
-        bring = self._places.mirror.bring
         try:
-            path = await asyncio.to_thread(bring, candidate["video"], copy, self._limit_bytes)
+            bring = partial(self.mirror.bring, limit_bytes=self._limit_bytes)
+            path = await asyncio.to_thread(bring, candidate["video"], copy)
             if path is None:
                 return None
             await self._prove(uuid, candidate, path)
         except Rejected as error:
-            look.outcome = error.reason
+            return Look("mirror", error.reason)
         finally:
             copy.unlink(missing_ok=True)
-        return look
+        return Look("mirror")
 
     async def _by_link(self, uuid: str, candidate: Mapping, part: PartialFile) -> Look:
-        look = Look("link")
         try:
             link = await self._working_link(candidate["video"], candidate["video_expires_utc"])
         except Rejected as error:
-            look.outcome = error.reason
-            return look
-        if reason := self._refusals.reason(link, self._clock()):
-            look.outcome = reason
-            return look
-        download = await self._places.downloads.fetch(link, part)
-        look.tries, look.received_bytes = download.tries, download.received_bytes
-        look.seconds = download.seconds
-        look.outcome = download.reason or "ok"
-        if download.reason is None:
+            return Look("link", error.reason)
+        if reason := self.refusals.reason(link, self.clock()):
+            return Look("link", reason)
+        got = await self.downloads.fetch(link, part)
+        look = Look("link", got.reason or "ok", got.tries, got.received_bytes, got.seconds)
+        if got.reason is None:
             try:
                 await self._prove(uuid, candidate, part.path)
             except Rejected as error:
-                text = download.media_type.startswith(_TEXT_TYPES)
-                page = error.reason == "undecodable" and text
-                look.outcome = "not_a_video" if page else error.reason
+                is_page = error.reason == "undecodable" and got.media_type.startswith(_TEXT_TYPES)
+                look.outcome = "not_a_video" if is_page else error.reason
             part.discard()
-        self._refusals.note(link, look.outcome, self._clock())
+        self.refusals.note(link, look.outcome, self.clock())
         return look
 
     async def _working_link(self, link: str, expiry: datetime | None) -> str:
@@ -223,27 +193,31 @@ class CandidateVideos:
         """
         check_readable(link)
         expiry = expiry or expires_at(link)
-        expired = expiry is not None and expiry < self._clock()
-        if self._places.downloads is None:
+        expired = expiry is not None and expiry < self.clock()
+        if self.downloads is None:
             raise Rejected("link_expired" if expired else "link_not_local")
-        if (expired or expiry is None) and self._places.fresh is not None:
-            fresh = await self._places.fresh.get(link)
+        if (expired or expiry is None) and self.fresh is not None:
+            fresh = await self.fresh.get(link)
             if fresh is not None:
                 check_readable(fresh)
                 expiry = expires_at(fresh)
-                expired, link = expiry is not None and expiry < self._clock(), fresh
+                expired, link = expiry is not None and expiry < self.clock(), fresh
         if expired:
             raise Rejected("link_expired")
         return link
 
     async def _prove(self, uuid: str, candidate: Mapping, path: Path) -> None:
-        work = partial(self._prove_file, uuid, candidate_version(candidate), path)
-        await asyncio.get_running_loop().run_in_executor(self._decoders, work)
+        def prove() -> None:
+            data = read_file(path, self._limit_bytes)
+            properties = probe_video(data, max_megapixels=self.links["max_megapixels"])
+            item = ShardItem(uuid, data, properties)
+            self.ledger.keep(uuid, item, candidate_version(candidate))
 
-    def _prove_file(self, uuid: str, version: str, path: Path) -> None:
-        data = read_file(path, self._limit_bytes)
-        properties = probe_video(data, max_megapixels=self._max_megapixels)
-        self._ledger.keep(uuid, ShardItem(uuid, data, properties), version)
+        await asyncio.get_running_loop().run_in_executor(self.decoders, prove)
+
+    @property
+    def _limit_bytes(self) -> int:
+        return int(self.links["max_mb"] * MEGABYTE)
 
 
 def read_file(path: Path, limit_bytes: int) -> bytes:
@@ -259,7 +233,7 @@ def read_file(path: Path, limit_bytes: int) -> bytes:
             raise Rejected("too_large", str(path))
         return path.read_bytes()
     except OSError as error:
-        if error.errno in (errno.ENAMETOOLONG, errno.ENOENT):
+        if error.errno in _NO_SUCH_FILE:
             raise Rejected("missing_file", error.strerror) from None
         if error.errno in (errno.EACCES, errno.EPERM):
             raise Rejected("unreadable_file", str(path)) from None
@@ -276,7 +250,7 @@ def local_file(video: str, folder: Path) -> Path:
     try:
         path = (folder / unquote(video)).resolve()
     except (ValueError, OSError, RuntimeError) as error:  # a NUL, a name too long, a loop of links
-        is_long = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
+        is_long = getattr(error, "errno", None) in _NO_SUCH_FILE
         raise Rejected("missing_file" if is_long else "unsafe_path", video) from None
     if not path.is_relative_to(folder.resolve()):
         raise Rejected("unsafe_path", video)

@@ -1,24 +1,27 @@
 """Downloads by https: retried, resumed, bounded, and polite; one link at a time for its caller."""
 
 import asyncio
+import contextlib
 import math
 import random
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 
 from scripts.common.errors import Rejected
-from scripts.curate.host_limits import HostLimits
 from scripts.curate.link_policy import LinkPolicy, Network, PinnedTransport, host_of
 from scripts.curate.partial_files import PartialFile, mark_of
 
 MEGABYTE = 1_000_000
+FIRST_WAIT_S = 1.0
 _LOCATION = "location"
+_REFUSALS = {404: "gone", 410: "gone", 401: "forbidden", 403: "forbidden", 451: "forbidden"}
 _REDIRECTS = {301, 302, 303, 307, 308}
 # No file has more bytes than fit into 18 digits, and Python refuses to read a number of 5,000.
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
@@ -28,44 +31,6 @@ _HEADERS = {
     "Accept": "*/*",
     "Accept-Encoding": "identity",  # no small answer that unpacks to a large one
 }
-
-
-@dataclass(frozen=True)
-class DownloadSettings:
-    """Bounds of downloads; the keys of ``curate.links`` that have the same names.
-
-    Attributes:
-        hosts: that may be asked.
-        connections_per_host: requests at once.
-        requests_per_second: requests to a host that may start in a second; 0 for any number.
-        tries: of a link in one run.
-        connect_timeout_s: for a connection.
-        read_timeout_s: between two pieces of an answer.
-        total_timeout_s: for a whole answer; what came is kept for the next try.
-        first_wait_s: before the second try; it doubles for each further one, less up to half of it
-            by chance.
-        longest_wait_s: between two tries; a server that asks for more is left alone until the next
-            run.
-        max_mb: largest file, in 10^6 bytes.
-        max_redirects: followed for one link.
-        give_up_after: links in a row that failed before a host counts as down.
-        proxy: address of a proxy, or empty. A proxy looks names up itself, so that it has to
-            refuse private addresses.
-    """
-
-    hosts: Sequence[str]
-    connections_per_host: int = 8
-    requests_per_second: float = 20.0
-    tries: int = 5
-    connect_timeout_s: float = 10.0
-    read_timeout_s: float = 30.0
-    total_timeout_s: float = 600.0
-    first_wait_s: float = 1.0
-    longest_wait_s: float = 300.0
-    max_mb: float = 100.0
-    max_redirects: int = 3
-    give_up_after: int = 200
-    proxy: str = ""
 
 
 @dataclass
@@ -95,39 +60,92 @@ class _PassingFault(Exception):
         self.reason, self.wait_s = reason, wait_s
 
 
-class Downloads:
+class HostLimits:
+    """Manners towards one host: how many connections, how often, and when to leave it alone.
+
+    Attributes:
+        failures: links in a row that failed all their tries, by a fault that may be the host's; an
+            answer, be it a refusal, says that it is up.
+    """
+
+    def __init__(self, connections: int, per_second: float, give_up_after: int):
+        """Set the limits.
+
+        Args:
+            connections: requests that may run at once.
+            per_second: requests that may start in a second; 0 for any number.
+            give_up_after: links in a row that failed all their tries before the host counts as
+                down for the rest of the run.
+        """
+        self._slots = asyncio.Semaphore(connections)
+        self._interval_s = 1 / per_second if per_second else 0.0
+        self._give_up_after = give_up_after
+        self._next = self._paused_until = 0.0
+        self.failures = 0
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it."""
+        clock = asyncio.get_running_loop().time
+        async with self._slots:
+            while True:
+                start = max(clock(), self._next)
+                self._next = start + self._interval_s
+                await asyncio.sleep(max(0.0, start - clock()))
+                if clock() >= self._paused_until:
+                    break
+            yield
+
+    def pause(self, seconds: float) -> None:
+        """Start no request for some seconds: the host said that there were too many."""
+        until = asyncio.get_running_loop().time() + seconds
+        self._paused_until = max(self._paused_until, until)
+        self._next = max(self._next, until)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether so many links in a row have failed that asking for more is a waste."""
+        return self.failures >= self._give_up_after
+
+
+class Downloads(contextlib.AbstractAsyncContextManager):
     """Downloads links side by side; an asynchronous context manager.
 
     ``received_bytes`` counts what came over the network.
     """
 
-    def __init__(self, settings: DownloadSettings, network: Network | None = None):
-        self._settings = settings
-        network = network or Network()
-        self._policy = LinkPolicy(settings.hosts, network)
+    def __init__(self, links: Mapping[str, Any], network: Network | None = None):
+        """Open nothing yet.
+
+        Args:
+            links: the configuration's ``curate.links``. The wait before a second try doubles for
+                each further one, less up to half of it by chance. A proxy looks names up itself,
+                so that it has to refuse private addresses.
+            network: how hosts are reached; the internet by default.
+        """
+        self._links, network = links, network or Network()
+        self._policy = LinkPolicy(links["hosts"], network)
         self._hosts: dict[str, HostLimits] = {}
-        limits = httpx.Limits(max_connections=settings.connections_per_host, keepalive_expiry=30)
-        if settings.proxy:
-            transport = httpx.AsyncHTTPTransport(proxy=settings.proxy, limits=limits)
+        most = links["connections_per_host"]
+        limits = httpx.Limits(max_connections=most, keepalive_expiry=30)
+        if links["proxy"]:
+            transport = httpx.AsyncHTTPTransport(proxy=links["proxy"], limits=limits)
         else:
             transport = PinnedTransport(self._policy, network, limits)
-        read = settings.read_timeout_s
+        read, connect = links["read_timeout_s"], links["connect_timeout_s"]
         self._client = httpx.AsyncClient(
             transport=transport,
             headers=_HEADERS,
             follow_redirects=False,
             trust_env=False,
-            timeout=httpx.Timeout(read, connect=settings.connect_timeout_s, pool=None),
+            timeout=httpx.Timeout(read, connect=connect, pool=None),
             event_hooks={"response": [_take_location]},
         )
+        self._first_wait_s = links.get("first_wait_s", FIRST_WAIT_S)
         self.received_bytes = 0
 
-    async def __aenter__(self) -> "Downloads":
-        await self._client.__aenter__()
-        return self
-
     async def __aexit__(self, *error: object) -> None:
-        await self._client.__aexit__(*error)
+        await self._client.aclose()
 
     async def fetch(self, link: str, part: PartialFile) -> Download:
         """Download a link into ``part``, which goes on where an earlier try or run stopped.
@@ -150,30 +168,29 @@ class Downloads:
         return download
 
     async def _fetch(self, link: str, part: PartialFile, download: Download) -> None:
-        settings = self._settings
         url = self._policy.check(link)
         host = self._limits(url)
-        for attempt in range(1, settings.tries + 1):
+        for attempt in range(1, self._links["tries"] + 1):
             if host.is_down:
                 raise _PassingFault("host_down")
             download.tries = attempt
             try:
                 await self._request(url, part, download)
-                host.answered()
+                host.failures = 0
                 return
             except Rejected:
-                host.answered()
+                host.failures = 0
                 raise
             except _PassingFault as fault:
                 wait_s = fault.wait_s if fault.wait_s is not None else self._back_off(attempt)
-                if attempt == settings.tries or wait_s > settings.longest_wait_s:
-                    host.failed()
+                if attempt == self._links["tries"] or wait_s > self._links["longest_wait_s"]:
+                    host.failures += 1
                     raise
             await asyncio.sleep(wait_s)
 
     async def _request(self, url: httpx.URL, part: PartialFile, download: Download) -> None:
         """Ask once, and follow redirects by hand, each checked like the link itself."""
-        for _ in range(self._settings.max_redirects + 1):
+        for _ in range(self._links["max_redirects"] + 1):
             headers = {}
             if part.mark:
                 headers = {"Range": f"bytes={part.size}-", "If-Range": part.mark}
@@ -181,7 +198,7 @@ class Downloads:
             try:
                 async with (
                     self._limits(url).turn(),
-                    asyncio.timeout(self._settings.total_timeout_s),
+                    asyncio.timeout(self._links["total_timeout_s"]),
                     self._client.stream("GET", url, headers=headers) as response,
                 ):
                     if response.status_code not in _REDIRECTS:
@@ -209,7 +226,7 @@ class Downloads:
             raise Rejected("compressed", headers["content-encoding"])
         mark = mark_of(headers.get("etag"), headers.get("last-modified"))
         at, total = self._span(response, part, mark)
-        limit = self._settings.max_mb * MEGABYTE
+        limit = self._links["max_mb"] * MEGABYTE
         if total is not None and total > limit:
             raise Rejected("too_large", f"{total} bytes")
         download.media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -228,19 +245,13 @@ class Downloads:
         status = response.status_code
         if status in (200, 203, 204, 206, 416):
             return
-        if status in (404, 410):
-            raise Rejected("gone", str(status))
-        if status in (401, 403, 451):
-            raise Rejected("forbidden", str(status))
+        if status in _REFUSALS:
+            raise Rejected(_REFUSALS[status], str(status))
         wait_s = retry_after(response.headers.get("retry-after"))
         if status == 429:
             # The host means all of us, not this link.
-            self._limits(response.request.url).pause(
-                min(
-                    self._settings.first_wait_s if wait_s is None else wait_s,
-                    self._settings.longest_wait_s,
-                )
-            )
+            pause_s = self._first_wait_s if wait_s is None else wait_s
+            self._limits(response.request.url).pause(min(pause_s, self._links["longest_wait_s"]))
             raise _PassingFault("too_many_requests", wait_s)
         if status >= 500:
             raise _PassingFault("server_error", wait_s)
@@ -268,16 +279,14 @@ class Downloads:
     def _limits(self, url: httpx.URL) -> HostLimits:
         host = host_of(url)
         if host not in self._hosts:
-            settings = self._settings
-            self._hosts[host] = HostLimits(
-                settings.connections_per_host, settings.requests_per_second, settings.give_up_after
-            )
+            names = ("connections_per_host", "requests_per_second", "give_up_after")
+            self._hosts[host] = HostLimits(*(self._links[name] for name in names))
         return self._hosts[host]
 
     def _back_off(self, attempt: int) -> float:
         """Return the wait after a failed try: doubling, and spread so that tries do not march."""
-        wait_s = self._settings.first_wait_s * 2 ** (attempt - 1)
-        return min(wait_s, self._settings.longest_wait_s) * random.uniform(0.5, 1.0)
+        wait_s = self._first_wait_s * 2 ** (attempt - 1)
+        return min(wait_s, self._links["longest_wait_s"]) * random.uniform(0.5, 1.0)
 
 
 async def _take_location(response: httpx.Response) -> None:

@@ -1,16 +1,18 @@
 """Fresh links for signed ones that have expired: from a table, or from a command."""
 
 import asyncio
-import csv
+import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from scripts.common.errors import UserError
 from scripts.curate.media_links import link_key
 
-_OLD, _FRESH = "old", "fresh"
+_COLUMNS = ["old", "fresh"]
 _TIMEOUT_S = 900.0
 
 
@@ -25,15 +27,24 @@ def read_fresh_links(table: Path, wanted: Iterable[str]) -> dict[str, str]:
         UserError: the table is missing, is neither, or lacks a column.
     """
     keys = {link_key(link) for link in wanted}
+    known = {}
     try:
-        pairs = _read_parquet(table) if table.suffix == ".parquet" else _read_csv(table)
-        keyed = ((link_key(old), fresh) for old, fresh in pairs if old and fresh)
-        return {key: fresh for key, fresh in keyed if key in keys}
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        if table.suffix == ".parquet":
+            batches = pq.ParquetFile(table).iter_batches(columns=_COLUMNS)
+        else:
+            texts = dict.fromkeys(_COLUMNS, pa.string())
+            options = csv.ConvertOptions(include_columns=_COLUMNS, column_types=texts)
+            batches = csv.open_csv(table, convert_options=options)
+        for batch in batches:
+            for old, fresh in zip(*(batch[name].to_pylist() for name in _COLUMNS), strict=True):
+                if old and fresh and (key := link_key(old)) in keys:
+                    known[key] = fresh
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"curate.links.fresh_table: {table} cannot be read ({error}); it must be CSV (UTF-8) "
-            f"or .parquet with the columns '{_OLD}' and '{_FRESH}'"
+            f"or .parquet with the columns '{_COLUMNS[0]}' and '{_COLUMNS[1]}'"
         ) from None
+    return known
 
 
 class FreshLinks:
@@ -51,9 +62,9 @@ class FreshLinks:
                 one that has the same path.
             known: ``link_key`` -> fresh link, from a table, which is looked at first.
         """
-        self._command, self._known = list(command), known or {}
-        self._waiting: dict[str, asyncio.Future[str | None]] = {}
-        self._links: dict[str, str] = {}
+        self._command = list(command)
+        self._known: dict[str, str | None] = dict(known or {})
+        self._waiting: dict[str, str] = {}
         self._turn = asyncio.Lock()
         self.asked = self.given = 0
 
@@ -65,65 +76,35 @@ class FreshLinks:
         """
         key = link_key(link)
         self.asked += 1
-        if key in self._known:
-            self.given += 1
-            return self._known[key]
-        if not self._command:
-            return None
-        if key not in self._waiting:
-            self._waiting[key] = asyncio.get_running_loop().create_future()
-            self._links[key] = link
-        answer = self._waiting[key]
-        async with self._turn:
-            if not answer.done():
-                waiting, links = self._waiting, self._links
-                self._waiting, self._links = {}, {}
-                fresh = await self._run(list(links.values()))
-                for each, future in waiting.items():
-                    future.set_result(fresh.get(each))
-        return answer.result()
+        if key not in self._known and self._command:
+            self._waiting[key] = link
+            async with self._turn:
+                if key in self._waiting:  # nobody asked for it meanwhile
+                    waiting, self._waiting = self._waiting, {}
+                    fresh = await asyncio.to_thread(self._run, list(waiting.values()))
+                    self._known |= {each: fresh.get(each) for each in waiting}
+        found = self._known.get(key)
+        self.given += found is not None
+        return found
 
-    async def _run(self, links: Sequence[str]) -> dict[str, str]:
+    def _run(self, links: Sequence[str]) -> dict[str, str]:
         name = f"curate.links.fresh_command: {self._command[0]}"
+        text = "".join(f"{link}\n" for link in links)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
+            done = subprocess.run(
+                self._command, input=text.encode(), capture_output=True, timeout=_TIMEOUT_S
             )
         except OSError as error:
             raise UserError(f"{name} cannot be run: {error.strerror}") from None
-        text = "".join(f"{link}\n" for link in links).encode()
-        try:
-            output, errors = await asyncio.wait_for(process.communicate(text), _TIMEOUT_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        except subprocess.TimeoutExpired:
             raise UserError(
                 f"{name} did not end within {_TIMEOUT_S:.0f} s for {len(links):,} links"
             ) from None
-        if process.returncode:
-            said = errors.decode(errors="replace").strip().rpartition("\n")[2][:200]
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2][:200]
             raise UserError(
-                f"{name} ended with {process.returncode}: {said or 'without a word'}; mend it, or "
+                f"{name} ended with {done.returncode}: {said or 'without a word'}; mend it, or "
                 "take it out of the configuration to count these links as expired"
             )
-        asked = {link_key(link) for link in links}
-        lines = output.decode(errors="replace").split("\n")
-        fresh = {link_key(line.strip()): line.strip() for line in lines if line.strip()}
-        found = {key: link for key, link in fresh.items() if key in asked}
-        self.given += len(found)
-        return found
-
-
-def _read_csv(table: Path) -> Iterable[tuple[str, str]]:
-    with open(table, encoding="utf-8-sig", newline="") as file:
-        for row in csv.DictReader(file):
-            yield row[_OLD], row[_FRESH]
-
-
-def _read_parquet(table: Path) -> Iterable[tuple[str, str]]:
-    for batch in pq.ParquetFile(table).iter_batches(columns=[_OLD, _FRESH]):
-        columns = batch.to_pydict()
-        yield from zip(columns[_OLD], columns[_FRESH], strict=True)
+        lines = map(str.strip, done.stdout.decode(errors="replace").split("\n"))
+        return {link_key(line): line for line in lines if line}

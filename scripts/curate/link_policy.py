@@ -20,14 +20,11 @@ from scripts.common.errors import Rejected
 _UNICAST = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NOT_PUBLIC = [
-    ipaddress.ip_network(network)
-    for network in (
-        "192.0.0.0/24",  # protocol assignments
-        "192.88.99.0/24",  # relays to 6to4
-        "2001::/23",  # protocol assignments, Teredo
-        "2002::/16",  # 6to4: hides an IPv4 address
-        "3fff::/20",  # documentation; newer than Python 3.11's own list
-    )
+    ipaddress.ip_network("192.0.0.0/24"),  # protocol assignments
+    ipaddress.ip_network("192.88.99.0/24"),  # relays to 6to4
+    ipaddress.ip_network("2001::/23"),  # protocol assignments, Teredo
+    ipaddress.ip_network("2002::/16"),  # 6to4: hides an IPv4 address
+    ipaddress.ip_network("3fff::/20"),  # documentation; newer than Python 3.11's own list
 ]
 _REMEMBERED_S = 60.0
 _PORTS = {"https": 443, "http": 80}
@@ -44,13 +41,10 @@ def is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    if ip.version == 6 and ip in _NAT64:
+    if ip in _NAT64:
         return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-    if ip.version == 6 and ip not in _UNICAST:
-        return False
-    if any(ip in network for network in _NOT_PUBLIC if network.version == ip.version):
-        return False
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+    is_odd = (ip.version == 6 and ip not in _UNICAST) or any(ip in each for each in _NOT_PUBLIC)
+    return ip.is_global and not (is_odd or ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 
 async def look_up(host: str, port: int) -> list[str]:
@@ -149,9 +143,8 @@ class PinnedTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request to the first checked address of its host that answers."""
         host = host_of(self._policy.check(request.url))
-        pool = self._pools.get(host)
-        if pool is None:
-            pool = self._pools[host] = httpx.AsyncHTTPTransport(
+        if host not in self._pools:
+            self._pools[host] = httpx.AsyncHTTPTransport(
                 verify=self._certificates, trust_env=False, limits=self._limits
             )
         try:
@@ -167,7 +160,7 @@ class PinnedTransport(httpx.AsyncBaseTransport):
                 extensions={**request.extensions, "sni_hostname": host},
             )
             try:
-                return await pool.handle_async_request(pinned)
+                return await self._pools[host].handle_async_request(pinned)
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 if address == addresses[-1]:
                     raise

@@ -49,21 +49,17 @@ class Mirror:
         if key is None:
             return None
         try:
-            return self._in_folder(key) if self._folder else self._copy(key, target, limit_bytes)
+            if self._folder:
+                path = self._folder / key
+                return path if path.is_file() else None
+            with self._system.open_input_file(f"{self._base}/{key}") as source:
+                if source.size() > limit_bytes:
+                    raise Rejected("too_large", f"{source.size()} bytes")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with open(target, "wb") as file:
+                    shutil.copyfileobj(source, file, 1 << 20)
         except FileNotFoundError:
             return None
         except (OSError, pa.ArrowException) as error:
             raise Rejected("mirror_failed", str(error)) from None
-
-    def _in_folder(self, key: str) -> Path | None:
-        path = self._folder / key
-        return path if path.is_file() else None
-
-    def _copy(self, key: str, target: Path, limit_bytes: int) -> Path:
-        with self._system.open_input_file(f"{self._base}/{key}") as source:
-            if source.size() > limit_bytes:
-                raise Rejected("too_large", f"{source.size()} bytes")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with open(target, "wb") as file:
-                shutil.copyfileobj(source, file, 1 << 20)
         return target

@@ -20,13 +20,11 @@ class PartialFile:
     def __init__(self, path: Path):
         self.path = Path(path)
         self._record = self.path.with_suffix(".json")
-        self._mark: str | None = None
-        self._total: int | None = None
-        self._noted = False
+        self._noted: tuple[str | None, int | None] | None = None
         if self.path.exists():
             with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
                 record = json.loads(self._record.read_text())
-                self._mark, self._total, self._noted = record["mark"], record["total"], True
+                self._noted = record["mark"], record["total"]
 
     @property
     def size(self) -> int:
@@ -36,12 +34,12 @@ class PartialFile:
     @property
     def mark(self) -> str | None:
         """What ``If-Range`` takes, if the rest can be asked for."""
-        return self._mark if self._mark and self.size else None
+        return self._noted[0] or None if self._noted and self.size else None
 
     @property
     def complete(self) -> bool:
         """Whether all bytes are there: a run was killed before it could look at them."""
-        return self._total is not None and self.size == self._total
+        return self._noted is not None and self.size == self._noted[1]
 
     @contextlib.contextmanager
     def open(
@@ -75,18 +73,18 @@ class PartialFile:
                 raise
 
     def _note(self, mark: str | None, total: int | None) -> None:
-        if not self._noted:
+        if self._noted is None:
             temporary = self._record.with_suffix(".tmp")
             temporary.write_text(json.dumps({"mark": mark, "total": total}))
             os.replace(temporary, self._record)
-            self._mark, self._total, self._noted = mark, total, True
+            self._noted = mark, total
 
     def discard(self) -> None:
         """Forget what came so far."""
         # The mark first: killed in between, no bytes of another file may come under it.
         self._record.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
-        self._mark, self._total, self._noted = None, None, False
+        self._noted = None
 
 
 def mark_of(etag: str | None, last_modified: str | None) -> str | None:

@@ -15,8 +15,9 @@ from scripts.curate.link_policy import Network, is_public
 
 LINKS = {
     "fetch": True, "hosts": [], "mirror": "", "fresh_table": "", "fresh_command": [], "proxy": "",
-    "connections_per_host": 8, "requests_per_second": 0, "tries": 3, "connect_timeout_s": 5,
-    "read_timeout_s": 0.7, "total_timeout_s": 1.0, "first_wait_s": 0.01, "longest_wait_s": 1.5,
+    "connections_per_host": 8, "requests_per_second": 0, "tries": 3, "connect_timeout_s": 10,
+    # Long enough for a machine on which much else runs, shorter than what hangs.
+    "read_timeout_s": 2.5, "total_timeout_s": 3.0, "first_wait_s": 0.01, "longest_wait_s": 1.5,
     "max_mb": 0.4, "max_megapixels": 1, "max_redirects": 3, "give_up_after": 10_000, "remember_days": 7,
 }  # fmt: skip
 
@@ -69,7 +70,7 @@ def fetch(folder, wanted, *, network=HERE, export="a.html", now=None, **links):
     notes = []
     counts = fetch_videos(
         prompts, tar, index, folder / "candidates.parquet",
-        exports={"a": str(folder / export)}, links=LINKS | links, decoders=2,
+        exports={"a": str(folder / export)}, links=LINKS | links, threads=2,
         now=now, ledger_root=folder / "ledger", network=network, note=notes.append,
     )  # fmt: skip
     shard = Shard(tar, index)

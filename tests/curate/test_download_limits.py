@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scripts.curate.downloads import Downloads, DownloadSettings, retry_after
-from scripts.curate.host_limits import HostLimits
+from scripts.curate.downloads import Downloads, HostLimits, retry_after
+from scripts.curate.media_links import RefusedLinks
 from scripts.curate.partial_files import PartialFile
-from scripts.curate.refused_links import RefusedLinks
+from tests.curate.candidates import LINKS
 
 
 def test_a_torn_line_of_refusals_is_passed_over(tmp_path):
@@ -35,7 +35,7 @@ def test_retry_after_is_seconds_or_a_date():
 
 
 def test_waits_double_and_are_bounded():
-    downloads = Downloads(DownloadSettings(hosts=[], first_wait_s=1, longest_wait_s=5))
+    downloads = Downloads(LINKS | {"first_wait_s": 1, "longest_wait_s": 5})
     for attempt, longest in enumerate((1, 2, 4, 5, 5), 1):
         waits = [downloads._back_off(attempt) for _ in range(50)]
         assert longest / 2 <= min(waits) < max(waits) <= longest

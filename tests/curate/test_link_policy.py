@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from scripts.common.errors import Rejected
-from scripts.curate.downloads import Downloads, DownloadSettings
+from scripts.curate.downloads import Downloads
 from scripts.curate.link_policy import LinkPolicy, Network, is_public
 from scripts.curate.partial_files import PartialFile
 from tests.curate.candidates import HERE, LINKS, tiny_video
@@ -18,17 +18,12 @@ DISCORD = ["cdn.discordapp.com", "media.discordapp.net"]
 LINK = "https://cdn.discordapp.com/attachments/1/2/good.mp4"
 
 
-def settings(**changes):
-    names = DownloadSettings.__dataclass_fields__
-    return DownloadSettings(**{k: v for k, v in (LINKS | changes).items() if k in names})
-
-
 def download(link, folder, network=None, **changes):
     """Return what became of a link, and the bytes that came."""
     part = PartialFile(folder / "x.part")
 
     async def run():
-        async with Downloads(settings(**{"hosts": DISCORD} | changes), network) as downloads:
+        async with Downloads(LINKS | {"hosts": DISCORD} | changes, network) as downloads:
             return await downloads.fetch(link, part)
 
     return asyncio.run(run()), part.path.read_bytes() if part.path.exists() else None

@@ -18,10 +18,11 @@ from scripts.common.video import encode_video
 from scripts.curate.candidate_videos import local_file
 from scripts.curate.collect_parameters import collect_parameters
 from scripts.curate.collect_prompts import collect_prompts
-from scripts.curate.export_files import find_exports
 from scripts.curate.extract_messages import extract_messages
 from scripts.curate.fetch_videos import fetch_videos
+from scripts.curate.graph import find_exports
 from scripts.curate.removal_list import RemovalList
+from tests.curate.candidates import LINKS
 from tests.curate.small_export import export, generation, with_fields
 
 START = datetime(2023, 8, 1, tzinfo=UTC)
@@ -214,12 +215,15 @@ def media(tmp_path):
     return folder
 
 
+LOCAL = LINKS | {"fetch": False, "max_mb": 100, "max_megapixels": 20_000}
+
+
 def fetch(folder, media, rows):
     _, prompts, _, _ = collect(folder, {"a": rows}, shards=1)
     tar, index = folder / "videos" / "00000.tar", folder / "videos" / "00000.parquet"
     counts = fetch_videos(
         prompts[0], tar, index, folder / "candidates.parquet",
-        exports={"a": str(media / "a.html")}, ledger_root=folder / "ledger",
+        exports={"a": str(media / "a.html")}, links=LOCAL, ledger_root=folder / "ledger",
     )  # fmt: skip
     return counts, Shard(tar, index)
 
@@ -269,7 +273,7 @@ def test_a_video_that_only_the_second_export_holds_is_found(tmp_path, media):
     paths = {name: str(media / f"{name}.html") for name in exports}
     counts = fetch_videos(
         prompts[0], tar, index, tmp_path / "candidates.parquet",
-        exports=paths, ledger_root=tmp_path / "ledger",
+        exports=paths, links=LOCAL, ledger_root=tmp_path / "ledger",
     )  # fmt: skip
     assert counts.sentence() == "read 1 = kept 1 + rejected 0"
 
