@@ -17,7 +17,8 @@ from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.items import REASONS
 from scripts.common.schemas.videos import OUTCOMES
 from tests.curate.candidates import LINKS, fetch, tiny_video, write_prompts
-from tests.curate.misbehaving_server import BEHAVIOURS, MisbehavingServer
+from tests.curate.misbehaving_server import MisbehavingServer
+from tests.curate.misbehaviours import BEHAVIOURS
 
 KEPT = {
     "slow", "cut_once", "cut_once_and_dated", "cut_once_without_ranges", "cut_once_without_mark",
@@ -36,14 +37,14 @@ REJECTED = {
     "moved_to_a_file": "not_https", "moved_in_a_circle": "too_many_redirects",
     "moved_nowhere": "too_many_redirects", "moved_to_a_script": "not_https",
     "moved_to_no_name": "host_not_allowed", "moved_to_a_wrong_port": "bad_link",
-    "too_many_until_the_year_99999": "too_many_requests", "range_of_5000_digits": "bad_range", "endless": "too_large", "huge": "too_large",
-    "empty": "empty_file", "no_content": "empty_file", "page": "not_a_video",
+    "too_many_until_the_year_99999": "too_many_requests", "range_of_5000_digits": "bad_range",
+    "endless": "too_large", "huge": "too_large", "empty": "empty_file", "no_content": "empty_file", "page": "not_a_video",
     "noise": "undecodable", "half_a_video": "undecodable", "zipped": "compressed",
     "no_http": "unreachable", "hangs_up": "unreachable",
 }  # fmt: skip
 TIMES = {
-    "too_many_until_the_year_99999": 2, "too_many_until_a_date": 1, "too_many_for_a_day": 1, "never_answers": 4, "stops_halfway": 4,
-    "drips": 4,
+    "too_many_until_the_year_99999": 2, "too_many_until_a_date": 1, "too_many_for_a_day": 1,
+    "never_answers": 2, "stops_halfway": 2, "drips": 2,
 }  # fmt: skip
 """Links of behaviours that take the client's time; of all others there are 8."""
 
@@ -143,7 +144,7 @@ KILLED = textwrap.dedent(
     fetch_videos(
         folder / "prompts/00000.parquet", folder / "videos/00000.tar",
         folder / "videos/00000.parquet", folder / "candidates.parquet",
-        exports={"a": str(folder / "a.html")}, links=links, decoders=1,
+        exports={"a": str(folder / "a.html")}, links=links, threads=1,
         ledger_root=folder / "ledger", network=HERE,
     )
     """
