@@ -1,27 +1,31 @@
 """Find fixed overlays, such as a generator's logo, that many image prompts have in common."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from scripts.common.errors import Rejected
 from scripts.common.identity import seeded_order
+from scripts.common.job import run_job
 from scripts.common.pictures import decode_picture, encode_png
 from scripts.common.progress import progress
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.watermark import OVERLAYS
 from scripts.common.shards import Shards
 from scripts.common.tables import write_table
-from scripts.curate.watermark.overlay_scores import SHIFTS, chance_threshold, score_picture
 from scripts.curate.watermark.overlays import (
+    SHIFTS,
     MeanGradients,
     Overlay,
+    chance_threshold,
     find_overlays,
     read_luma,
     scale_of,
+    score_picture,
 )
 
 Size = tuple[int, int]
@@ -35,10 +39,7 @@ def find_watermark(
     images: Shards,
     overlays: Path,
     *,
-    sample: int,
-    min_images: int,
-    working_side: int,
-    false_positive_rate: float,
+    settings: Mapping[str, Any],
     seed: int,
 ) -> Counts:
     """Look at a sample of the image prompts, and write what those of each size have in common.
@@ -49,11 +50,11 @@ def find_watermark(
     Args:
         images: the image prompts.
         overlays: table of ``OVERLAYS``, the sizes with most pictures first.
-        sample: pictures that are looked at.
-        min_images: of one size, fewer say nothing.
-        working_side: longer side in pixels at which pictures are looked at.
-        false_positive_rate: share of pictures without an overlay whose score may be above the
-            threshold; it is found by looking for the overlays where they are not.
+        settings: the configuration's ``curate.watermark``. ``sample``: pictures that are looked
+            at; ``min_images``: of one size, fewer say nothing; ``working_side``: longer side in
+            pixels at which pictures are looked at; ``false_positive_rate``: share of pictures
+            without an overlay whose score may be above the threshold, which is found by looking
+            for the overlays where they are not.
         seed: of the run.
 
     Returns:
@@ -61,7 +62,7 @@ def find_watermark(
         what these two have in common is the picture itself.
     """
     counts = Counts()
-    chosen = seeded_order(images.uuids, seed, "watermark")[:sample]
+    chosen = seeded_order(images.uuids, seed, "watermark")[: settings["sample"]]
     fields: dict[Size, MeanGradients] = defaultdict(MeanGradients)
     seen: dict[Size, set[bytes]] = defaultdict(set)
     for picture in _pictures(images, chosen, counts):
@@ -71,16 +72,17 @@ def find_watermark(
             counts.reject("same_picture")
             continue
         seen[size].add(look)
-        fields[size].add(read_luma(picture, scale_of(size, working_side)))
+        fields[size].add(read_luma(picture, scale_of(size, settings["working_side"])))
         counts.keep()
     rows, found = [], []
     for size, field in sorted(fields.items(), key=lambda pair: (-pair[1].count, pair[0])):
-        scale = scale_of(size, working_side)
-        is_searched = field.count >= min_images
+        scale = scale_of(size, settings["working_side"])
+        is_searched = field.count >= settings["min_images"]
         own = find_overlays(field, size, scale) if is_searched else []
         found += own
         rows += [row | {"is_searched": is_searched} for row in _rows(size, scale, field, own)]
-    thresholds = _thresholds(images, chosen, found, false_positive_rate) if found else {}
+    rate = settings["false_positive_rate"]
+    thresholds = _thresholds(images, chosen, found, rate) if found else {}
     write_table([row | thresholds for row in rows], overlays, OVERLAYS)
     for overlay in found:
         left, top, width, height = (round(side / overlay.scale) for side in overlay.box)
@@ -141,11 +143,5 @@ def _rows(size: Size, scale: float, field: MeanGradients, found: Sequence[Overla
 
 
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        counts = find_watermark(
-            images=Shards(snakemake.input.tars, snakemake.input.indexes),
-            overlays=Path(snakemake.output.overlays),
-            seed=snakemake.params.seed,
-            **snakemake.params.settings,
-        )
-        log.finish(counts)
+    images = Shards(snakemake.input.tars, snakemake.input.indexes)
+    run_job(find_watermark, snakemake, images=images)

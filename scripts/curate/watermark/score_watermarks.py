@@ -1,6 +1,5 @@
 """Score how well each image prompt of a shard fits the overlays that were found."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,7 @@ from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.watermark import OVERLAYS, WATERMARKS
 from scripts.common.shards import Shard
 from scripts.common.tables import read_table, write_table
-from scripts.curate.watermark.overlay_scores import score_picture
-from scripts.curate.watermark.overlays import Overlay
+from scripts.curate.watermark.overlays import Overlay, score_picture
 
 SCRIPT = "scripts/curate/watermark/score_watermarks.py"
 
@@ -50,8 +48,12 @@ def score_watermarks(
     def read(uuid: str) -> np.ndarray | None:
         return decode_picture(images.read(uuid)) if found else None
 
-    def score(_: None, pictures: Sequence[np.ndarray | None]) -> list[dict]:
-        return [_score(picture, found, thresholds) for picture in pictures]
+    def score(picture: np.ndarray | None) -> dict:
+        if picture is None:
+            return {}
+        [best] = score_picture(picture, found)
+        is_rare = (picture.shape[1], picture.shape[0]) not in {overlay.size for overlay in found}
+        return {"score": best, "has_overlay": best > thresholds[is_rare]}
 
     key = ledger_key(SCRIPT, overlays=hash_files([overlays]))
     task = Task(
@@ -59,7 +61,7 @@ def score_watermarks(
         items={uuid: images.rows[uuid]["sha256"] for uuid in images.uuids},
         ledger=RowLedger(ledger_root / "curate" / key / f"watermarks-{tar.stem}", WATERMARKS),
         load=lambda: None,
-        work=score,
+        work=lambda _, pictures: map(score, pictures),
         finish=lambda uuid, values: _row(uuid) | values,
         failure="undecodable",
     )
@@ -87,16 +89,6 @@ def read_overlays(path: Path) -> tuple[list[Overlay], tuple[float, float]]:
         found.append(Overlay((row["width"], row["height"]), row["scale"], box, gradient))
         thresholds = row["threshold"], row["rare_threshold"]
     return found, thresholds
-
-
-def _score(
-    picture: np.ndarray | None, found: Sequence[Overlay], thresholds: tuple[float, float]
-) -> dict:
-    if picture is None:
-        return {}
-    [score] = score_picture(picture, found)
-    is_rare = (picture.shape[1], picture.shape[0]) not in {overlay.size for overlay in found}
-    return {"score": score, "has_overlay": score > thresholds[is_rare]}
 
 
 def _row(uuid: str, reason: str | None = None) -> dict:

@@ -12,12 +12,13 @@ from scripts.common.schemas.watermark import OVERLAYS, WATERMARKS
 from scripts.common.shards import ShardItem, Shards, write_shard
 from scripts.common.tables import read_table
 from scripts.curate.watermark.find_watermark import find_watermark
-from scripts.curate.watermark.overlay_scores import chance_threshold, score_picture
 from scripts.curate.watermark.overlays import (
     MeanGradients,
+    chance_threshold,
     clipped_gradients,
     find_overlays,
     read_luma,
+    score_picture,
 )
 from scripts.curate.watermark.score_watermarks import read_overlays, score_watermarks
 from tests.curate.watermark.marked_pictures import mark, pictures, write_pictures
@@ -29,7 +30,7 @@ STYLE = {"found_colour": "#D55E00", "sizes": 5, "width_in": 9.0}
 
 def find(folder, images, **changes):
     path = folder / "overlays.parquet"
-    counts = find_watermark(images, path, seed=1, **(SETTINGS | changes))
+    counts = find_watermark(images, path, seed=1, settings=SETTINGS | changes)
     return counts, path
 
 
