@@ -66,7 +66,7 @@ rule collect_prompts:
     """Keep each prompt once, with its earliest message and all videos made from it."""
     input:
         messages=stopping(curate.all_messages),
-        exports=curate.of_exports("results/messages/exports/{export}.parquet"),
+        exports=expand("results/messages/exports/{export}.parquet", export=curate.exports),
         removals=ancient(REMOVALS),
     output:
         prompts=expand("results/prompts/{shard}.parquet", shard=study.shards),
@@ -85,7 +85,8 @@ rule collect_prompts:
         code=code_of("scripts/curate/collect_prompts.py"),
         kinds=lookup("curate/kinds", within=config),
         user_key_variable=lookup("curate/user_key_variable", within=config),
-        made_up_key=curate.made_up_key,
+        # Made-up users need no secrecy.
+        made_up_key="made-up users" if curate.is_made_up else "",
     script:
         "../scripts/curate/collect_prompts.py"
 
@@ -114,8 +115,9 @@ rule fetch_videos:
     """Bring the scraped videos of a shard's prompts together, each proved by decoding it."""
     input:
         prompts="results/prompts/{shard}.parquet",
-        media_lists=curate.media_lists,
-        fresh=curate.fresh_links,
+        # Checksums that only the made-up channel has, and a table that the configuration may name.
+        media_lists=["results/sources/exports/media.sha256"] * curate.is_made_up,
+        fresh=list(filter(None, [config["curate"]["links"]["fresh_table"]])),
     output:
         tar="results/videos/{generator}/{shard}.tar",
         index="results/videos/{generator}/{shard}.parquet",
@@ -128,7 +130,8 @@ rule fetch_videos:
         generator=curate.generator,
     conda:
         "../envs/video.yaml"
-    threads: curate.decoders
+    # They prove videos: of downloads, several are proved while others come.
+    threads: 4 if config["curate"]["links"]["fetch"] else 1
     resources:
         mem_mb=more(4000),
         runtime=more(1440),

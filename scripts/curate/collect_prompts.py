@@ -1,6 +1,7 @@
 """Collect the unique prompts of all exports, and bucket them by UUID (Section 3)."""
 
 import hmac
+import itertools
 import os
 import tempfile
 from collections import Counter
@@ -138,14 +139,12 @@ def _edges(messages: Sequence[Path]) -> np.ndarray:
     parts = -(-rows // PART_ROWS)
     if parts < 2:
         return np.array([], "S20")
-    tables = (pq.ParquetFile(path).iter_batches(PART_ROWS, columns=["message_id"])
-              for path in messages)  # fmt: skip
     drawn = [
-        np.array(batch["message_id"][::_DRAWN].to_pylist(), "S20")
-        for table in tables
-        for batch in table
+        batch["message_id"][::_DRAWN].to_pylist()
+        for path in messages
+        for batch in pq.ParquetFile(path).iter_batches(PART_ROWS, columns=["message_id"])
     ]
-    ids = np.sort(np.concatenate(drawn))
+    ids = np.sort(np.array(list(itertools.chain(*drawn)), "S20"))
     return np.unique(ids[np.arange(1, parts) * len(ids) // parts])
 
 
@@ -231,10 +230,8 @@ def _unique(table: pl.DataFrame) -> pl.DataFrame:
 
 def _hash_users(names: pl.Series, key: str | None) -> pl.Series:
     """Return keyed hashes: without the key, nobody can go through all user names to undo them."""
-    if not key:
-        return pl.Series([None] * len(names), dtype=pl.String)
     unique = names.drop_nulls().unique()
-    hashed = [_hash_user(key, name) for name in unique]
+    hashed = [(key and _hash_user(key, name)) or None for name in unique]
     return names.replace_strict(unique, pl.Series(hashed, dtype=pl.String), default=None)
 
 

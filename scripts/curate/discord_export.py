@@ -19,7 +19,6 @@ messages only (`found_messages`, `declared_messages`).
 import html
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -46,20 +45,38 @@ _ODD_MESSAGE_TAG = re.compile(
 )
 _MESSAGE_MARK = b"data-message-id="
 _LIKE_A_MESSAGE = re.compile(rb"<[^<>]{,200}chatlog__message-container[^<>]{,200}>?")
-_PARTS = [
-    (word, re.compile(rb"<div\s(?=[^<>]*\b%s\b)" % word.encode()))
+_PARTS = {
+    word: re.compile(rf"<div\s(?=[^<>]*\b{word}\b)", re.ASCII)
     for word in ("chatlog__message-primary", "chatlog__message-aside", "chatlog__content")
-]
+}
 """What a message has no more than once."""
 _GROUP_TAG_AT_END = r"<div\s[^<>]*\bchatlog__message-group\b[^<>]*>\s*$"
 _GROUP_TAG_WITHIN = 200
 # The icon is the first thing in a notice; a class name further down was typed.
-_SYSTEM_ICON = r"<(?:svg|img)\s[^<>]*\bchatlog__system-notification-icon\b"
+_ICON = "chatlog__system-notification-icon"
+_SYSTEM_ICON = re.compile(rf"<(?:svg|img)\s[^<>]*\b{_ICON}\b")
 _SYSTEM_ICON_WITHIN = 400
 _AUTHOR_TAG = "<span class=chatlog__author "
-_TIME_TO_LINK = "^chatlog__timestamp[^<>]*><a href=$"
+_TIME_WITH_LINK = r"^chatlog__timestamp[^<>]*><a href=#chatlog__message-container-(\d+)>"
+_LINK_WITHIN = 200
 _DECLARED = re.compile(
     rb"<div class=[\"']?postamble__entry[\"']?>\s*Exported (?P<count>[^<]{1,60}?) message\(s\)"
+)
+
+
+_AUTHOR = {
+    "author": pl.String, "full_name": pl.String, "is_bot": pl.Boolean, "author_id": pl.String,
+}  # fmt: skip
+"""The fields of ``Author``, as columns."""
+
+
+def place_of(word: str | pl.Expr) -> pl.Expr:
+    """Return the place in bytes of a word's first occurrence in ``html``, null if there is none."""
+    return pl.col("html").str.find(word, literal=True).cast(pl.Int64)
+
+
+_HAS_HEADER = (place_of("chatlog__header") < place_of("chatlog__content")).fill_null(
+    place_of("chatlog__header").is_not_null()
 )
 
 
@@ -97,7 +114,8 @@ class DiscordExport:
         Returns:
             Tables of some thousand rows: ``message_id``; ``author`` (the name shown), ``full_name``,
             ``author_id`` and ``is_bot``, null for notices and where the file lost the beginning of
-            the group; ``is_system``; ``is_torn``, true where another message begins inside; ``is_complete``, false for a message that the end of the file cuts off;
+            the group; ``is_system``; ``is_torn``, true where another message begins inside;
+            ``is_complete``, false for a message that the end of the file cuts off;
             ``opens_group``; ``html``, what follows the tag of the message's container.
 
         Raises:
@@ -109,21 +127,21 @@ class DiscordExport:
         for ids, bodies, is_complete in self._cut():
             table = _describe(ids, bodies).with_columns(is_complete=pl.lit(is_complete))
             bodies.clear()  # or they would be in memory twice
-            table = table.with_columns(
-                opens_group=pl.col("opens_next").shift(1, fill_value=opens_group),
-                is_lost=pl.col("is_torn").shift(1, fill_value=was_torn) | pl.col("has_header"),
-            )
-            begins = table.filter(pl.col("opens_group") | pl.col("is_lost"))["opens_group"]
-            found = iter(_find_authors(table.filter("opens_group")))
-            authors = [author, *(next(found) if opens else None for opens in begins)]
-            author = authors[-1]
+            opens = table["opens_next"].shift(1, fill_value=opens_group)
+            # Only a message that opens a group has a header, unless somebody typed the word.
+            others = (~opens).arg_true()
+            begins = opens.clone().scatter(others, table[others].select(_HAS_HEADER).to_series())
+            begins |= table["is_torn"].shift(1, fill_value=was_torn)
             opens_group, was_torn = table.select("opens_next", "is_torn").row(-1)
-            begun = (table["opens_group"] | table["is_lost"]).cum_sum()
-            table = table.hstack(_author_columns(authors, begun))
+            table = table.with_columns(opens_group=opens)
+            authors = [author, *_find_authors(table.filter("opens_group"))]
+            # Whose the messages are from a place on where one begins without opening a group is lost.
+            is_known = pl.when(begins).then(opens).forward_fill().fill_null(True)
+            group = table.select(pl.when(is_known).then(opens.cum_sum())).to_series()
+            author = None if group[-1] is None else authors[group[-1]]
+            table = table.hstack(_author_columns(authors).select(pl.all().gather(group)))
             # Before the first message stands the head of the file.
-            table = table.filter(pl.col("message_id") != "").drop(
-                "opens_next", "has_header", "is_lost"
-            )
+            table = table.filter(pl.col("message_id") != "").drop("opens_next")
             self.found_messages += len(table)
             has_messages |= table["is_complete"].any()
             has_authors |= table["is_system"].any() or table["author"].is_not_null().any()
@@ -146,8 +164,12 @@ class DiscordExport:
         """Yield (ids, what follows the messages' tags, whether they are complete)."""
         ids, bodies, size_bytes = [b""], [b""], 0
         for block in self._blocks():
+            data = bodies.pop() + block
+            found = _MESSAGE_TAG.split(data)
+            if data.count(_MESSAGE_MARK) != len(found) // 2:
+                found = _ODD_MESSAGE_TAG.split(data)
             # What stands before the first tag belongs to the message that was broken off.
-            rest, *found = _split(bodies.pop() + block)
+            rest, *found = found
             bodies += [rest, *found[1::2]]
             ids += found[0::2]
             size_bytes += len(block)
@@ -168,56 +190,75 @@ class DiscordExport:
         self.declared_messages = _declared_messages(rest)
         # What follows the last complete tag is a piece of a tag.
         rest = rest[: rest.rfind(b">") + 1]
-        yield [last_id], [rest], _is_closed(rest)
+        # It is complete if its container is closed.
+        yield [last_id], [rest], rest.count(b"</div>") > rest.count(b"<div")
 
     def _blocks(self) -> Iterator[bytes]:
-        with _open(self.path) as file:
-            block = file.read(BLOCK_BYTES)
-            _check_layout(block, self.path)
-            while block:
-                yield block
-                if self._on_read:
-                    self._on_read(len(block))
+        try:
+            with open(self.path, "rb") as file:
                 block = file.read(BLOCK_BYTES)
+                _check_layout(block, self.path)
+                while block:
+                    yield block
+                    if self._on_read:
+                        self._on_read(len(block))
+                    block = file.read(BLOCK_BYTES)
+        except FileNotFoundError:
+            raise UserError(f"{self.path} is missing; put the export there") from None
+        except IsADirectoryError:
+            raise UserError(f"{self.path} is a folder; name the HTML file of an export") from None
 
     def _first_mark(self) -> str:
         """Return what the file has in place of a message's tag, in words."""
-        with _open(self.path) as file:
-            for block in iter(partial(file.read, BLOCK_BYTES), b""):
-                if found := _LIKE_A_MESSAGE.search(block):
-                    return f"it has {decode(found[0])!r} instead"
+        for block in self._blocks():
+            if found := _LIKE_A_MESSAGE.search(block):
+                return f"it has {decode(found[0])!r} instead"
         return "it has no tag that is like a message's"
-
-
-def _split(data: bytes) -> list[bytes]:
-    """Return what stands before the first message's tag, then id and what follows, by turns."""
-    pieces = _MESSAGE_TAG.split(data)
-    if data.count(_MESSAGE_MARK) != len(pieces) // 2:
-        return _ODD_MESSAGE_TAG.split(data)
-    return pieces
 
 
 def _describe(ids: list[bytes], bodies: list[bytes]) -> pl.DataFrame:
     """Return a table of messages, and what their first and last bytes tell."""
     body = pl.col("html").str
-    table = pl.DataFrame({"message_id": texts(ids), "html": texts(bodies)})
-    header, content = place_of("chatlog__header"), place_of("chatlog__content")
-    seems_torn = pl.any_horizontal(body.count_matches(word, literal=True) > 1 for word, _ in _PARTS)
-    table = table.with_columns(
-        is_system=body.head(_SYSTEM_ICON_WITHIN).str.contains(_SYSTEM_ICON),
+    seems_torn = pl.any_horizontal(body.count_matches(word, literal=True) > 1 for word in _PARTS)
+    table = pl.DataFrame({"message_id": texts(ids), "html": texts(bodies)}).with_columns(
+        is_system=place_of(_ICON) < _SYSTEM_ICON_WITHIN,
         opens_next=body.tail(_GROUP_TAG_WITHIN).str.contains(_GROUP_TAG_AT_END),
-        # Only a message that opens a group has one, unless somebody typed the word.
-        has_header=header.is_not_null() & (content.is_null() | (header < content)),
         is_torn=seems_torn,
     )
-    rows = table["is_torn"].arg_true()
-    torn = [_is_torn(text.encode()) for text in table["html"].gather(rows)]
-    return table.with_columns(table["is_torn"].scatter(rows, torn))
+    is_system = pl.col("is_system").fill_null(False)
+    table = change(table, "html", is_system, _is_notice, is_system)
+    return change(table, "html", pl.col("is_torn"), _is_torn, pl.col("is_torn"))
 
 
-def _is_torn(body: bytes) -> bool:
+def _is_notice(body: str) -> bool:
+    return _SYSTEM_ICON.search(body[:_SYSTEM_ICON_WITHIN]) is not None
+
+
+def _is_torn(body: str) -> bool:
     """Whether another message begins inside: its parts are there, as tags and not as words."""
-    return any(len(part.findall(body)) > 1 for _, part in _PARTS)
+    return any(len(part.findall(body)) > 1 for part in _PARTS.values())
+
+
+def change(
+    table: pl.DataFrame,
+    name: str,
+    where: pl.Expr,
+    function: Callable[[str], object],
+    others: pl.Expr | None = None,
+) -> pl.DataFrame:
+    """Apply a function to those texts of a column that need it.
+
+    Args:
+        table: with the column.
+        name: of the column.
+        where: whether a text needs it.
+        function: gives the new value.
+        others: the column into which the values go; by default the same.
+    """
+    rows = table.select(where.arg_true()).to_series()
+    values = [function(text) for text in table[name].gather(rows).to_list()]
+    column = table.select(pl.col(name) if others is None else others).to_series()
+    return table.with_columns(column.scatter(rows, values) if values else column)
 
 
 def _find_authors(openers: pl.DataFrame) -> list[Author | None]:
@@ -227,18 +268,12 @@ def _find_authors(openers: pl.DataFrame) -> list[Author | None]:
     these words in a message make up a header, that is its own; elsewhere (somebody typed one of
     them, or the file is not minified) the message is looked at by itself.
     """
-    places = openers.select(
-        "html",
-        author=place_of(_AUTHOR_TAG),
-        time=place_of("chatlog__timestamp"),
-        link=place_of("#chatlog__message-container-" + pl.col("message_id") + ">"),
-    )
-    is_own = (
-        bytes_between(pl.col("time"), pl.col("link")).cast(pl.String).str.contains(_TIME_TO_LINK)
-    )
-    headers = places.select(
-        pl.when(is_own).then(bytes_between(pl.col("author"), pl.col("time")))
-    ).to_series()
+    author, time = place_of(_AUTHOR_TAG), place_of("chatlog__timestamp")
+    from_time = pl.col("html").cast(pl.Binary).bin.slice(time, _LINK_WITHIN)
+    link = from_time.cast(pl.String, strict=False).str.extract(_TIME_WITH_LINK)
+    before = pl.col("html").cast(pl.Binary).bin.slice(author, (time - author).clip(0))
+    is_own = link == pl.col("message_id")
+    headers = openers.select(pl.when(is_own).then(before)).to_series().to_list()
     authors = [read_author(header) if header else None for header in headers]
     for row in openers["is_system"].not_().arg_true():
         if authors[row] is None:
@@ -248,28 +283,11 @@ def _find_authors(openers: pl.DataFrame) -> list[Author | None]:
     return authors
 
 
-def place_of(word: str | pl.Expr) -> pl.Expr:
-    """Return the place in bytes of a word's first occurrence in ``html``, null if there is none."""
-    return pl.col("html").str.find(word, literal=True).cast(pl.Int64)
-
-
-def bytes_between(start: pl.Expr, end: pl.Expr) -> pl.Expr:
-    """Return the bytes of ``html`` between two places; none if they are in the other order."""
-    return pl.col("html").cast(pl.Binary).bin.slice(start, (end - start).clip(0))
-
-
-def _author_columns(authors: list[Author | None], group: pl.Series) -> pl.DataFrame:
-    """Return the columns of authors for messages of whom each is in one of the groups."""
-    return pl.DataFrame(
-        {
-            "author": [author and author.name for author in authors],
-            "full_name": [author and author.full_name for author in authors],
-            "author_id": [author and author.user_id for author in authors],
-            "is_bot": [author and author.is_bot for author in authors],
-        },
-        schema=dict.fromkeys(("author", "full_name", "author_id"), pl.String)
-        | {"is_bot": pl.Boolean},
-    )[group]
+def _author_columns(authors: list[Author | None]) -> pl.DataFrame:
+    rows = {author: row for row, author in enumerate(dict.fromkeys(authors))}
+    nobody = (None,) * len(_AUTHOR)
+    table = pl.DataFrame([author or nobody for author in rows], schema=_AUTHOR, orient="row")
+    return table.select(pl.all().gather([rows[author] for author in authors]))
 
 
 def texts(values: Sequence[bytes | None]) -> pl.Series:
@@ -278,15 +296,6 @@ def texts(values: Sequence[bytes | None]) -> pl.Series:
         return pl.Series(values, dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.ComputeError:
         return pl.Series([value and decode(value) for value in values], dtype=pl.String)
-
-
-def _open(path: Path):
-    try:
-        return open(path, "rb")
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; put the export there") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder; name the HTML file of an export") from None
 
 
 def _check_layout(start: bytes, path: Path) -> None:
@@ -311,8 +320,3 @@ def _declared_messages(end: bytes) -> int | None:
     declared = _DECLARED.findall(end)
     digits = re.sub(r"\D", "", html.unescape(decode(declared[-1]))) if declared else ""
     return int(digits) if digits else None
-
-
-def _is_closed(body: bytes) -> bool:
-    """Whether a container is closed in ``body``, which begins behind its opening tag."""
-    return body.count(b"</div>") > body.count(b"<div")

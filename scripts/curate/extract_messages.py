@@ -1,7 +1,7 @@
 """Recover every Pika generation (prompt, options, video) from one Discord HTML export."""
 
+import itertools
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -51,23 +51,21 @@ def extract_messages(
         UserError: the file is missing; or it is an odd one, and ``odd_exports`` is ``stop``.
     """
     counts, ids, fault = Counts(), set(), None
+    size_bytes = export.stat().st_size if export.is_file() else 0
     with (
         TableWriter(messages, MESSAGES) as keep,
         TableWriter(rejects, MESSAGE_REJECTS) as reject,
-        progress_bar(
-            f"read {Path(export).name}", _size_bytes(export), unit="B", unit_scale=True
-        ) as bar,
+        progress_bar(f"read {export.name}", size_bytes, unit="B", unit_scale=True) as bar,
     ):
         source = DiscordExport(export, on_read=bar.update)
-        read = partial(_read_messages, bot_names=bot_names, bot_ids=bot_ids)
         try:
             for table in source.messages():
-                ids.update(_namesakes(table, bot_names))
-                kept, rejected = read(table)
+                ids.update(table.filter("is_bot", _is_named(bot_names))["author_id"].drop_nulls())
+                kept, rejected = _read_messages(table, bot_names, bot_ids)
                 keep.write(kept.to_arrow())
                 reject.write(rejected.to_arrow())
                 counts.keep(len(kept))
-                counts.rejected.update(rejected["reason"])
+                counts.rejected.update(rejected["reason"].to_list())
         except OddExportError as error:
             if odd_exports == "stop":
                 raise
@@ -75,13 +73,6 @@ def extract_messages(
             counts.notes.append(f"skipped as '{error.reason}': {error}")
     if fault is None:
         _compare(counts, source)
-    _write_state(state, source, fault, sorted(ids))
-    return counts
-
-
-def _write_state(
-    state: Path, source: DiscordExport, fault: OddExportError | None, bot_ids: Sequence[str]
-) -> None:
     row = {
         "file": source.path.name,
         "status": REJECTED if fault else OK,
@@ -89,28 +80,28 @@ def _write_state(
         "detail": fault and str(fault),
         "found_messages": source.found_messages,
         "declared_messages": source.declared_messages,
-        "bot_ids": bot_ids,
+        "bot_ids": sorted(ids),
     }
-    write_table([row], state, EXPORTS)
+    # A frame: Arrow looks into a list of rows with pandas, whose start costs as much as 30 MB of HTML.
+    write_table(pl.DataFrame([row], pl.Schema(EXPORTS)).to_arrow(), state, EXPORTS)
+    return counts
 
 
 def _read_messages(
-    messages: pl.DataFrame, *, bot_names: Sequence[str], bot_ids: Sequence[str]
+    messages: pl.DataFrame, bot_names: Sequence[str], bot_ids: Sequence[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return ``MESSAGES`` and ``MESSAGE_REJECTS`` of a table of messages."""
     messages = messages.with_row_index("place").with_columns(reason=_refusal(bot_names, bot_ids))
     candidates = messages.filter(pl.col("reason").is_null())
     usual, others = _read_usual(candidates)
-    rows, reasons = [], []
-    for place, html in others.select("place", "html").iter_rows():
-        generation = _read_generation(html.encode())
-        if isinstance(generation, str):
-            reasons.append((place, generation))
-        else:
-            rows.append((place, *generation))
-    if reasons:
-        places, names = zip(*reasons, strict=True)
-        messages = messages.with_columns(messages["reason"].scatter(places, names))
+    found = {
+        place: _read_generation(html.encode())
+        for place, html in others.select("place", "html").iter_rows()
+    }
+    reasons = {place: reason for place, reason in found.items() if isinstance(reason, str)}
+    rows = [(place, *row) for place, row in found.items() if place not in reasons]
+    reason = messages["reason"].cast(pl.String).scatter(list(reasons), list(reasons.values()))
+    messages = messages.with_columns(reason)
     generations = pl.concat([usual, pl.DataFrame(rows, schema=usual.schema, orient="row")])
     kept = messages.filter(pl.col("reason").is_null()).hstack(
         generations.sort("place").drop("place")
@@ -125,11 +116,6 @@ def _is_named(bot_names: Sequence[str]) -> pl.Expr:
     for name in bot_names:
         is_named |= (pl.col("full_name") == name) | pl.col("full_name").str.starts_with(f"{name}#")
     return is_named
-
-
-def _namesakes(messages: pl.DataFrame, bot_names: Sequence[str]) -> pl.Series:
-    """Return the ids of the bots that bear one of the names."""
-    return messages.filter("is_bot", _is_named(bot_names))["author_id"].drop_nulls().unique()
 
 
 def _refusal(bot_names: Sequence[str], bot_ids: Sequence[str]) -> pl.Expr:
@@ -152,15 +138,11 @@ def _refusal(bot_names: Sequence[str], bot_ids: Sequence[str]) -> pl.Expr:
 
 def _read_usual(messages: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the place and the ``GENERATION`` of messages that look as usual, and the others."""
-    is_first = place_of("chatlog__content") > place_of(CONTENT_TAG)
-    content = pl.col("html").cast(pl.Binary).bin.slice(place_of(CONTENT_TAG))
-    contents = messages.select(pl.when(is_first).then(content)).to_series()
-    is_usual, pieces = [], []
-    for content in contents:
-        found = match_usual(content) if content else None
-        is_usual.append(found is not None)
-        pieces += found or ()
-    is_usual = pl.Series(is_usual, dtype=pl.Boolean)
+    start = place_of("chatlog__content") - CONTENT_TAG.index("chatlog__content")
+    contents = messages.select(pl.col("html").cast(pl.Binary).bin.slice(start)).to_series()
+    found = [content and match_usual(content) for content in contents.to_list()]
+    pieces = list(itertools.chain.from_iterable(filter(None, found)))
+    is_usual = pl.Series(map(bool, found), dtype=pl.Boolean)
     return (
         messages.filter(is_usual).select("place").hstack(read_usual(pieces)),
         messages.filter(~is_usual),
@@ -202,10 +184,6 @@ def _finish(messages: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _size_bytes(path: Path) -> int:
-    return Path(path).stat().st_size if Path(path).is_file() else 0
-
-
 def _compare(counts: Counts, source: DiscordExport) -> None:
     """Hold what was found against the export's own count, and note a difference."""
     found, declared = source.found_messages, source.declared_messages
@@ -214,18 +192,16 @@ def _compare(counts: Counts, source: DiscordExport) -> None:
             f"{source.path} has no closing line 'Exported N message(s)', so it was cut off; its "
             f"first {found:,} message(s) were read, export the channel again to get the others"
         )
-    elif found > declared:
-        counts.notes.append(
-            f"{source.path} says 'Exported {declared:,} message(s)' but holds {found:,}; look "
-            "whether somebody typed HTML into a message (export without '--markdown false')"
-        )
-    else:
+        return
+    if found <= declared:
         counts.declared = declared
-        if found < declared:
-            counts.notes.append(
-                f"{source.path} says 'Exported {declared:,} message(s)' but holds {found:,}; "
-                "export the channel again to get the others"
-            )
+    if found != declared:
+        way_out = "export the channel again to get the others"
+        if found > declared:
+            way_out = "look whether somebody typed HTML into a message (export without '--markdown false')"
+        counts.notes.append(
+            f"{source.path} says 'Exported {declared:,} message(s)' but holds {found:,}; {way_out}"
+        )
 
 
 if __name__ == "__main__":

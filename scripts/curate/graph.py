@@ -1,14 +1,21 @@
 """Curate, from exports: where its rules find their inputs and settings."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from scripts.common.errors import UserError
 from scripts.common.study import Study
-from scripts.curate.export_files import find_exports
+
+DEMO_EXPORTS = ("demo-animate.html", "demo-create.html", "demo-create [part 2].html")
+"""Files of the made-up channel: one plain, one partitioned in two as the exporter does it."""
+MEDIA_FOLDERS = ("*_Files",)
+"""Folders into which the exporter puts what was attached to messages."""
+_SUFFIXES = (".html", ".htm")
 
 
 @dataclass(frozen=True)
@@ -58,30 +65,21 @@ class CurateGraph:
             )
         return found[0]
 
-    @property
-    def decoders(self) -> int:
-        """Threads that prove videos: of downloads, several are proved while others come."""
-        return 4 if self.settings["links"]["fetch"] else 1
-
     @cached_property
-    def export_inputs(self) -> list[str]:
-        """The HTML file of every export, by a name that Snakemake does not take for a pattern."""
-        return [
-            f"results/exports/{name}.html" if re.search(r"[{}]", path) else path
+    def export_inputs(self) -> dict[str, str]:
+        """Name -> HTML file of every export, by a path that Snakemake does not take for a pattern."""
+        return {
+            name: f"results/exports/{name}.html" if re.search(r"[{}]", path) else path
             for name, path in self.exports.items()
-        ]
+        }
 
     def export_input(self, wildcards: Any) -> str:
         """Return the one of ``export_inputs`` that is the wildcard's."""
-        return dict(zip(self.exports, self.export_inputs, strict=True))[wildcards.export]
+        return self.export_inputs[wildcards.export]
 
     def export_path(self, wildcards: Any) -> str:
         """Return the path of the wildcard's export as it lies there."""
         return self.exports[wildcards.export]
-
-    def of_exports(self, pattern: str) -> list[str]:
-        """Return a file for each export; ``pattern`` has its name as ``{export}``."""
-        return [pattern.format(export=name) for name in self.exports]
 
     def all_messages(self, wildcards: Any) -> list[str]:
         """Return the messages of every export.
@@ -91,20 +89,7 @@ class CurateGraph:
         """
         if not self.exports:
             raise UserError(no_exports(self.settings["exports"]))
-        return self.of_exports("results/messages/{export}.parquet")
-
-    def media_lists(self, wildcards: Any) -> list[str]:
-        """Return the checksums of the media, which only the made-up channel has."""
-        return ["results/sources/exports/media.sha256"] if self.is_made_up else []
-
-    def fresh_links(self, wildcards: Any) -> list[str]:
-        """Return the table of fresh links, if the configuration names one."""
-        return [table] if (table := self.settings["links"]["fresh_table"]) else []
-
-    @property
-    def made_up_key(self) -> str:
-        """A key for the users of the made-up channel, who need no secrecy; else none."""
-        return "made-up users" if self.is_made_up else ""
+        return [f"results/messages/{name}.parquet" for name in self.exports]
 
 
 def no_exports(folder: str) -> str:
@@ -113,3 +98,41 @@ def no_exports(folder: str) -> str:
         f"curate.exports: the folder {folder} holds no .html file; put DiscordChatExporter exports "
         "there, or name another folder in the configuration"
     )
+
+
+def find_exports(
+    folder: str, media_folders: Sequence[str] = MEDIA_FOLDERS, *, made_up: bool
+) -> dict[str, str]:
+    """Return name -> path of every export, in the order of the names.
+
+    The name is the file's with everything but ASCII letters and digits made a dash; files whose
+    names agree then get a number. What was attached to a message may itself be called ``.html``,
+    and may be a forged export: nothing in a folder of media is one.
+
+    Args:
+        folder: searched through for HTML files, with its folders, as seen from the working
+            directory.
+        media_folders: patterns of the names of folders in it that hold media.
+        made_up: the exports are the demo's, and need not exist yet.
+    """
+    if made_up:
+        paths = [Path(folder) / name for name in DEMO_EXPORTS]
+    else:
+        paths = sorted(_pages(Path(folder), media_folders))
+    exports: dict[str, str] = {}
+    for path in paths:
+        name = re.sub(r"[^A-Za-z0-9]+", "-", path.stem).strip("-") or "export"
+        number = 2
+        unique = name
+        while unique in exports:
+            unique, number = f"{name}-{number}", number + 1
+        exports[unique] = str(path)
+    return dict(sorted(exports.items()))
+
+
+def _pages(folder: Path, media_folders: Sequence[str]) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        folders = path.relative_to(folder).parts[:-1]
+        is_media = any(fnmatchcase(name, each) for name in folders for each in media_folders)
+        if path.suffix.lower() in _SUFFIXES and not is_media and path.is_file():
+            yield path

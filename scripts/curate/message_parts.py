@@ -171,16 +171,14 @@ def content_and_video(body: bytes) -> tuple[str, Video | None]:
         source = read_attributes(decode(player["source"]))
         # Until 2.38 an embedded GIF was rendered like an attachment.
         if source.get("src") and b"aria-label" not in player["player"]:
-            return decode(content), _video(source["src"], source.get("title", ""))
+            location, title = source["src"], source.get("title", "")
+            name = unquote(location.partition("?")[0]).rpartition("/")[2]
+            if title.startswith(_VIDEO_TITLE):
+                name = re.sub(FILE_SIZE, "", title.removeprefix(_VIDEO_TITLE))
+            return decode(content), Video(location, name)
     return decode(content), None
 
 
 def decode(data: bytes) -> str:
     """Decode text; what is not UTF-8 is replaced, so that one bad byte costs one character."""
     return data.decode("utf-8", errors="replace")
-
-
-def _video(location: str, title: str) -> Video:
-    if title.startswith(_VIDEO_TITLE):
-        return Video(location, re.sub(FILE_SIZE, "", title.removeprefix(_VIDEO_TITLE)))
-    return Video(location, unquote(location.partition("?")[0]).rpartition("/")[2])

@@ -5,7 +5,6 @@ on lines of their own, the same on one line, and ``**TEXT** - @user``. Every fun
 """
 
 import re
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from scripts.curate.html_tags import tag
@@ -70,9 +69,10 @@ def _find_fields(text: str) -> tuple[str, str, str | None] | None:
         return None
     body = text[start.end() :]
     # The last one that names somebody: a prompt may hold the word, a notice may follow.
-    authors = list(_AUTHOR.finditer(body))
-    author = _last(found for found in authors if found["user"] is not None) or _last(authors)
-    signature = None if author else _last(_SIGNATURE.finditer(body))
+    authors = [None, *_AUTHOR.finditer(body)]
+    named = [None, *(found for found in authors if found and found["user"] is not None)]
+    author = named[-1] or authors[-1]
+    signature = None if author else [None, *_SIGNATURE.finditer(body)][-1]
     end = author or signature
     typed, labels = cut_fields(body[: end.start()] if end else body)
     if "Image:" in labels:
@@ -84,7 +84,7 @@ def _find_fields(text: str) -> tuple[str, str, str | None] | None:
 
 def _find_bold(text: str, *, is_bold: bool) -> tuple[str, str, str | None] | None:
     """Return (what was typed, kind, requester) of ``**prompt** - @user``."""
-    signature = _last(_SIGNATURE.finditer(text))
+    signature = [None, *_SIGNATURE.finditer(text)][-1]
     typed = text[: signature.start()] if signature else text
     if not is_bold and (signature is None or typed.strip()):
         return None
@@ -110,10 +110,3 @@ def cut_fields(text: str) -> tuple[str, set[str]]:
                 break
         else:
             return text, labels
-
-
-def _last(matches: Iterable[re.Match[str]]) -> re.Match[str] | None:
-    found = None
-    for found in matches:  # noqa: B007
-        pass
-    return found

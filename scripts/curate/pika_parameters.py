@@ -47,6 +47,7 @@ _PARAMETER = re.compile(
     r")",
     re.IGNORECASE,
 )
+_ENDS_THERE = re.compile(r"\s*(?:$|[–—-])")
 _GREATEST_SEED = 2**63 - 1
 _GREATEST_OTHER = 10**6
 
@@ -73,7 +74,7 @@ def split_parameters(text: str) -> tuple[str, Parameters]:
     reading, position = prompt, 0
     for found in _PARAMETER.finditer(text):
         kind = found.lastgroup
-        if kind != "text" and found["spaced"] and not _ends_there(text, found.end()):
+        if kind != "text" and found["spaced"] and not _ENDS_THERE.match(text, found.end()):
             continue
         reading.append(text[position : found.start()])
         reading, position = prompt, found.end()
@@ -93,10 +94,6 @@ def split_parameters(text: str) -> tuple[str, Parameters]:
         others=(others and _joined(others, " ")) or None,
         **values,
     )
-
-
-def _ends_there(text: str, position: int) -> bool:
-    return re.match(r"\s*(?:$|[–—-])", text[position:]) is not None
 
 
 def _joined(parts: list[str], separator: str) -> str:

@@ -1,7 +1,6 @@
 """The removal list: which prompts people asked to have taken out."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,15 +31,8 @@ def read_removals(path: Path) -> RemovalList:
     Raises:
         UserError: a line is neither; file and line are named.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return RemovalList()
-    return _parse(lines, path)
-
-
-def _parse(lines: Iterable[str], path: Path) -> RemovalList:
     uuids, users = set(), set()
+    lines = Path(path).read_text(encoding="utf-8").splitlines() if Path(path).exists() else []
     for number, line in enumerate(lines, 1):
         entry = line.partition("#")[0].strip().lower()
         if _UUID.fullmatch(entry):

@@ -9,12 +9,12 @@ through the functions that all others go through.
 
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import polars as pl
 
-from scripts.curate.discord_export import texts
+from scripts.curate.discord_export import change, texts
 from scripts.curate.message_parts import FILE_SIZE, LINK_EXPIRY
 from scripts.curate.message_text import LONGEST_TEXT, NOBODY, fold, without_tags
 from scripts.curate.pika_message import IMAGE_TO_VIDEO, TEXT_TO_VIDEO, UNKNOWN, cut_fields
@@ -110,84 +110,64 @@ def read_usual(pieces: Sequence[bytes | None]) -> pl.DataFrame:
         requester=pl.coalesce(user),
         video=pl.coalesce("quoted_location", "bare_location"),
     )
-    table = _change(table, "typed", pl.col("typed").str.contains("<", literal=True), without_tags)
+    table = change(table, "typed", pl.col("typed").str.contains("<", literal=True), without_tags)
     table = _unescape(table, ["typed", "requester", "video", "video_name"])
     table = _split_parameters(_fold(_cut_fields(table)))
     expiry = pl.col("video").str.extract(LINK_EXPIRY).str.to_integer(base=16, dtype=pl.Int64)
     return table.with_columns(
         pl.col("video_name").str.replace(FILE_SIZE, ""),
-        kind=pl.when("has_image")
-        .then(pl.lit(IMAGE_TO_VIDEO))
-        .when("is_bold")
-        .then(pl.lit(UNKNOWN))
+        kind=pl.when("has_image").then(pl.lit(IMAGE_TO_VIDEO))
+        .when("is_bold").then(pl.lit(UNKNOWN))
         .otherwise(pl.lit(TEXT_TO_VIDEO)),
         video_expires_utc=(expiry * 1000).cast(_TIME),
-    ).select(GENERATION.keys())
+    ).select(GENERATION.keys())  # fmt: skip
 
 
 def _unescape(table: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     """Make columns as ``html.unescape`` makes texts."""
-    column = pl.col(names).str
-    known, texts = list(_ENTITIES), list(_ENTITIES.values())
-    rest = column.replace_many(known, [""] * len(known))
-    others = table.select(rest.str.contains("&", literal=True))
-    result = table.with_columns(column.replace_many(known, texts))
+    known, meant = list(_ENTITIES), list(_ENTITIES.values())
     for name in names:
-        rows = others[name].arg_true()
-        values = [html.unescape(text) for text in table[name].gather(rows)]
-        result = result.with_columns(result[name].scatter(rows, values))
-    return result
+        text = pl.col(name).str
+        is_rare = text.replace_many(known, [""] * len(known)).str.contains("&", literal=True)
+        table = change(table, name, is_rare, html.unescape, text.replace_many(known, meant))
+    return table
 
 
 def _cut_fields(table: pl.DataFrame) -> pl.DataFrame:
     """Cut the fields off the end of what was typed, and note whether they name an image."""
     typed = pl.col("typed").str.strip_chars_end()
-    table = table.with_columns(
-        typed.str.replace(_IMAGE_FIELD, ""),
-        has_image=pl.col("has_image") | typed.str.contains(_IMAGE_FIELD),
-    )
+    has_image = pl.col("has_image") | typed.str.contains(_IMAGE_FIELD)
+    table = table.with_columns(typed.str.replace(_IMAGE_FIELD, ""), has_image=has_image)
     others = pl.col("typed").str.contains_any(["Image:", "Message:"])
-    rows = table.select(others.arg_true()).to_series()
-    cut = [cut_fields(text) for text in table["typed"].gather(rows)]
-    has_image = [
-        known or "Image:" in labels
-        for known, (_, labels) in zip(table["has_image"].gather(rows), cut, strict=True)
-    ]
-    return table.with_columns(
-        table["typed"].scatter(rows, [text for text, _ in cut]),
-        table["has_image"].scatter(rows, has_image),
-    )
+    is_named = others & ~pl.col("has_image")
+    table = change(table, "typed", is_named, _names_image, pl.col("has_image"))
+    return change(table, "typed", others, _without_fields)
+
+
+def _names_image(text: str) -> bool:
+    return "Image:" in cut_fields(text)[1]
+
+
+def _without_fields(text: str) -> str:
+    return cut_fields(text)[0]
 
 
 def _fold(table: pl.DataFrame) -> pl.DataFrame:
     """Make what was typed as ``fold`` makes it."""
     table = table.with_columns(pl.col("typed").str.strip_chars())
-    return _change(table, "typed", pl.col("typed").str.contains(_ODD_SPACE), fold)
+    return change(table, "typed", pl.col("typed").str.contains(_ODD_SPACE), fold)
 
 
 def _split_parameters(table: pl.DataFrame) -> pl.DataFrame:
     """Part what was typed into prompt and parameters; users give few different combinations."""
     table = table.with_columns(tail=pl.col("typed").str.extract(_FROM_FIRST_DASH_ON))
     tails = table["tail"].drop_nulls().unique()
-    split = [_split(tail) for tail in tails]
-    columns = {"rest": [rest for rest, _ in split]}
-    columns |= {
-        name: [parameters[place] for _, parameters in split]
-        for place, name in enumerate(_PARAMETERS)
-    }
-    known = pl.DataFrame(columns, schema={"rest": pl.String, **_PARAMETERS})
-    known = known.with_columns(tail=tails)
+    rests, parameters = zip(*map(_split, tails.to_list()), strict=True) if len(tails) else ((), ())
+    values = zip(*parameters, strict=True) if parameters else [()] * len(_PARAMETERS)
+    columns = dict(zip(("tail", "rest", *_PARAMETERS), (tails, rests, *values), strict=True))
+    known = pl.DataFrame(columns, schema={"tail": pl.String, "rest": pl.String, **_PARAMETERS})
     head = pl.col("typed").str.strip_suffix(pl.col("tail").fill_null("")).str.strip_chars_end()
     prompt = pl.concat_str(head, "rest", separator=" ", ignore_nulls=True).str.strip_chars()
     return table.join(known, on="tail", how="left", maintain_order="left").with_columns(
         prompt=prompt
     )
-
-
-def _change(
-    table: pl.DataFrame, name: str, where: pl.Expr, function: Callable[[str], str]
-) -> pl.DataFrame:
-    """Apply a function to those texts of a column that need it."""
-    rows = table.select(where.arg_true()).to_series()
-    changed = [function(text) for text in table[name].gather(rows)]
-    return table.with_columns(table[name].scatter(rows, changed)) if changed else table

@@ -27,7 +27,7 @@ def test_each_export_has_its_files(tmp_path):
     assert list(curate.exports) == ["a", "b-1", "x"]
     assert curate.all_messages(None) == [f"results/messages/{n}.parquet" for n in curate.exports]
     one = SimpleNamespace(export="x")
-    assert curate.export_input(one) == "results/exports/x.html" == curate.export_inputs[2]
+    assert curate.export_input(one) == "results/exports/x.html" == curate.export_inputs["x"]
     assert curate.export_path(one) == str(tmp_path / "{x}.html")
     assert curate.export_input(SimpleNamespace(export="a")) == str(tmp_path / "a.html")
     assert curate.export_pattern == r"a|b\-1|x"
@@ -44,15 +44,3 @@ def test_videos_are_of_the_one_scraped_generator(tmp_path):
     assert graph(tmp_path).generator == "pika"
     with pytest.raises(UserError, match=r"\(pika, other_bot\) name exactly one"):
         _ = graph(tmp_path, generators=["svd"]).generator
-
-
-def test_downloads_are_proved_side_by_side_and_files_at_hand_one_by_one(tmp_path):
-    assert graph(tmp_path).decoders > 1
-    assert graph(tmp_path, links={"fetch": False, "fresh_table": ""}).decoders == 1
-
-
-def test_only_made_up_users_need_no_secret(tmp_path):
-    assert (graph(tmp_path).made_up_key, graph(tmp_path).media_lists(None)) == ("", [])
-    assert graph(tmp_path, source="demo").made_up_key
-    links = {"fetch": True, "fresh_table": "fresh.csv"}
-    assert graph(tmp_path, links=links).fresh_links(None) == ["fresh.csv"]

@@ -9,8 +9,8 @@ from scripts.common.errors import UserError
 from scripts.common.schemas.curate import EXPORT_REASONS, EXPORTS
 from scripts.common.tables import read_table
 from scripts.curate.collect_prompts import collect_prompts
-from scripts.curate.export_files import find_exports
 from scripts.curate.extract_messages import extract_messages
+from scripts.curate.graph import find_exports
 from scripts.curate.html_tags import read_attributes
 from scripts.curate.message_parts import find_author
 from tests.curate.small_export import (
