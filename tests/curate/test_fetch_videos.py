@@ -318,6 +318,6 @@ def test_a_full_disk_is_said_in_one_sentence(tmp_path, place, hosts, monkeypatch
     def full(*arguments, **settings):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("scripts.common.ledger._write_atomically", full)
+    monkeypatch.setattr("scripts.common.ledger.write_atomically", full)
     with pytest.raises(UserError, match=r"no space is left .* make room and run again"):
         fetch(tmp_path, {"a": [f"{place}/1/1/good.mp4{SIGNED}"]}, hosts=hosts)
