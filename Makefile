@@ -4,6 +4,7 @@
 # make lock   pin every version of envs/, after an edit of a list there
 # make check  what would be missing: weights, files, keys (TARGET=..., CONFIG=my.yaml)
 # make fetch  get what has an address: weights, sources, released files (TARGET=..., CONFIG=my.yaml; PLAN=1: only tell)
+# make plan   what is left to do and what it takes: jobs, hours, disk, download, money (TARGET=..., CONFIG=my.yaml)
 # make lineage TARGET=results/tables/table5.csv   where a file came from
 # make remove   take what config/removals.txt lists out of all results (DIRECTORY=demo)
 # make du     what results take, by stage and folder (DIRECTORY=demo)
@@ -13,7 +14,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slurm lock check fetch lineage remove du prune bench clean help
+.PHONY: demo test test-slurm lock check fetch plan lineage remove du prune bench clean help
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
@@ -62,6 +63,9 @@ check: .venv/installed
 
 fetch: .venv/installed
 	@$(BIN)/python -m scripts.commands.fetch $(TARGET) $(if $(CONFIG),--config $(CONFIG)) $(if $(PLAN),--plan)
+
+plan: .venv/installed
+	@$(BIN)/python -m scripts.commands.plan $(TARGET) $(if $(CONFIG),--config $(CONFIG))
 
 lineage: .venv/installed
 	@$(BIN)/python -m scripts.commands.lineage $(TARGET)

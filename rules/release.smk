@@ -141,6 +141,7 @@ rule choose_released:
         code=code_of("scripts/curate/release/choose_released.py"),
         prompts=lookup("generate/prompts", within=config),
         seed=lookup("seed", within=config),
+        subjects=lookup("split/tip_eval/subjects", within=config),
     script:
         "../scripts/curate/release/choose_released.py"
 

@@ -70,7 +70,10 @@ class RemoteFile:
             repository, kind, commit, name = self.hub
             found = try_to_load_from_cache(repository, name, revision=commit, repo_type=kind)
             return isinstance(found, str)
-        return self.path.is_file() and self.size_bytes in (None, self.path.stat().st_size)
+        size = self.path.stat().st_size if self.path.is_file() else None
+        if self.first_bytes is not None and size is not None:  # all of it is there as well
+            return size >= (self.size_bytes or 1)
+        return size is not None and self.size_bytes in (None, size)
 
     def as_locked(self, lock: Lock) -> "RemoteFile":
         """Return the file with the size and checksum of the lock file, and if a part, those of that."""

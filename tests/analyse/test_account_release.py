@@ -55,7 +55,7 @@ def finished(tmp_path, monkeypatch):
     tables = {split: find_tables(release, split) for split in SPLITS}
     read_release(tables, [rows], [prompts], splits, rejects)
     chosen, tip_eval = results / "chosen_prompts.parquet", results / "tip_eval.parquet"
-    choose_released(splits, chosen, tip_eval, prompts=100, seed=1)
+    choose_released(splits, chosen, tip_eval, prompts=100, subjects=1000, seed=1)
     pictures = placed(find_picture_tars(release, SPLITS), "picture")
     videos = placed(find_video_tars(release, "svd", "svd"), "video")
     images, clips = results / "images/00000.parquet", results / "videos/svd/00000.parquet"

@@ -14,7 +14,7 @@ from scripts.common.tables import read_frame, write_table
 
 
 def choose_released(
-    splits: Path, chosen: Path, tip_eval: Path, *, prompts: int, seed: int
+    splits: Path, chosen: Path, tip_eval: Path, *, prompts: int, subjects: int, seed: int
 ) -> Counts:
     """Choose what the authors chose, for only of that there are their videos.
 
@@ -22,8 +22,9 @@ def choose_released(
         splits: the rows of the released Subset and Eval (``RELEASED_SPLITS``).
         chosen: output (``CHOSEN``): the Subset, or a seeded sample of it, and Eval. Where the
             Subset is not read, the sample is of Eval.
-        tip_eval: output (``TIP_EVAL``): Eval.
+        tip_eval: output (``TIP_EVAL``): Eval, or the prompts of a seeded part of its subjects.
         prompts: size of the sample; the released Subset has 100,000, all of which are then taken.
+        subjects: of TIP-Eval; the released Eval has 1,000, all of which are then taken.
         seed: of the run.
 
     Returns:
@@ -33,13 +34,15 @@ def choose_released(
     drawable = table["subset"] if table["subset"].any() else table["tip_eval"]
     released = table.loc[drawable, "UUID"]
     subset = set(seeded_order(released, seed, "subset")[:prompts])
+    named = table["Subject"].fillna("").str.strip()
+    drawn = set(seeded_order(named[table["tip_eval"]], seed, "tip_eval")[:subjects])
     rows = pd.DataFrame(
         {
             "uuid": table["UUID"],
             "prompt": table["Text_Prompt"],
-            "subject": table["Subject"].fillna("").str.strip(),
+            "subject": named,
             "subset": table["UUID"].isin(subset),
-            "tip_eval": table["tip_eval"],
+            "tip_eval": table["tip_eval"] & named.isin(drawn),
         }
     )
     wanted = rows[rows["subset"] | rows["tip_eval"]]

@@ -198,7 +198,7 @@ def test_pictures_are_read_from_structs_and_from_bare_bytes(tmp_path):
 
 def test_the_released_choice_is_taken(release, tmp_path):
     read(release, tmp_path)
-    choice = {"prompts": 100, "seed": 1}
+    choice = {"prompts": 100, "subjects": 1000, "seed": 1}
     paths = tmp_path / "splits.parquet", tmp_path / "chosen.parquet", tmp_path / "eval.parquet"
     assert choose_released(*paths, **choice).kept == 10
     chosen = pl.read_parquet(paths[1])
@@ -214,9 +214,9 @@ def test_the_released_choice_is_taken(release, tmp_path):
 def test_without_the_subset_its_part_is_drawn_from_eval(release, tmp_path):
     read(release, tmp_path, ("Eval",))
     paths = tmp_path / "splits.parquet", tmp_path / "chosen.parquet", tmp_path / "eval.parquet"
-    assert choose_released(*paths, prompts=100, seed=1).kept == len(EVAL)
+    assert choose_released(*paths, prompts=100, subjects=1000, seed=1).kept == len(EVAL)
     assert pl.read_parquet(paths[1])["subset"].sum() == len(EVAL)
-    choose_released(*paths, prompts=2, seed=1)
+    choose_released(*paths, prompts=2, subjects=1000, seed=1)
     chosen = pl.read_parquet(paths[1])
     assert chosen["subset"].sum() == 2 and chosen["tip_eval"].sum() == len(EVAL)
 
