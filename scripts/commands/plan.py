@@ -121,7 +121,9 @@ def items_of(study: Study, job: Job) -> float:
     curate, trace, split = config["curate"]["shards"], config["trace"], config["split"]["tip_trace"]
     queries = min(split["query_prompts"], max(0, chosen - 1))
     generators = len(study.generators)
-    videos = (chosen + evaluated) / config["generate"]["shards"]
+    generator = job.wildcards.get("generator")
+    shards = len(study.shards_of(generator)) if generator in study.generators else 1
+    videos = (chosen + evaluated) / shards
     references = (split["max_references"] + queries) / trace["reference_shards"]
     asked = queries * generators + split["max_distractors"]
     trained = 1 + (generators if generators > 1 else 0)
@@ -144,7 +146,7 @@ def items_of(study: Study, job: Job) -> float:
         return number * share / entry["layout"].get("shards", 1)
     return {
         "generate_videos": videos,
-        "score_videos": evaluated / config["generate"]["shards"] * len(dimensions),
+        "score_videos": evaluated / shards * len(dimensions),
         "score_frames": min(config["detect"]["max_per_class"], tested)
         * len(config["detect"]["detectors"]),
         "classify_videos": tested * trained,
@@ -200,7 +202,10 @@ def price(study: Study, jobs: Sequence[Job]) -> dict[str, Cost]:
         seconds, gpu = 20.0, False  # a job without items: about as long as its imports
         if entry:
             items = items_of(study, job)
-            one = entry.get("of", {}).get(job.wildcards.get("generator"), entry["seconds"])
+            one = entry["seconds"]
+            if job.rule == "generate_videos":
+                maker = study.fields("generators", job.wildcards["generator"])
+                one = maker.get("seconds_per_video", one)
             seconds, gpu = one * items, entry["gpu"]
             cost.disk_gb += items * entry["mb"] / 1000
         if own := measured[job.rule]:
