@@ -43,6 +43,7 @@ rule train_videomae:
     """Fine-tune VideoMAE to tell real, text-generated and image-generated videos apart."""
     input:
         files=by_index(every_file(detect.training_sources)),
+        checked=ancient("results/splits/leakage.csv"),
     output:
         weights=detect.outputs(
             "results/detect/checkpoints/{setting}/{generator}.safetensors",
@@ -107,6 +108,7 @@ rule measure_detection:
         frame_scores=detect.frame_scores,
         class_scores=detect.class_scores,
         checkpoints=detect.checkpoints,
+        checked=ancient("results/splits/leakage.csv"),
     output:
         metrics="results/detect/metrics.parquet",
     log:

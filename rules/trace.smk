@@ -46,8 +46,9 @@ rule train_cosface:
     """Train a Vision Transformer to trace frames, on all generators or all but one."""
     input:
         unpack(by_index(trace.training_frames)),
-        images=by_index(study.image_tars),
-        image_indexes=study.image_indexes,
+        images="results/splits/tip_trace/training_images.parquet",
+        tars=by_index(study.image_tars),
+        checked=ancient("results/splits/leakage.csv"),
     output:
         weights="results/trace/checkpoints/{model}.safetensors",
         training="results/trace/training/{model}.csv",
@@ -181,6 +182,7 @@ rule measure_tracing:
         matches=expand("results/trace/matches/{model}.parquet", model=trace.models),
         references=trace.references,
         checkpoints=trace.checkpoints,
+        checked=ancient("results/splits/leakage.csv"),
     output:
         metrics="results/trace/metrics.parquet",
     log:

@@ -33,9 +33,6 @@ from scripts.trace.training_pictures import (
     find_training_pictures,
 )
 
-FILES = ("frames", "frame_indexes", "images", "image_indexes")
-"""Those arguments of ``train_cosface`` that ``find_training_pictures`` takes, in its order."""
-
 
 class TellingApart(Lesson):
     """From pictures to CosFace's loss, and the share whose class is nearest."""
@@ -115,7 +112,9 @@ def run_training(
         UserError: the entry is at fault, or see ``train``.
     """
     entry, seed, weights = told["entry"], told["seed"], Path(told["weights"])
-    pictures = pictures or find_training_pictures(*(list(map(Path, told[key])) for key in FILES))
+    if pictures is None:
+        files = ([Path(path) for path in told[name]] for name in ("frames", "frame_indexes"))
+        pictures = find_training_pictures(*files, Path(told["images"]))
     recipe = Recipe.of(entry.get("training") or {})
     prepare_torch(told["threads"], derived_seed(seed, "weights"))
     torch.set_float32_matmul_precision("high")  # TF32, as the author's trainer

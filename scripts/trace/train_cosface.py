@@ -16,7 +16,7 @@ from scripts.models.devices import pick_device
 from scripts.models.training import what_place_decides
 from scripts.models.training_processes import train_on
 from scripts.trace.cosface import Recipe
-from scripts.trace.cosface_training import FILES, run_training
+from scripts.trace.cosface_training import run_training
 from scripts.trace.training_pictures import find_training_pictures
 
 SCRIPT = "scripts/trace/train_cosface.py"
@@ -25,8 +25,7 @@ SCRIPT = "scripts/trace/train_cosface.py"
 def train_cosface(
     frames: Sequence[Path],
     frame_indexes: Sequence[Path],
-    images: Sequence[Path],
-    image_indexes: Sequence[Path],
+    images: Path,
     weights: Path,
     training: Path,
     *,
@@ -45,8 +44,7 @@ def train_cosface(
     Args:
         frames: tars of decoded frames of the generators to learn from.
         frame_indexes: the ``FRAME_INDEX`` beside each.
-        images: tars of the image prompts.
-        image_indexes: the item index beside each.
+        images: the source images of the training prompts (``TRACE_IMAGES``).
         weights: the safetensors to write: the moving average of the network's weights, and what
             it saw (``write_seen``).
         training: the CSV to write (``TRAINING_COLUMNS``).
@@ -67,7 +65,7 @@ def train_cosface(
     device = pick_device("cuda" if gpus else "cpu")
     processes = gpus or processes
     recipe = Recipe.of(entry.get("training") or {})
-    pictures = find_training_pictures(frames, frame_indexes, images, image_indexes)
+    pictures = find_training_pictures(frames, frame_indexes, images)
     counts = Counts(kept=len(pictures), rejected=pictures.rejected)
     if len(pictures.classes) < 2:
         raise UserError("one class cannot be told from others; raise generate.prompts")
@@ -88,7 +86,7 @@ def train_cosface(
     outputs = {"weights.safetensors": weights, "training.csv": training}
     if not ledger.recall(outputs):
         job = {
-            **dict(zip(FILES, (frames, frame_indexes, images, image_indexes), strict=True)),
+            **{"frames": frames, "frame_indexes": frame_indexes, "images": images},
             **{"weights": weights, "training": training, "checkpoint": ledger.checkpoint},
             **{"entry": dict(entry), "seed": seed, "threads": threads},
         }

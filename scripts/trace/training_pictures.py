@@ -17,9 +17,8 @@ from torch.utils.data import Dataset, default_collate
 from scripts.common.errors import Rejected, UserError
 from scripts.common.pictures import decode_picture
 from scripts.common.schemas.items import OK
-from scripts.common.schemas.split import TRAIN
+from scripts.common.schemas.split import TRACE_IMAGES, TRAIN
 from scripts.common.schemas.trace import FRAME_INDEX
-from scripts.common.shards import read_index
 from scripts.common.tables import read_table
 from scripts.trace.preprocessing import Preprocessing
 
@@ -62,18 +61,14 @@ class TrainingPictures:
 
 
 def find_training_pictures(
-    frames: Sequence[Path],
-    frame_indexes: Sequence[Path],
-    images: Sequence[Path],
-    image_indexes: Sequence[Path],
+    frames: Sequence[Path], frame_indexes: Sequence[Path], images: Path
 ) -> TrainingPictures:
     """Return the training frames of some generators, and the source images of their prompts.
 
     Args:
         frames: tars of decoded frames, of one generator or several.
         frame_indexes: the ``FRAME_INDEX`` beside each.
-        images: tars of the image prompts.
-        image_indexes: the item index beside each.
+        images: the source images of the training prompts (``TRACE_IMAGES``).
 
     Raises:
         UserError: there is not one training frame, or a tar is missing or cut short.
@@ -84,6 +79,7 @@ def find_training_pictures(
         table = read_table(index, FRAME_INDEX, ["part", "status", "reason", *_PLACE])
         table = table.filter(pc.equal(table["part"], TRAIN))
         rejected.update(table["reason"].drop_null().to_pylist())
+        table = table.filter(pc.equal(table["status"], OK))
         places = table.append_column("tar", pa.array([str(tar)] * len(table), pa.string()))
         pieces.append(_piece(places, sources.setdefault(tar.parent.name, len(sources))))
     prompts = pa.concat_tables(pieces)["uuid"].unique() if pieces else pa.array([], pa.string())
@@ -92,9 +88,8 @@ def find_training_pictures(
             f"no training frame was decoded ({dict(rejected) or 'none was wanted'}); see the logs "
             "of decode_frames, or the setting split.tip_trace"
         )
-    for tar, index in zip(images, image_indexes, strict=True):
-        table = read_index(index, tar, ["status", *_PLACE])
-        pieces.append(_piece(table.filter(pc.is_in(table["uuid"], prompts)), 0))
+    shown = read_table(images, TRACE_IMAGES, [*_PLACE, "tar"])
+    pieces.append(_piece(shown.filter(pc.is_in(shown["uuid"], prompts)), 0))
     # In this order whatever the order of the files, so that equal pictures train equally.
     table = pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
     table = table.sort_by([(name, "ascending") for name in ("uuid", "source", "sha256")])
@@ -231,6 +226,6 @@ def collate(items: Sequence[tuple[torch.Tensor, int] | str]) -> tuple[torch.Tens
 
 
 def _piece(table: pa.Table, source: int) -> pa.Table:
-    table = table.filter(pc.equal(table["status"], OK)).select([*_PLACE, "tar"])
-    table = table.set_column(len(_PLACE), "tar", table["tar"].dictionary_encode())
-    return table.append_column("source", pa.array(np.full(len(table), source, np.int16)))
+    columns = {name: table[name] for name in _PLACE}
+    columns["tar"] = table["tar"].dictionary_encode()
+    return pa.table(columns | {"source": pa.array(np.full(len(table), source, np.int16))})

@@ -27,10 +27,10 @@ from scripts.common.fingerprints import sha256_of
 from scripts.common.identity import prompt_uuid
 from scripts.common.pictures import encode_png, picture_properties
 from scripts.common.schemas.items import OK
-from scripts.common.schemas.split import TRAIN
+from scripts.common.schemas.split import TRACE_IMAGES, TRAIN, TRAINING_IMAGE
 from scripts.common.schemas.trace import FRAME_INDEX
 from scripts.common.shards import ShardItem, write_shard
-from scripts.common.tables import write_table
+from scripts.common.tables import read_table, write_table
 from scripts.models.devices import PRECISIONS
 from scripts.models.training import Learner
 from scripts.trace.class_batches import ClassBatches
@@ -212,11 +212,11 @@ def loader_images_per_s() -> float:
         return images / (time.perf_counter() - start)
 
 
-def write_pictures(folder: Path) -> tuple[list[Path], list[Path], list[Path], list[Path]]:
+def write_pictures(folder: Path) -> tuple[list[Path], list[Path], Path]:
     """Write tars as ``decode_frames`` and ``extract_images`` do, of parts of a photograph.
 
     Returns:
-        Tars of frames, their indexes, tars of source images, their indexes.
+        Tars of frames, their indexes, the list of source images.
     """
     random = np.random.default_rng(0)
     photograph = np.tile(data.astronaut(), (3, 4, 1))
@@ -243,12 +243,14 @@ def write_pictures(folder: Path) -> tuple[list[Path], list[Path], list[Path], li
                     place = add_jpeg(archive, f"{uuid}.{frame:05d}.jpg", part(SIDE, SIDE))
                     rows.append({"uuid": uuid, "part": TRAIN, "frame": frame, "status": OK} | place)
         write_table(rows, tar.with_suffix(".parquet"), FRAME_INDEX)
-    return (
-        tars,
-        [tar.with_suffix(".parquet") for tar in tars],
-        [images],
-        [images.with_suffix(".parquet")],
-    )
+    rows = read_table(images.with_suffix(".parquet")).to_pylist()
+    places = ("uuid", "offset", "size_bytes", "sha256")
+    listed = [
+        {"role": TRAINING_IMAGE, "tar": str(images)} | {k: r[k] for k in places} for r in rows
+    ]
+    write_table(listed, folder / "training_images.parquet", TRACE_IMAGES)
+    indexes = [tar.with_suffix(".parquet") for tar in tars]
+    return tars, indexes, folder / "training_images.parquet"
 
 
 def add_jpeg(archive: tarfile.TarFile, name: str, picture: np.ndarray) -> dict:

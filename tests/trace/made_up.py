@@ -17,6 +17,7 @@ from scripts.common.schemas.split import (
     TRACE_FRAMES,
     TRACE_IMAGES,
     TRAIN,
+    TRAINING_IMAGE,
 )
 from scripts.common.shards import Shard, ShardItem, write_shard
 from scripts.common.tables import write_table
@@ -87,6 +88,9 @@ class MadeUpTrace:
         rows += self._rows(sources[0], reference, REFERENCE)
         write_table(rows, self.references, TRACE_IMAGES)
         write_table(self._rows(sources[1], distractor, DISTRACTOR), self.distractors, TRACE_IMAGES)
+        self.training_images = root / "splits" / "training_images.parquet"
+        rows = self._rows(self.images, self.train, TRAINING_IMAGE)
+        write_table(rows, self.training_images, TRACE_IMAGES)
         for generator in self.generators:
             self.write_generator(generator)
 

@@ -54,12 +54,10 @@ def trace(tmp_path_factory):
 
 def files(trace, generators):
     frames = [trace.frames(name) for name in generators]
-    images = trace.images.tar
     return {
         "frames": frames,
         "frame_indexes": [tar.with_suffix(".parquet") for tar in frames],
-        "images": [images],
-        "image_indexes": [images.with_suffix(".parquet")],
+        "images": trace.training_images,
     }
 
 

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -37,10 +36,9 @@ import json, sys
 from pathlib import Path
 from scripts.trace.train_cosface import train_cosface
 job = json.loads(sys.argv[1])
-paths = {key: [Path(path) for path in job[key]]
-         for key in ("frames", "frame_indexes", "images", "image_indexes")}
+paths = {key: [Path(path) for path in job[key]] for key in ("frames", "frame_indexes")}
 folder = Path(job["folder"])
-train_cosface(**paths, weights=folder / "model.safetensors", training=folder / "model.csv",
+train_cosface(**paths, images=Path(job["images"]), weights=folder / "model.safetensors", training=folder / "model.csv",
               entry=job["entry"], seed=3, processes=2, threads=2,
               ledger_root=folder / "ledger")
 """
@@ -49,10 +47,10 @@ train_cosface(**paths, weights=folder / "model.safetensors", training=folder / "
 def start(trace, folder):  # noqa: F811
     """Start a training by two processes, in a process that can be killed."""
     found = files(trace, ["left", "right"])
-    job = {key: [str(path) for path in paths] for key, paths in found.items()}
-    job |= {"folder": str(folder), "entry": ENTRY}
+    job = found | {"folder": folder, "entry": ENTRY}
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, "-c", TRAIN, json.dumps(job)], env=environment)
+    told = json.dumps(job, default=str)
+    return subprocess.Popen([sys.executable, "-c", TRAIN, told], env=environment)
 
 
 def wait_for(condition, seconds=120):
@@ -108,7 +106,7 @@ def test_gpus_asked_for_where_there_are_none_are_a_sentence(trace, tmp_path, mon
 
 
 def test_a_batch_too_small_to_share_is_named(trace, tmp_path):  # noqa: F811
-    paths = {key: [Path(path) for path in found] for key, found in files(trace, ["left"]).items()}
+    paths = files(trace, ["left"])
     with pytest.raises(UserError, match=r"a batch of 8 classes cannot be shared by 9 devices"):
         train_cosface(
             **paths, weights=tmp_path / "w", training=tmp_path / "t",

@@ -93,6 +93,21 @@ def test_tracers_describe_references_in_shards_and_all_queries_in_one_job(folder
     assert planned(answer, "extract_trained_features") == 1  # a picture is read once for all
     assert planned(answer, "extract_trained_reference_features") == 3
     assert planned(answer, "match_queries") == public + 1 + generators
+    assert planned(answer, "check_splits") == 1
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "results/detect/checkpoints/cross_domain/pika.safetensors",
+        "results/trace/checkpoints/cosface_same_domain.safetensors",
+    ],
+)
+def test_nothing_is_trained_before_the_splits_are_checked(folder, target):
+    configured = ("--directory", folder, "--configfile", settings(folder, **SMALL))
+    answer = snakemake("-n", target, *configured)
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    assert planned(answer, "check_splits") == 1
 
 
 def test_scores_are_normalised_if_asked_to(folder):
