@@ -166,6 +166,7 @@ rule match_queries:
         runtime=more(240),
     params:
         block_mb=lookup("trace/search_block_mb", within=config),
+        candidates=lookup("trace/candidates", within=config),
         code=code_of("scripts/trace/match_queries.py"),
         gpu=config["trace"]["gpu"] > 0,
         normalisation={
@@ -195,9 +196,11 @@ rule measure_tracing:
         mem_mb=more(4000),
         runtime=more(120),
     params:
+        candidates=lookup("trace/candidates", within=config),
         code=code_of("scripts/trace/measure_tracing.py"),
         resamples=lookup("trace/resamples", within=config),
         rows=trace.rows,
         seed=lookup("seed", within=config),
+        top_k=lookup("trace/top_k", within=config),
     script:
         "../scripts/trace/measure_tracing.py"

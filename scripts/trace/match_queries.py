@@ -1,6 +1,6 @@
 """Search every query that a model describes among all references."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,13 +19,14 @@ from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.trace import MATCHES
 from scripts.common.tables import read_table, write_table
+from scripts.trace.candidate_list import best_pairs
 from scripts.trace.feature_tables import (
     by_model_and_set,
     dimension_of,
     read_pictures,
     read_vectors,
 )
-from scripts.trace.match_rows import match_rows, sought
+from scripts.trace.match_rows import match_rows, sought, unmatched_rows
 from scripts.trace.search import Products, find_top_matches
 
 OFF = {"weight": 0.0, "neighbours": 3}
@@ -39,6 +40,7 @@ def match_queries(
     matches: Path,
     *,
     top_k: int,
+    candidates: int,
     block_mb: int,
     background: Sequence[Path] = (),
     normalisation: Mapping[str, Any] = OFF,
@@ -68,8 +70,9 @@ def match_queries(
             a folder with the set's name.
         references: shards of the features of source images and references.
         matches: the table to write (``MATCHES``), sorted by set, query and rank.
-        top_k: references kept for each query. With one true pair per query, a smaller number only
-            drops wrong references that stand behind ``top_k`` better ones of the same query.
+        top_k: references kept for each query, at least.
+        candidates: pairs that are kept of each set besides, the best of all its queries together
+            (``best_pairs``); 0 keeps none.
         block_mb: queries, and references, searched at once, in MB of float32.
         background: shards of the features of the background, for
         normalisation: ``weight`` of what is subtracted (0 is off), nearest ``neighbours`` averaged.
@@ -86,6 +89,7 @@ def match_queries(
         "background": hash_files(background),
         "normalisation": dict(normalisation),
         "top_k": top_k,
+        "candidates": candidates,
     }
     ledgers = {}
     for name, shards in sets.items():
@@ -106,6 +110,7 @@ def match_queries(
                 background,
                 normalisation=normalisation,
                 top_k=top_k,
+                candidates=candidates,
                 block_mb=block_mb,
                 products=_pick_products(gpu, block_mb, threads),
             )
@@ -128,6 +133,7 @@ def _search(
     *,
     normalisation: Mapping[str, Any],
     top_k: int,
+    candidates: int,
     block_mb: int,
     products: Products,
 ) -> pa.Table:
@@ -148,30 +154,55 @@ def _search(
     shards = [shard for paths in queries.values() for shard in paths]
     dimension = dimension_of([*shards, *references, *background])
     rows = max(1, block_mb * 2**20 // (_BYTES_PER_NUMBER * dimension))
-    found = [(np.empty((0, 0), np.float32), np.empty((0, 0), np.int64))]
-    for some in read_vectors(shards, rows, searched):
-        blocks = progress(
-            read_vectors(references, rows),
-            f"search {references[0].parent.parent.name}",
-            total=-(-known.num_rows // rows),
-        )
-        scores, numbers = find_top_matches(some, blocks, top_k=top_k, products=products)
-        if normalisation["weight"]:
-            nearest, _ = find_top_matches(
-                some,
-                read_vectors(background, rows),
-                top_k=normalisation["neighbours"],
-                products=products,
-            )
-            if not nearest.shape[1]:
-                raise UserError(
-                    "no picture of the background was described, so scores cannot be normalised; "
-                    "see the logs of extract_features, or set trace.score_normalisation.weight to 0"
+    name = references[0].parent.parent.name
+
+    def search(wanted: np.ndarray, kept: int) -> tuple[np.ndarray, np.ndarray]:
+        is_wanted = np.isin(np.arange(len(asked)), wanted)
+        found = []
+        for some in read_vectors(shards, rows, is_wanted):
+            total = -(-known.num_rows // rows)
+            blocks = progress(read_vectors(references, rows), f"search {name}", total=total)
+            scores, numbers = find_top_matches(some, blocks, top_k=kept, products=products)
+            if normalisation["weight"]:
+                shared = _similarity_to(
+                    read_vectors(background, rows), some, normalisation["neighbours"], products
                 )
-            scores -= normalisation["weight"] * nearest.mean(axis=1, dtype=np.float32)[:, None]
-        found.append((scores, numbers))
-    scores, numbers = (np.concatenate(parts) for parts in zip(*(found[1:] or found), strict=True))
-    return match_rows(asked, searched, known, scores, numbers)
+                scores -= normalisation["weight"] * shared[:, None]
+            found.append((scores, numbers))
+        if not found:
+            return np.empty((0, 0), np.float32), np.empty((0, 0), np.int64)
+        scores, numbers = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return scores, numbers
+
+    scores, numbers = search(np.flatnonzero(searched), top_k)
+    sets = np.asarray(asked["set"])[searched]
+    tables = []
+    for one in dict.fromkeys(sets.tolist()):
+        mine = sets == one
+        pairs = best_pairs(
+            search,
+            np.flatnonzero(searched)[mine],
+            (scores[mine], numbers[mine]),
+            candidates=candidates,
+            references=known.num_rows,
+        )
+        tables.append(match_rows(asked, known, pairs))
+    nothing = pa.table({field.name: pa.array([], field.type) for field in MATCHES})
+    tables += [nothing, unmatched_rows(asked, searched)]
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def _similarity_to(
+    background: Iterable[np.ndarray], queries: np.ndarray, neighbours: int, products: Products
+) -> np.ndarray:
+    """Return the mean of each query's largest cosines to the background, float32, (queries,)."""
+    nearest, _ = find_top_matches(queries, background, top_k=neighbours, products=products)
+    if not nearest.shape[1]:
+        raise UserError(
+            "no picture of the background was described, so scores cannot be normalised; see the "
+            "logs of extract_features, or set trace.score_normalisation.weight to 0"
+        )
+    return nearest.mean(axis=1, dtype=np.float32)
 
 
 def _pick_products(gpu: bool, block_mb: int, threads: int) -> Products:

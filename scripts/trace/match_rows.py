@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.schemas.split import SOURCE_IMAGE
 from scripts.common.schemas.trace import QUERY
+from scripts.trace.candidate_list import Pairs
 
 
 def sought(asked: pa.Table, known: pa.Table) -> np.ndarray:
@@ -24,38 +25,30 @@ def sought(asked: pa.Table, known: pa.Table) -> np.ndarray:
     return pc.and_(pc.equal(asked["status"], OK), has_pair).to_numpy()
 
 
-def match_rows(
-    asked: pa.Table, searched: np.ndarray, known: pa.Table, scores: np.ndarray, numbers: np.ndarray
-) -> pa.Table:
-    """Return matches of what was searched for, and the reasons of what was not (``MATCHES``).
+def match_rows(asked: pa.Table, known: pa.Table, pairs: Pairs) -> pa.Table:
+    """Return matches of what was searched for (``MATCHES``).
 
     Args:
         asked: queries and distractors (``set, uuid, role, status, reason``).
-        searched: which of them were searched for, bool of shape (rows of ``asked``,).
         known: the references (``uuid, role``).
-        scores: of shape (searched, kept), best first.
-        numbers: rows of ``known``, of the same shape.
+        pairs: of rows of ``asked`` and of ``known``.
     """
-    kept = numbers.shape[1]
-    asked = asked.rename_columns({"uuid": "query"})
-    queries, others = asked.take(np.repeat(np.flatnonzero(searched), kept)), asked.filter(~searched)
-    found = known.take(numbers.ravel())
+    queries, found = asked.take(pairs.queries), known.take(pairs.references)
     is_match = pc.and_(
-        pc.equal(queries["query"], found["uuid"]),
+        pc.equal(queries["uuid"], found["uuid"]),
         pc.and_(pc.equal(queries["role"], QUERY), pc.equal(found["role"], SOURCE_IMAGE)),
     )
-    pairs = {
-        "rank": np.tile(np.arange(1, kept + 1, dtype=np.int32), int(searched.sum())),
-        "reference": found["uuid"],
-        "score": scores.ravel(),
-        "is_match": is_match,
-    }
-    nothing = {
-        "status": pa.array([REJECTED] * len(others), pa.string()),
-        "reason": pc.fill_null(others["reason"], "no_source_image"),
-    }
-    tables = [
-        pa.table(dict(zip(asked.column_names, some.columns, strict=True)) | columns)
-        for some, columns in ((queries, pairs), (others, nothing))
-    ]
-    return pa.concat_tables(tables, promote_options="default")
+    columns = {"rank": pairs.ranks, "reference": found["uuid"], "score": pairs.scores}
+    return _table(queries, is_match=is_match, **columns)
+
+
+def unmatched_rows(asked: pa.Table, searched: np.ndarray) -> pa.Table:
+    """Return a row with the reason of each query that was not searched for."""
+    others = asked.filter(~searched)
+    status = pa.array([REJECTED] * len(others), pa.string())
+    return _table(others, status=status, reason=pc.fill_null(others["reason"], "no_source_image"))
+
+
+def _table(asked: pa.Table, **columns: object) -> pa.Table:
+    asked = asked.rename_columns({"uuid": "query"})
+    return pa.table(dict(zip(asked.column_names, asked.columns, strict=True)) | columns)

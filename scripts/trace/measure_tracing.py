@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scripts.common.errors import UserError
 from scripts.common.identity import derived_seed
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -20,10 +21,12 @@ from scripts.common.schemas.trace import (
     MUAP,
     MUAP_HIGH,
     MUAP_LOW,
+    MUAP_TOP_K,
     QUERY,
     RECALL_AT_1,
     RECALL_AT_P90,
     SAME_DOMAIN,
+    TRACER_FAULTS,
 )
 from scripts.common.seen import refuse_seen
 from scripts.common.tables import read_table, write_table
@@ -43,13 +46,17 @@ def measure_tracing(
     metrics: Path,
     *,
     rows: Sequence[Sequence[str]],
+    top_k: int,
+    candidates: int,
     resamples: int,
     seed: int,
 ) -> Counts:
     """Measure tracing (Section 5.4, Supplement 15): muAP with its interval, and two recalls.
 
-    There is one true pair for each of a generator's queries that were searched for. muAP and
-    recall at 90 % precision see all queries at once, distractors included.
+    There is one true pair for each of a generator's queries, the same for every tracer: a picture
+    that a tracer cannot describe is a miss. muAP and recall at 90 % precision see all queries at
+    once, distractors included: the ``candidates`` best pairs, as the challenge and the author's
+    published matching take them, and beside it muAP of the ``top_k`` best of each query.
 
     Args:
         matches: ``MATCHES`` of all models, ``<model>.parquet``.
@@ -58,6 +65,8 @@ def measure_tracing(
         metrics: the table to write (``METRICS``).
         rows: (tracer, generator, model that described the generator's queries), in order; a tracer
             across domains has a model for each generator.
+        top_k: references of each query, for ``MUAP_TOP_K`` and the recall at 1.
+        candidates: pairs in the list of all queries; 0 takes those of ``top_k``.
         resamples: draws of the queries for the 95 % interval.
         seed: of the draws, which are the same for every tracer.
 
@@ -65,7 +74,7 @@ def measure_tracing(
         Counts of queries over all tracers and generators.
 
     Raises:
-        UserError: a model saw what it is tested on (``refuse_seen``).
+        UserError: a model saw what it is tested on (``refuse_seen``), or a pair is listed twice.
     """
     counts, measured = Counts(), []
     found_by = {path.stem: path for path in matches}
@@ -80,20 +89,33 @@ def measure_tracing(
             tested = table.filter(pc.equal(table["set"], generator))["query"].unique().to_pylist()
             is_same = tracer == SAME_DOMAIN
             refuse_seen(trained[model], tracer, generator, tested, same_domain=is_same)
-        found = table.filter(pc.equal(table["status"], OK))
         asked = table.filter(pc.equal(pc.fill_null(table["rank"], 1), 1))
         reasons = Counter(asked["reason"].to_pylist())
         kept = reasons.pop(None, 0)
         known, unknown = count_references(model)
+        is_there = pc.or_(
+            pc.equal(asked["status"], OK),
+            pc.is_in(asked["reason"], pa.array(TRACER_FAULTS)),
+        )
+        has_match = pc.and_(is_there, pc.equal(asked["role"], QUERY)).to_numpy()
+        found = table.filter(pc.equal(table["status"], OK))
+        _refuse_doubles(found, found_by[model])
+        drawn = derived_seed(seed, "bootstrap", generator)
+        values = _measure(
+            found,
+            pc.index_in(found["query"], asked["query"].combine_chunks()).to_numpy(),
+            has_match,
+            top_k=top_k,
+            candidates=candidates,
+            resamples=resamples,
+            seed=drawn,
+        )
         stands_on = {
             "queries": kept,
             "references": known,
-            "positives": asked.filter(
-                pc.and_(pc.equal(asked["status"], OK), pc.equal(asked["role"], QUERY))
-            ).num_rows,
+            "positives": int(has_match.sum()),
             "rejected": reasons.total() + unknown,
         }
-        values = _measure(found, resamples, derived_seed(seed, "bootstrap", generator))
         measured += [
             {"tracer": tracer, "generator": generator, "metric": name, "value": value} | stands_on
             for name, value in values.items()
@@ -103,25 +125,52 @@ def measure_tracing(
     return counts
 
 
-def _measure(found: pa.Table, resamples: int, seed: int) -> dict[str, float | None]:
-    scores = found["score"].to_numpy()
+def _measure(
+    found: pa.Table,
+    queries: np.ndarray,
+    has_match: np.ndarray,
+    *,
+    top_k: int,
+    candidates: int,
+    resamples: int,
+    seed: int,
+) -> dict[str, float | None]:
+    scores, ranks = found["score"].to_numpy(), found["rank"].to_numpy()
     is_match = found["is_match"].to_numpy(zero_copy_only=False)
-    encoded = found["query"].combine_chunks().dictionary_encode()
-    queries = encoded.indices.to_numpy()
-    has_match = np.zeros(len(encoded.dictionary), bool)
-    has_match[queries[pc.equal(found["role"], QUERY).to_numpy(zero_copy_only=False)]] = True
     positives = int(has_match.sum())
+    # Of equal pairs at the end of the list the wrong ones are in it, as everywhere in muAP.
+    listed = np.lexsort((is_match, -scores))[: candidates or None]
+    top = np.flatnonzero(ranks <= top_k)
+    listed = listed if candidates else top
     low, high = bootstrap_interval(
-        queries, scores, is_match, has_match=has_match, resamples=resamples, seed=seed
+        queries[listed],
+        scores[listed],
+        is_match[listed],
+        has_match=has_match,
+        resamples=resamples,
+        seed=seed,
     )
+    best = scores[listed], is_match[listed]
     values = {
-        MUAP: micro_average_precision(scores, is_match, positives=positives),
+        MUAP: micro_average_precision(*best, positives=positives),
         MUAP_LOW: low,
         MUAP_HIGH: high,
-        RECALL_AT_1: recall_at_1(queries, scores, is_match, positives=positives),
-        RECALL_AT_P90: recall_at_precision(scores, is_match, positives=positives, precision=0.9),
+        MUAP_TOP_K: micro_average_precision(scores[top], is_match[top], positives=positives),
+        RECALL_AT_1: recall_at_1(queries[top], scores[top], is_match[top], positives=positives),
+        RECALL_AT_P90: recall_at_precision(*best, positives=positives, precision=0.9),
     }
     return {name: None if np.isnan(value) else value for name, value in values.items()}
+
+
+def _refuse_doubles(found: pa.Table, path: Path) -> None:
+    pairs = found.group_by(["set", "query", "reference"]).aggregate([([], "count_all")])
+    twice = pairs.filter(pc.greater(pairs["count_all"], 1))
+    if len(twice):
+        query, reference = twice["query"][0], twice["reference"][0]
+        raise UserError(
+            f"{path} lists {len(twice):,} pairs more than once, such as {query} and {reference}; "
+            "delete it and the features that it stands on, and run again"
+        )
 
 
 def _count_references(features: Sequence[Path]) -> tuple[int, int]:

@@ -162,6 +162,7 @@ def test_normalisation_is_the_formula(tmp_path):
             [references],
             matches,
             top_k=20,
+            candidates=0,
             block_mb=1,
             background=[background],
             normalisation={"weight": weight, "neighbours": 3},

@@ -17,6 +17,9 @@ SAME_DOMAIN, CROSS_DOMAIN = "cosface_same_domain", "cosface_cross_domain"
 """The rows 'Ours' of Table 5: trained on all generators, or on all but the tested one."""
 
 MUAP, MUAP_LOW, MUAP_HIGH = "muAP", "muAP_low", "muAP_high"
+MUAP_TOP_K = "muAP_top_k"
+"""Of the best references of each query, instead of the best pairs of all."""
+
 RECALL_AT_1, RECALL_AT_P90 = "recall_at_1", "recall_at_p90"
 
 REASONS = ITEM_REASONS | {
@@ -26,6 +29,9 @@ REASONS = ITEM_REASONS | {
     "no_source_image": "the query's source image is not among the references that were described",
 }
 """The closed list of reasons of this stage; those of the item index are passed on."""
+
+TRACER_FAULTS = ("embedding_failed", "not_a_number", "no_source_image")
+"""Those that are a tracer's own: its query is a miss, and not left out."""
 
 _STATUS = outcome(REASONS)
 
@@ -69,7 +75,7 @@ METRICS = table_schema(
     "How well a tracer finds the source images of one generator's frames (Table 5).",
     column("tracer", pa.string(), "entry of config/tracers.yaml, or the trained tracer's setting"),
     column("generator", pa.string(), "whose frames are the queries"),
-    column("metric", pa.string(), "muAP, its 95 % interval (_low, _high), or a recall"),
+    column("metric", pa.string(), "muAP, its 95 % interval (_low, _high), a recall"),
     optional("value", pa.float64(), "share in [0, 1]; none without any true pair"),
     column("queries", pa.int64(), "queries searched for, distractors included"),
     column("references", pa.int64(), "references searched in, source images included"),
