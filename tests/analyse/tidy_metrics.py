@@ -11,7 +11,14 @@ from scripts.common.code import ROOT
 from scripts.common.schemas.detect import METRICS as DETECTION
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
 from scripts.common.schemas.trace import METRICS as TRACING
-from scripts.common.schemas.trace import MUAP, MUAP_HIGH, MUAP_LOW, RECALL_AT_1, RECALL_AT_P90
+from scripts.common.schemas.trace import (
+    MUAP,
+    MUAP_HIGH,
+    MUAP_LOW,
+    MUAP_TOP_K,
+    RECALL_AT_1,
+    RECALL_AT_P90,
+)
 from scripts.common.tables import write_table
 
 BANNER = "DEMO: made up; 100% not results"
@@ -103,6 +110,7 @@ def write_tracing(path: Path) -> Path:
             for metric, other in (
                 (MUAP_LOW, value - 0.002),
                 (MUAP_HIGH, value + 0.003),
+                (MUAP_TOP_K, 0.7),
                 (RECALL_AT_1, 0.5),
                 (RECALL_AT_P90, 0.25),
             ):
