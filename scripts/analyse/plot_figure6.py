@@ -12,7 +12,7 @@ from scripts.analyse.figure_style import figure_style, need_colours, save_figure
 from scripts.common.errors import UserError
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
-from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
+from scripts.common.schemas.evaluate import EVALUATION_SUMMARY, MEAN
 from scripts.common.tables import read_table
 
 INNER, OUTER = 0.3, 0.8
@@ -58,7 +58,9 @@ def plot_figure6(
         )
     need_colours(style, "figure6", len(generators), "generators")
     rows = read_table(summary, EVALUATION_SUMMARY).to_pylist()
-    means = {(row["dimension"], row["generator"]): row["value"] for row in rows}
+    means = {
+        (row["dimension"], row["generator"]): row["value"] for row in rows if row["metric"] == MEAN
+    }
     values = np.array(
         [[means.get((axis["entry"], line["entry"])) for line in generators] for axis in dimensions],
         dtype=float,

@@ -1,24 +1,28 @@
-"""Subject consistency with DINO's features (VBench)."""
+"""Dimensions on DINO's features (VBench): those of all frames are worked out once for all."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import timm
 import torch
+from torch import nn
 from torch.nn import functional
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.functional import resize
 
 from scripts.common.roles import EvaluationItem
 from scripts.common.weight_files import weights_file
-from scripts.evaluate.frame_transforms import resize_frames
-from scripts.evaluate.similarity import consistency
+from scripts.evaluate.frame_transforms import centre_crop, resize_frames, shorter_side_to
+from scripts.evaluate.similarity import coherence, consistency, faithfulness
 from scripts.evaluate.unscorable import require_frames
 from scripts.models.devices import pick_device
 from scripts.models.pixels import IMAGENET, normalise
-from scripts.models.weights import load_exactly, read_tensors
+from scripts.models.weights import load_exactly, load_once, read_tensors
 
 
-class SubjectConsistency:
-    """VBench's recurrence over the class tokens of DINO ViT-B/16, every frame.
+class _Dino:
+    """The class tokens of DINO ViT-B/16, every frame.
 
     Frames keep their proportions (shorter side 224, no crop): the position embeddings are
     interpolated. timm does so with antialiasing and DINO's own code without, a difference of
@@ -47,23 +51,22 @@ class SubjectConsistency:
             UserError: the weights are missing or those of another network.
         """
         path = weights_file(weights)
+        self._device = pick_device(device)
+        self._what = (architecture, str(path), str(self._device))
+        self._network = load_once(lambda: self._load(architecture, path), "DINO", *self._what)
+        self._patch = self._network.patch_embed.patch_size
+        self._size, self._batch_size = size, batch_size
+
+    def _load(self, architecture: str, path: Path) -> nn.Module:
         network = timm.create_model(
             architecture, pretrained=False, num_classes=0, dynamic_img_size=True
         )
         load_exactly(network, read_tensors(path), path)
-        self._device = pick_device(device)
-        self._network = network.eval().to(self._device)
-        self._patch = network.patch_embed.patch_size
-        self._size, self._batch_size = size, batch_size
+        return network.eval().to(self._device)
 
-    def score(self, item: EvaluationItem) -> float:
-        """Return the consistency of all frames, in [0, 1].
-
-        Raises:
-            Rejected: too_few_frames.
-        """
-        require_frames(len(item.frames), 2)
-        return consistency(self.embed(item.frames))
+    def features(self, item: EvaluationItem) -> np.ndarray:
+        """Return ``embed`` of all frames of an item."""
+        return item.shared(("DINO", *self._what, self._size), lambda: self.embed(item.frames))
 
     def embed(self, frames: np.ndarray) -> np.ndarray:
         """Return the class tokens of uint8 RGB frames, float32 (frames, dimension), length 1."""
@@ -75,7 +78,67 @@ class SubjectConsistency:
                 side - side % patch
                 for side, patch in zip(pixels.shape[-2:], self._patch, strict=True)
             )
-            pixels = normalise(pixels[..., :height, :width], IMAGENET)
-            with torch.inference_mode():
-                features.append(functional.normalize(self._network(pixels.to(self._device)), dim=1))
-        return torch.cat(features).float().cpu().numpy()
+            features.append(self._embed(pixels[..., :height, :width]))
+        return np.concatenate(features)
+
+    def _embed(self, pixels: torch.Tensor) -> np.ndarray:
+        """Return the class tokens of (frames, 3, height, width), 0..255."""
+        with torch.inference_mode():
+            tokens = self._network(normalise(pixels, IMAGENET).to(self._device))
+            return functional.normalize(tokens, dim=1).float().cpu().numpy()
+
+
+class SubjectConsistency(_Dino):
+    """VBench's recurrence over the class tokens of DINO ViT-B/16, every frame."""
+
+    def score(self, item: EvaluationItem) -> float:
+        """Return the consistency of all frames, in [0, 1].
+
+        Raises:
+            Rejected: too_few_frames.
+        """
+        require_frames(len(item.frames), 2)
+        return consistency(self.features(item))
+
+
+class LongHorizonCoherence(_Dino):
+    """The similarity of frames that lie further and further apart, on the same class tokens."""
+
+    def score(self, item: EvaluationItem) -> float:
+        """Return the mean over the distances, in [-1, 1].
+
+        Raises:
+            Rejected: too_few_frames.
+        """
+        require_frames(len(item.frames), 3)
+        return coherence(self.features(item))
+
+
+class ImageFaithfulness(_Dino):
+    """VBench-I2V's ``i2v_subject``: image prompt and frames, shorter side 256 and the middle of 224.
+
+    Both are resized with antialiasing, as today's suite does: the image prompt as a picture, the
+    frames as tensors of bytes.
+    """
+
+    def score(self, item: EvaluationItem) -> float:
+        """Return the faithfulness of all frames, in [0, 1].
+
+        Raises:
+            Rejected: too_few_frames.
+        """
+        require_frames(len(item.frames), 2)
+        [image] = self._cropped(item.image[None])
+        return faithfulness(self._cropped(item.frames), image)
+
+    def _cropped(self, frames: np.ndarray) -> np.ndarray:
+        """Return the class tokens of the middles of pictures, uint8 (pictures, height, width, 3)."""
+        found = []
+        for start in range(0, len(frames), self._batch_size):
+            batch = np.ascontiguousarray(frames[start : start + self._batch_size])
+            pixels = torch.from_numpy(batch).permute(0, 3, 1, 2)
+            size = shorter_side_to(*pixels.shape[-2:], self._size * 8 // 7)
+            mode = InterpolationMode.BICUBIC
+            pixels = resize(pixels, list(size), mode, antialias=True).float()
+            found.append(self._embed(centre_crop(pixels, self._size)))
+        return np.concatenate(found)

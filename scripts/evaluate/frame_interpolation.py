@@ -1,5 +1,6 @@
-"""Motion smoothness: how well the frames between can be guessed (VBench, section 1.3's protocol)."""
+"""How frames differ: from those guessed between their neighbours, and from the neighbours (VBench)."""
 
+import itertools
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -28,10 +29,14 @@ def smoothness(
     differences = []
     for first in range(0, len(frames) - 2, 2):
         guess = interpolate(frames[first], frames[first + 2])
-        true = frames[first + 1]
-        # The difference of uint8, without the wrap: cheaper than going through wider integers.
-        differences.append((np.maximum(guess, true) - np.minimum(guess, true)).mean())
+        differences.append(difference(guess, frames[first + 1]))
     return float((255 - np.mean(differences)) / 255)
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the mean absolute difference of two frames (uint8)."""
+    # Of uint8, without the wrap: cheaper than going through wider integers.
+    return float((np.maximum(one, other) - np.minimum(one, other)).mean())
 
 
 def mean_frame(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -51,3 +56,23 @@ class MotionSmoothnessEmbedded:
     def score(self, item: EvaluationItem) -> float:
         """Return the smoothness of all frames; errors as ``smoothness``."""
         return smoothness(item.frames, mean_frame)
+
+
+class TemporalFlickering:
+    """VBench's temporal flickering: 1 less the mean difference of neighbouring frames.
+
+    VBench measures it on videos of still scenes alone; on others motion counts as flickering.
+    """
+
+    def __init__(self, weights: Mapping[str, str] | None = None, device: str = "cpu"):
+        """Take the arguments of every backend; nothing is loaded."""
+
+    def score(self, item: EvaluationItem) -> float:
+        """Return the share of 255 by which neighbouring frames do not differ, in [0, 1].
+
+        Raises:
+            Rejected: too_few_frames.
+        """
+        require_frames(len(item.frames), 2)
+        differences = [difference(*pair) for pair in itertools.pairwise(item.frames)]
+        return float((255 - np.mean(differences)) / 255)

@@ -131,6 +131,8 @@ def score_videos(
         finished = task.ledger.read([uuid for uuid in versions if uuid not in task.faults])
         table += [*rows, *finished.to_pylist()]
         notes += [f"{task.name}: {note}" for note in task.notes]
+    for row in table:
+        row["frames"] = shard.videos.rows.get(row["item"], {}).get("frames")
     write_table(table, scores, SCORES, sort_by=["metric", "item"])
     counts = Counts.of_statuses({(row["metric"], row["item"]): row["reason"] for row in table})
     counts.declared = len(texts) * len(tasks)
@@ -187,6 +189,7 @@ def _row(generator: str, dimension: str, uuid: str, fault: Rejected | None = Non
         "item": uuid,
         "metric": dimension,
         "value": None,
+        "frames": None,
         "status": OK if fault is None else REJECTED,
         "reason": fault and fault.reason,
         "remark": None,

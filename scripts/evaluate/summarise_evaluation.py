@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
-from scripts.common.schemas.evaluate import EVALUATION_SUMMARY, SCORES
+from scripts.common.schemas.evaluate import EVALUATION_SUMMARY, MEAN, MEAN_BY_FRAMES, SCORES
 from scripts.common.schemas.items import OK
 from scripts.common.tables import read_frame, write_table
 
@@ -19,9 +21,9 @@ def summarise_evaluation(
 ) -> Counts:
     """Write the mean score of each generator in each dimension.
 
-    Every video counts the same. (VBench's consistency dimensions, run on one GPU, weigh a video
-    by its number of frames; on several GPUs they do as is done here. The two agree where all
-    videos of a generator have one length.)
+    In ``mean``, which tables and figures show, every video counts the same; in ``mean_by_frames``
+    each by its number of frames, as VBench's consistency dimensions count on one GPU (on several
+    they do as ``mean``). The two agree where all videos of a generator have one length.
 
     Args:
         scores: tables of ``SCORES``.
@@ -36,23 +38,28 @@ def summarise_evaluation(
         for generator in generators:
             wanted = groups.get((dimension, generator), table.iloc[:0])
             scored = wanted[wanted["status"] == OK]
-            rows.append(
-                {
-                    "dimension": dimension,
-                    "generator": generator,
-                    "metric": "mean",
-                    "value": scored["value"].mean() if len(scored) else None,
-                    "items": len(scored),
-                    "rejected": len(wanted) - len(scored),
-                    "remarked": int(scored["remark"].notna().sum()),
-                }
-            )
+            shared = {
+                "dimension": dimension,
+                "generator": generator,
+                "items": len(scored),
+                "rejected": len(wanted) - len(scored),
+                "remarked": int(scored["remark"].notna().sum()),
+            }
+            means = {MEAN: scored["value"].mean(), MEAN_BY_FRAMES: _weighed(scored)}
+            for metric, value in means.items():
+                known = value if len(scored) else None
+                rows.append(shared | {"metric": metric, "value": known})
     # Without sorting: the order is that of the configuration, which tables and figures follow.
     write_table(rows, summary, EVALUATION_SUMMARY)
     counts = Counts(kept=int((table["status"] == OK).sum()), declared=len(table))
     for reason, number in table["reason"].value_counts().items():
         counts.reject(reason, int(number))
     return counts
+
+
+def _weighed(scored: pd.DataFrame) -> float:
+    """Return the mean of scores, each weighed by its video's frames."""
+    return (scored["value"] * scored["frames"]).sum() / max(scored["frames"].sum(), 1)
 
 
 if __name__ == "__main__":

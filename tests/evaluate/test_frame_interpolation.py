@@ -7,9 +7,11 @@ from scripts.common.errors import Rejected
 from scripts.common.roles import EvaluationItem
 from scripts.evaluate.frame_interpolation import (
     MotionSmoothnessEmbedded,
+    TemporalFlickering,
     mean_frame,
     smoothness,
 )
+from tests.evaluate.moving_pictures import item_of
 
 
 def grey(*levels):
@@ -55,3 +57,12 @@ def test_two_frames_are_too_few():
     with pytest.raises(Rejected) as caught:
         smoothness(grey(1, 2), mean_frame)
     assert caught.value.reason == "too_few_frames"
+
+
+def test_flickering_by_hand():
+    frames = np.zeros((3, 2, 2, 3), dtype=np.uint8)
+    frames[1], frames[2] = 51, 0  # a fifth of 255 up, and down again: no wrap
+    assert TemporalFlickering().score(item_of(frames)) == pytest.approx(0.8)
+    assert TemporalFlickering().score(item_of(frames[[0, 0]])) == 1
+    with pytest.raises(Rejected):
+        TemporalFlickering().score(item_of(frames[:1]))

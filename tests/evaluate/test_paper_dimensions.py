@@ -5,6 +5,8 @@ import open_clip
 import pytest
 import timm
 import torch
+from PIL import Image
+from torchvision import transforms as v1
 from torchvision.models import optical_flow
 from torchvision.transforms import functional as tv
 
@@ -87,6 +89,58 @@ def test_subject_consistency_takes_oblong_frames(tmp_path):
     assert 0 < backend.score(item_of(frames)) < 1
     with pytest.raises(Rejected):
         backend.score(item_of(frames[:1]))
+
+
+@pytest.fixture
+def dino(tmp_path):
+    torch.manual_seed(0)
+    network = timm.create_model("vit_tiny_patch16_224", num_classes=0, dynamic_img_size=True).eval()
+    path = tmp_path / "vit.pth"
+    torch.save(network.state_dict(), path)
+    return network, path
+
+
+def dino_backend(name, path):
+    settings = {"architecture": "vit_tiny_patch16_224", "batch_size": 2}
+    return load_backend(entry(f"dino_features:{name}", path, **settings))
+
+
+def test_image_faithfulness_is_the_suites(dino):
+    network, path = dino
+    backend = dino_backend("ImageFaithfulness", path)
+    frames, image = pan(4, 9), texture(300, 200, seed=3)
+    # As the suite does: Resize(256, bicubic), CenterCrop(224), pictures and tensors of bytes alike.
+    transform = v1.Compose([v1.Resize(256, v1.InterpolationMode.BICUBIC), v1.CenterCrop(224)])
+    pictures = [transform(Image.fromarray(image))]
+    tensors = [transform(torch.from_numpy(frame.copy()).permute(2, 0, 1)) for frame in frames]
+    pixels = torch.stack([tv.to_tensor(pictures[0]), *(each / 255 for each in tensors)])
+    with torch.inference_mode():
+        features = network(tv.normalize(pixels, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    features = torch.nn.functional.normalize(features).numpy()
+    to_image = (features[1:] @ features[0]).clip(0)
+    steps = (features[2:] * features[1:-1]).sum(axis=1).clip(0)
+    expected = 0.4 * to_image.max() + 0.3 * steps.mean() + 0.3 * steps.min()
+    assert backend.score(item_of(frames, image=image)) == pytest.approx(expected, abs=2e-4)
+    with pytest.raises(Rejected):
+        backend.score(item_of(frames[:1]))
+
+
+def test_dimensions_on_dino_share_its_features(dino, monkeypatch):
+    _, path = dino
+    backends = [dino_backend(name, path) for name in ("SubjectConsistency", "LongHorizonCoherence")]
+    seen = []
+    for backend in backends:
+        embed = backend.embed
+        monkeypatch.setattr(
+            backend, "embed", lambda f, embed=embed: seen.append(len(f)) or embed(f)
+        )
+    item = item_of(pan(4, 9))
+    scores = [backend.score(item) for backend in backends]
+    assert seen == [4] and 0 < scores[1] < 1
+    features = backends[0].features(item)
+    assert scores[1] == pytest.approx((features[2:] * features[:-2]).sum(axis=1).mean(), abs=1e-6)
+    with pytest.raises(Rejected):
+        backends[1].score(item_of(pan(2, 9)))
 
 
 def test_background_consistency(clip):

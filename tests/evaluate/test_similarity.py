@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 
-from scripts.evaluate.similarity import consistency, mean_similarity, neighbour_similarity
+from scripts.evaluate.similarity import (
+    coherence,
+    consistency,
+    faithfulness,
+    mean_similarity,
+    neighbour_similarity,
+)
 
 
 def unit(features):
@@ -51,3 +57,26 @@ def test_a_video_that_stands_still_scores_one(features):
     assert consistency(still) == pytest.approx(1)
     assert neighbour_similarity(still) == pytest.approx(1)
     assert mean_similarity(still, features[0]) == pytest.approx(1)
+
+
+def circle(*degrees):
+    angles = np.deg2rad(degrees)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def test_faithfulness_by_hand():
+    # To the image at 30 degrees: cosines of 30, 30, 150 (negative: 0); neighbours 1/2 and -1/2 -> 0.
+    features, [image] = circle(0, 60, 180), circle(30)
+    best = np.cos(np.deg2rad(30))
+    assert faithfulness(features, image) == pytest.approx(0.4 * best + 0.3 * 0.25 + 0.3 * 0)
+
+
+def test_coherence_by_hand():
+    # Six frames have the distances 2 and 5: cosines of 20 and of 50 degrees.
+    features = circle(0, 10, 20, 30, 40, 50)
+    expected = (np.cos(np.deg2rad(20)) + np.cos(np.deg2rad(50))) / 2
+    assert coherence(features) == pytest.approx(expected)
+    # Drift that adds up is seen here, and not by neighbours: 80 frames, a degree each.
+    drifting, swaying = circle(*range(80)), circle(*([0, 1] * 40))
+    assert neighbour_similarity(drifting) == pytest.approx(neighbour_similarity(swaying))
+    assert coherence(drifting) < coherence(swaying) - 0.08

@@ -7,9 +7,9 @@ from scripts.common.tables import read_frame, write_table
 from scripts.evaluate.summarise_evaluation import summarise_evaluation
 
 
-def row(generator, item, metric, value, reason=None, remark=None):
+def row(generator, item, metric, value, reason=None, remark=None, frames=16):
     status = "ok" if reason is None else "rejected"
-    values = (generator, item, metric, value, status, reason, remark)
+    values = (generator, item, metric, value, frames, status, reason, remark)
     return dict(zip(SCORES.names, values, strict=True))
 
 
@@ -38,7 +38,8 @@ def test_means_in_the_order_of_the_configuration(summarise):
         ["smooth", "moves"],
         ["svd", "pika"],
     )
-    assert frame.to_dict("list") == {
+    means = frame[frame["metric"] == "mean"]
+    assert means.to_dict("list") == {
         "dimension": ["smooth", "smooth", "moves", "moves"],
         "generator": ["svd", "pika", "svd", "pika"],
         "metric": ["mean"] * 4,
@@ -47,6 +48,9 @@ def test_means_in_the_order_of_the_configuration(summarise):
         "rejected": [1, 0, 0, 0],
         "remarked": [0, 1, 0, 0],
     }
+    # All of one length: both ways agree, and each mean comes first.
+    assert frame["metric"].tolist() == ["mean", "mean_by_frames"] * 4
+    assert frame["value"].tolist()[::2] == frame["value"].tolist()[1::2]
     assert counts.sentence() == "read 7 = kept 6 + rejected 1 (too_large 1)"
 
 
@@ -55,4 +59,14 @@ def test_nothing_scored_has_no_mean(summarise):
         [[row("pika", "a", "smooth", None, "no_video")], []], ["smooth", "moves"], ["pika"]
     )
     assert frame["value"].isna().all()
-    assert frame["items"].tolist() == [0, 0] and frame["rejected"].tolist() == [1, 0]
+    assert frame["items"].tolist() == [0] * 4 and frame["rejected"].tolist() == [1, 1, 0, 0]
+
+
+def test_long_videos_weigh_more_where_frames_count(summarise):
+    rows = [
+        row("pika", "a", "smooth", 0.9, frames=72),
+        row("pika", "b", "smooth", 0.3, frames=24),
+        row("pika", "c", "smooth", None, "too_large", frames=1000),
+    ]
+    frame, _ = summarise([rows], ["smooth"], ["pika"])
+    assert frame["value"].tolist() == [pytest.approx(0.6), pytest.approx(0.75)]

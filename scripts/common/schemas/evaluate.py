@@ -25,6 +25,7 @@ _SCORE_COLUMNS = [
     column("item", pa.string(), "UUID of the prompt"),
     column("metric", pa.string(), "entry of config/dimensions.yaml"),
     optional("value", pa.float64(), "the video's score"),
+    optional("frames", pa.int32(), "of the video, where there is one"),
     *outcome(REASONS),
     optional("remark", pa.string(), "what to know of an item that was scored", values=REMARKS),
 ]
@@ -35,12 +36,21 @@ SCORES = table_schema(
     *_SCORE_COLUMNS,
 )
 
+MEAN, MEAN_BY_FRAMES = "mean", "mean_by_frames"
+"""How scores are summed up: each video the same, as tables and figures show it, or each by its
+frames, as VBench does on one GPU."""
+
 EVALUATION_SUMMARY = table_schema(
     "evaluation_summary",
     "One row per dimension and generator: the mean over the videos (Table 7).",
     column("dimension", pa.string(), "entry of config/dimensions.yaml"),
     column("generator", pa.string(), "entry of config/generators.yaml"),
-    column("metric", pa.string(), "how the videos' scores are summed up: mean"),
+    column(
+        "metric",
+        pa.string(),
+        "how the videos' scores are summed up",
+        values=[MEAN, MEAN_BY_FRAMES],
+    ),
     optional("value", pa.float64(), "the mean; missing if no video was scored"),
     column("items", pa.int64(), "videos that were scored"),
     column("rejected", pa.int64(), "wanted videos that were not scored"),
