@@ -53,7 +53,7 @@ test: .venv/installed
 # Debian's packages; nothing that they install is started but by the test.
 test-slurm: .venv/installed
 	@command -v slurmctld munged >/dev/null || apt-get install --yes --quiet slurm-wlm munge
-	@$(BIN)/python -m pytest -s --timeout 3600 tests/slurm
+	@$(BIN)/python -m pytest -s --timeout 7200 tests/slurm
 
 lock: .venv/installed
 	@$(BIN)/python envs/lock.py

@@ -1,11 +1,13 @@
 """The demo's graph through a real Slurm: ``make test-slurm``; half an hour, nothing is left running."""
 
+import contextlib
 import filecmp
 import os
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +27,6 @@ HERE = [
     "--slurm-init-seconds-before-status-checks", "2",
     "--slurm-status-command", "squeue",
     "--slurm-no-account",
-    "--slurm-partition-config", "partitions.yaml",
     "--set-resources", "decode_frames:gpu=1",
 ]  # fmt: skip
 PARTITIONS = """\
@@ -45,7 +46,7 @@ def cluster(tmp_path_factory):
 def local_table(tmp_path_factory):
     """Table 5 of a run without Slurm."""
     if finished := os.environ.get("TIP_I2V_DEMO"):
-        return Workflow(finished).results / "tables/table5.csv"
+        return Workflow(Path(finished)).results / "tables/table5.csv"
     workflow = Workflow(copy_workflow(tmp_path_factory.mktemp("local")))
     run = workflow.snakemake(TABLE, "--quiet", "rules", show=True)
     assert run.returncode == 0
@@ -56,13 +57,15 @@ def local_table(tmp_path_factory):
 def copy(tmp_path):
     workflow = Workflow(copy_workflow(tmp_path / "workflow"))
     (workflow.root / "demo").mkdir()
-    (workflow.root / "demo/partitions.yaml").write_text(PARTITIONS)
+    (workflow.root / "partitions.yaml").write_text(PARTITIONS)
     return workflow
 
 
 def start(workflow, *arguments):
     """Start exactly the README's command, and what this cluster needs after it."""
     command = [sys.executable, "-m", "snakemake", "--profile", "slurm", TABLE, *HERE, *arguments]
+    # Looked for from the workflow's folder, and once more from that of the results.
+    command += ["--slurm-partition-config", str(workflow.root / "partitions.yaml")]
     with open(workflow.root / "run.log", "ab") as log:
         return subprocess.Popen(command, cwd=workflow.root, stdout=log, stderr=log)
 
@@ -87,7 +90,7 @@ def test_the_table_is_that_of_a_local_run_though_a_node_and_a_job_were_killed(
     threading.Thread(target=harm, daemon=True).start()
     began = time.monotonic()
     run = start(copy)
-    assert run.wait(timeout=3000) == 0, (copy.root / "run.log").read_text()[-4000:]
+    assert run.wait(timeout=6000) == 0, (copy.root / "run.log").read_text()[-4000:]
     seconds = time.monotonic() - began
     log = (copy.root / "run.log").read_text()
     assert killed == {"node": 1, "job": 1}
@@ -98,7 +101,10 @@ def test_the_table_is_that_of_a_local_run_though_a_node_and_a_job_were_killed(
     print(f"\n{len(logs)} jobs through Slurm in {seconds:.0f} s, one node and one job killed")
 
 
-def _await(is_so, seconds=1500):
+def _await(is_so, seconds=3000):
     ends = time.monotonic() + seconds
-    while not is_so() and time.monotonic() < ends:
+    while time.monotonic() < ends:
+        with contextlib.suppress(subprocess.CalledProcessError):  # of a controller at its limit
+            if is_so():
+                return
         time.sleep(0.5)
