@@ -55,10 +55,7 @@ def modules_of(script: str | Path, *backends: str, plumbing: bool = True) -> lis
     Returns:
         Paths from the workflow's folder, sorted.
     """
-    found = set(_closure(ROOT / script, plumbing))
-    for backend in backends:
-        if path := _file_of(backend.partition(":")[0]):
-            found.update(_closure(path, plumbing))
+    found = _closures(script, backends, plumbing)
     return sorted(path.relative_to(ROOT).as_posix() for path in found)
 
 
@@ -82,7 +79,7 @@ def code_checksum(script: str | Path, *backends: str, plumbing: bool = True) -> 
         backends: classes that the script finds by name, as ``package.module:Class``.
         plumbing: whether ``PLUMBING`` counts: for a rule it does, for a finished row it does not.
     """
-    return hash_code(modules_of(script, *backends, plumbing=plumbing))
+    return _hash(_closures(script, backends, plumbing))
 
 
 def hash_code(modules: Iterable[str | Path]) -> str:
@@ -91,10 +88,7 @@ def hash_code(modules: Iterable[str | Path]) -> str:
     Args:
         modules: paths from the workflow's folder.
     """
-    digest = hashlib.sha256()
-    for checksum in sorted(_hash_module(ROOT / module) for module in modules):
-        digest.update(checksum)
-    return digest.hexdigest()[:20]
+    return _hash(frozenset(ROOT / module for module in modules))
 
 
 def settings_of(params: Any) -> dict[str, Any]:
@@ -104,6 +98,16 @@ def settings_of(params: Any) -> dict[str, Any]:
         params: ``snakemake.params``, or any mapping.
     """
     return {name: value for name, value in params.items() if name != "code"}
+
+
+@cache
+def _hash(paths: frozenset[Path]) -> str:
+    return hashlib.sha256(b"".join(sorted(map(_hash_module, paths)))).hexdigest()[:20]
+
+
+def _closures(script: str | Path, backends: Iterable[str], plumbing: bool) -> frozenset[Path]:
+    files = [ROOT / script, *(_file_of(backend.partition(":")[0]) for backend in backends)]
+    return frozenset().union(*(_closure(file, plumbing) for file in files if file is not None))
 
 
 @cache
