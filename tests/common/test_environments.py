@@ -10,6 +10,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from scripts.analyse.registry import RESULTS
 from scripts.common.code import ROOT, modules_of
 
 PYTHON = {"python_version": "3.11", "python_full_version": "3.11.0"}
@@ -41,6 +42,9 @@ def rules_of(environment):
             script = re.search(r'script:\s*"\.\./(.+?)"', rule)
             if f"envs/{environment}.yaml" in rule and script:
                 yield script.group(1)
+    for result in RESULTS.values():  # of which rules are made in a loop
+        if result.environment == f"{environment}.yaml":
+            yield f"scripts/analyse/{result.script}.py"
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
