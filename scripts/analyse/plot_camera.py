@@ -15,8 +15,7 @@ from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.evaluate import CAMERA, MOTION_STRENGTH
 from scripts.common.tables import read_frame
-from scripts.evaluate.camera_requests import ASKED
-from scripts.evaluate.measure_camera import OTHER
+from scripts.evaluate.camera_requests import ASKED, OTHER
 
 PANEL_IN = 2.6
 DEFAULT = 1

@@ -9,6 +9,8 @@ ROTATE = "rotate"
 """A rotation: in whichever sense, since Pika does not say whether scene or camera turns."""
 ASKED = (*MOVES, ROTATE)
 """What can be asked for."""
+OTHER = "none"
+"""What was measured where no class fits."""
 _WAYS = {"left": "pan_left", "right": "pan_right", "up": "tilt_up", "down": "tilt_down"}
 _CAMERA = r"(?:camera|shot|view)\b[^.,;]{0,20}?"
 _TEXTS = {

@@ -13,13 +13,11 @@ from scripts.common.schemas.evaluate import CAMERA, MOTION_STRENGTH, SCORES
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.prompts import PARAMETERS
 from scripts.common.tables import read_frame, write_table
-from scripts.evaluate.camera_requests import ASKED, ROTATE, asked_by_parameter, asked_in_text
+from scripts.evaluate.camera_requests import ASKED, OTHER, ROTATE, asked_by_parameter, asked_in_text
 from scripts.evaluate.global_motion import GlobalMove, classify
 
 PARAMETER, TEXT = "parameter", "text"
 _TYPED = ("UUID", "camera", "motion")
-OTHER = "none"
-"""What was measured where no class fits."""
 
 
 def measure_camera(
