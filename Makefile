@@ -9,6 +9,7 @@
 # make remove   take what config/removals.txt lists out of all results (DIRECTORY=demo)
 # make du     what results take, by stage and folder (DIRECTORY=demo)
 # make prune  delete ledgers of fingerprints that no result uses any more (DIRECTORY=demo, DAYS=7)
+# make tables FROM=results/capsule   Tables 3, 4, 5, 7 and Figure 6 from a capsule: no GPU, no videos
 # make bench  the benchmarks (NAME=parse for one)
 
 SHELL := /bin/bash
@@ -78,6 +79,9 @@ du: .venv/installed
 
 prune: .venv/installed
 	@$(BIN)/python -m scripts.commands.disk --prune $(if $(DIRECTORY),--directory $(DIRECTORY)) $(if $(DAYS),--days $(DAYS))
+
+tables: .venv/installed
+	@$(BIN)/python -m scripts.commands.capsule $(FROM) --cores $(CORES)
 
 bench: .venv/installed
 	@$(BIN)/python -m tests.benchmarks $(NAME)

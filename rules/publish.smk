@@ -75,3 +75,23 @@ rule describe_dataset:
         licence="cc-by-nc-4.0",
     script:
         "../scripts/publish/describe_dataset.py"
+
+
+rule pack_capsule:
+    """Pack what Tables 3, 4, 5 and 7 and Figure 6 are made from, without videos and weights."""
+    input:
+        files=analyse.capsule,
+    output:
+        capsule=directory("results/capsule"),
+    log:
+        "logs/pack_capsule.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=more(1000),
+        runtime=more(240),
+    params:
+        code=code_of("scripts/publish/pack_capsule.py"),
+        config=config,
+    script:
+        "../scripts/publish/pack_capsule.py"

@@ -65,6 +65,24 @@ class AnalyseGraph:
         """Every table and figure, in every form in which the report offers it."""
         return [file for result in RESULTS.values() for file in result.files.values()]
 
+    @property
+    def capsule(self) -> list[str]:
+        """What Tables 3, 4, 5 and 7 and Figure 6 are made from, and of what they are measured."""
+        study, trace, detect = self.study, self.trace, self.detect
+        sources = [*study.generators, *study.real_sources, *study.text_sources]
+        return [
+            *self.evaluate.score_tables,
+            *(f"results/splits/tip_id/{source}.parquet" for source in sources),
+            *detect.frame_scores,
+            *detect.class_scores,
+            *detect.checkpoints,
+            *(f"{TIP_TRACE}/{name}.parquet" for name in [*study.generators, REFERENCES]),
+            *(path for model in trace.models for path in trace.features(model, REFERENCES)),
+            *trace.query_tables(trace.models),
+            *(f"results/trace/matches/{model}.parquet" for model in trace.models),
+            *trace.checkpoints,
+        ]
+
     # The account
 
     @property

@@ -46,6 +46,13 @@ def write_seen(
     os.replace(part, weights)
 
 
+def copy_seen(weights: Path, target: Path) -> None:
+    """Write a weights file that has the notes of another, and no tensors."""
+    text = json.dumps({"__metadata__": _read(weights)[0].get("__metadata__", {})}).encode()
+    text += b" " * (-len(text) % 8)
+    target.write_bytes(len(text).to_bytes(8, "little") + text)
+
+
 def read_seen(weights: Path) -> dict[str, Any]:
     """Return what ``write_seen`` wrote; ``uuids`` are sorted checksums.
 
