@@ -96,7 +96,7 @@ rule measure_camera:
     log:
         "logs/measure_camera.log",
     conda:
-        "../envs/tabular.yaml"
+        "../envs/evaluation.yaml"
     resources:
         mem_mb=more(2000),
         runtime=more(30),
