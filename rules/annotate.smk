@@ -62,12 +62,11 @@ rule ask_endpoint:
         network=1,
         runtime=more(720),
     params:
-        budget_usd=annotate.budget_of,
-        code=annotate.code("ask_endpoint", annotate.asked),
-        entry=annotate.entry_of,
-        service=annotate.service_of,
+        code=annotate.code("annotate_texts", annotate.asked),
+        entries=annotate.entry_alone,
+        terms=annotate.terms_of,
     script:
-        "../scripts/annotate/ask_endpoint.py"
+        "../scripts/annotate/annotate_texts.py"
 
 
 use rule ask_endpoint as ask_embeddings with:
@@ -98,10 +97,9 @@ rule submit_batches:
         network=1,
         runtime=more(240),
     params:
-        budget_usd=annotate.budget_of,
         code=annotate.code("submit_batches", annotate.asked),
         entry=annotate.entry_of,
-        service=annotate.service_of,
+        terms=annotate.terms_of,
     script:
         "../scripts/annotate/submit_batches.py"
 
@@ -154,7 +152,7 @@ if annotate.texts:
         """Annotate the text prompts of a shard by models on this machine (Section 3)."""
         input:
             prompts="results/prompts/{shard}.parquet",
-            index="results/images/{shard}.parquet",
+            indexes="results/images/{shard}.parquet",
         output:
             **annotate.outputs(annotate.texts),
         log:
@@ -224,13 +222,12 @@ rule merge_subjects:
         runtime=more(480),
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        budget_usd=annotate.budget_of,
         code=annotate.code("merge_subjects", ["subjects"]),
         entry=annotate.entry_of,
         epsilon=lookup("annotate/subjects/epsilon", within=config),
         method=lookup("annotate/subjects/method", within=config),
         min_cluster_size=lookup("annotate/subjects/min_cluster_size", within=config),
-        service=annotate.service_of,
+        terms=annotate.terms_of,
     script:
         "../scripts/annotate/merge_subjects.py"
 

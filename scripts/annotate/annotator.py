@@ -6,7 +6,7 @@ Nothing here decides a row. What is asked of a backend, and what becomes of its 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from scripts.annotate.token_costs import Account
 from scripts.common.backends import load_backend
-from scripts.common.engine import Task, ledger_key
+from scripts.common.engine import Task, ledger_key, run
 from scripts.common.ledger import LEDGER, FinishedRows, RowLedger, finished_items
 from scripts.common.progress import progress
 from scripts.common.rule_log import Counts
@@ -57,8 +57,8 @@ class Annotator:
         part: of the annotation that a job makes: a shard, or ``ALL``.
         script: of the rule, whose imports decide what a model on this machine makes.
         device: ``cpu``, ``cuda`` or ``auto``.
-        service: how a backend behind an endpoint is reached and what it costs; it decides no row.
-        budget_usd: what the annotation may cost in all shards and runs together.
+        terms: of a backend behind an endpoint; they decide no row. ``service``: how it is reached
+            and what it costs; ``budget_usd``: what the annotation may cost in all shards and runs.
         ledger_root: where finished rows are kept.
     """
 
@@ -67,8 +67,7 @@ class Annotator:
     part: str = ALL
     script: str = ""
     device: str = "cpu"
-    service: Mapping[str, Any] | None = None
-    budget_usd: float | None = None
+    terms: Mapping[str, Any] = field(default_factory=dict)
     ledger_root: Path = LEDGER
 
     @property
@@ -102,14 +101,11 @@ class Annotator:
         extra = {key: self.entry[key] for key in ("question",) if key in self.entry}
         if not self.is_remote:
             return load_backend(self.entry, device=self.device, **extra)
+        folder = self.folder(self.part)
         spending = self.ledger_root / "annotate" / "spending" / self.annotation
-        return load_backend(
-            self.entry,
-            service=self.service,
-            folder=self.folder(self.part) / "batches",
-            account=Account(spending, f"{self.folder(self.part).name}-{self.key}", self.budget_usd),
-            **extra,
-        )
+        account = Account(spending, f"{folder.name}-{self.key}", self.terms.get("budget_usd"))
+        extra |= {"service": self.terms.get("service"), "folder": folder / "batches"}
+        return load_backend(self.entry, account=account, **extra)
 
     @property
     def dimension(self) -> int:
@@ -157,19 +153,20 @@ class Annotator:
         done = finished_items(self.folder(part), "uuid")
         return {uuid: text for uuid, text in texts.items() if uuid not in done}
 
-    def ask(self, tasks: Sequence[Task], texts: Mapping[str, str]) -> None:
-        """Finish what is left of some tasks by a model behind an endpoint, as answers come.
+    def finish(self, tasks: Sequence[Task], texts: Mapping[str, str]) -> None:
+        """Finish what is left of some tasks.
 
-        Answers come in any order, and a batch of them is forgotten only once they are on disk:
-        what was paid for is not sent again.
+        Answers of an endpoint come in any order, and a batch of them is forgotten only once they
+        are on disk: what was paid for is not sent again.
 
         Args:
             tasks: of this annotator; an item belongs to one of them.
             texts: by the item's key.
         """
-        owners = {item: task for task in tasks for item in task.start()}
-        if not owners:
+        if not self.is_remote:
+            run(tasks, texts.__getitem__, what=self.annotation)
             return
+        owners = {item: task for task in tasks for item in task.start()}
 
         def keep() -> None:
             for task in tasks:
@@ -177,7 +174,7 @@ class Annotator:
 
         wanted = {item: text for item, text in texts.items() if item in owners}
         try:
-            answers = self.backend.answer(wanted, keep)
+            answers = self.backend.answer(wanted, keep) if wanted else ()
             for item, value in progress(answers, self.annotation, total=len(wanted)):
                 owners[item].close(item, value)
         finally:

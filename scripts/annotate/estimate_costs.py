@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.annotate.annotator import Annotator
-from scripts.annotate.text_annotations import TextShard
+from scripts.annotate.text_annotations import texts_of
 from scripts.common.errors import UserError
 from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER
@@ -31,8 +31,7 @@ def estimate_costs(
         prompts: tables of ``PROMPTS``, one for each shard.
         indexes: indexes of the images (``ITEM_INDEX``), in the same order.
         costs: table of ``COSTS``.
-        annotators: annotation behind an endpoint -> ``entry``, ``service`` and ``budget_usd`` of
-            its ``Annotator``.
+        annotators: annotation behind an endpoint -> ``entry`` and ``terms`` of its ``Annotator``.
         ledger_root: folder of the ledgers.
 
     Returns:
@@ -44,10 +43,11 @@ def estimate_costs(
     counts, rows, over = Counts(), [], []
     for annotation, settings in annotators.items():
         annotator = Annotator(annotation=annotation, ledger_root=ledger_root, **settings)
-        name, budget, model = annotator.entry["name"], settings["budget_usd"], annotator.backend
+        name, budget = annotator.entry["name"], annotator.terms["budget_usd"]
+        model = annotator.backend
         texts, usd, spent = 0, 0.0, model.account.spent_usd
-        for shard in map(TextShard, prompts, indexes):
-            left = annotator.left(shard.name, shard.texts())
+        for paths in zip(prompts, indexes, strict=True):
+            left = annotator.left(paths[1].stem, texts_of(*paths))
             texts += len(left)
             usd += sum(model.estimate(left).values())
         counts.keep(texts)

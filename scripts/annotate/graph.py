@@ -124,28 +124,29 @@ class AnnotateGraph:
         return get_code
 
     def entry_of(self, wildcards: Any) -> dict[str, Any]:
-        """Return the entry of an annotation behind an endpoint, or of the merging of subjects."""
+        """Return the entry by which subjects are merged, or of the annotation of a job."""
         return self.entry(_annotation(wildcards))
+
+    def entry_alone(self, wildcards: Any) -> dict[str, dict[str, Any]]:
+        """Return the entry of an annotation that a job makes by itself, by the annotation."""
+        return {wildcards.annotation: self.entry(wildcards.annotation)}
 
     # A parameter whose function asks for the resources reruns no job when it changes: neither a
     # budget nor a way of sending decides a row.
 
-    def service_of(self, wildcards: Any, resources: Any) -> Mapping[str, Any] | None:
-        """Return how an endpoint is reached and paid for; None for a model on this machine."""
-        return self._service(_annotation(wildcards))
-
-    def budget_of(self, wildcards: Any, resources: Any) -> float:
-        """Return what an annotation, or the merging of subjects, may cost in US dollars."""
-        return self.settings["budget_usd"][_annotation(wildcards)]
+    def terms_of(self, wildcards: Any, resources: Any) -> dict[str, Any]:
+        """Return how the model of an annotation is reached, and what it may cost in US dollars."""
+        annotation = _annotation(wildcards)
+        budget_usd = self.settings["budget_usd"][annotation]
+        return {"service": self._service(annotation), "budget_usd": budget_usd}
 
     def bills(self, wildcards: Any, resources: Any) -> dict[str, dict[str, Any]]:
-        """Return entry, service and budget of each annotation behind an endpoint."""
+        """Return entry and terms of each annotation behind an endpoint."""
         budgets = self.settings["budget_usd"]
         return {
             name: {
                 "entry": self.entry(name),
-                "service": self._service(name),
-                "budget_usd": budgets[name],
+                "terms": {"service": self._service(name), "budget_usd": budgets[name]},
             }
             for name in self.asked
         }

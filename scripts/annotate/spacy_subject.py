@@ -3,11 +3,11 @@
 # ruff: noqa: SIM905 (words in a text read better than a list with a line for each)
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from spacy.tokens import Doc, Token
 
-from scripts.annotate.spacy_pipeline import PARTICLES, is_motion, load_pipeline, parse
+from scripts.annotate.spacy_pipeline import PARTICLES, SpacyTagger, is_motion
 
 _TRANSPARENT = frozenset("bunch couple group kind lot pair piece portrait up".split())
 """Nouns that stand for what follows their 'of': 'a pair of horses', 'a close-up of a cat'."""
@@ -39,25 +39,8 @@ _SURROUNDINGS = frozenset(
 _PERSONS = frozenset("he she him her his they them i me we us you someone somebody".split())
 
 
-class SpacySubject:
+class SpacySubject(SpacyTagger):
     """Names what a prompt wants to see animated; a SubjectTagger."""
-
-    def __init__(
-        self,
-        weights: Mapping[str, str] | None = None,
-        device: str = "cpu",
-        *,
-        batch_size: int = 128,
-    ):
-        """Load the pipeline; errors as ``load_pipeline``. It runs on the CPU in any case.
-
-        Args:
-            weights: as ``load_pipeline``.
-            device: not used.
-            batch_size: texts that spaCy parses together; it changes no result.
-        """
-        self._pipeline = load_pipeline(weights)
-        self._pipeline.batch_size = batch_size
 
     def tag(self, texts: Sequence[str]) -> list[str]:
         """Return one subject for each text, written as GPT-4o does ('Naval officer').
@@ -66,7 +49,7 @@ class SpacySubject:
         others the grammatical subject of a verb; then surroundings; then 'Person' for a pronoun;
         empty where there is nothing of all this.
         """
-        return [_subject(doc) if doc else "" for doc in parse(self._pipeline, texts)]
+        return [_subject(doc) if doc else "" for doc in self.parse(texts)]
 
 
 def _subject(doc: Doc) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.annotate.annotator import Annotator
-from scripts.annotate.text_annotations import TextShard
+from scripts.annotate.text_annotations import texts_of
 from scripts.common.fingerprints import fingerprint
 from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER
@@ -21,8 +21,7 @@ def submit_batches(
     *,
     annotation: str,
     entry: Mapping[str, Any],
-    service: Mapping[str, Any],
-    budget_usd: float | None,
+    terms: Mapping[str, Any],
     ledger_root: Path = LEDGER,
 ) -> Counts:
     """Send what is neither finished nor in flight.
@@ -36,9 +35,8 @@ def submit_batches(
         indexes: indexes of the images (``ITEM_INDEX``), in the same order.
         submitted: table of ``SUBMITTED``.
         annotation: one of ``TEXT_ANNOTATIONS``.
-        entry: of the annotator; this and what follows as ``Annotator`` has them.
-        service: how it is reached.
-        budget_usd: what the annotation may cost.
+        entry: of the annotator.
+        terms: as ``Annotator``.
         ledger_root: folder of the ledgers.
 
     Returns:
@@ -48,17 +46,14 @@ def submit_batches(
         UserError: the budget does not cover them (nothing is sent then), or the endpoint does not
             work.
     """
-    annotator = Annotator(
-        entry, annotation, service=service, budget_usd=budget_usd, ledger_root=ledger_root
-    )
+    annotator = Annotator(entry, annotation, terms=terms, ledger_root=ledger_root)
     left: dict[str, str] = {}
     rows = []
-    for shard in map(TextShard, prompts, indexes):
-        texts = shard.texts()
-        left |= annotator.left(shard.name, texts)
-        rows.append(
-            {"shard": shard.name, "prompts": len(texts), "checksum": fingerprint(uuids=list(texts))}
-        )
+    for paths in zip(prompts, indexes, strict=True):
+        texts, shard = texts_of(*paths), paths[1].stem
+        left |= annotator.left(shard, texts)
+        checksum = fingerprint(uuids=list(texts))
+        rows.append({"shard": shard, "prompts": len(texts), "checksum": checksum})
     counts = Counts(kept=annotator.backend.submit(left) if left else 0)
     write_table(rows, submitted, SUBMITTED, sort_by=["shard"])
     if waiting := len(left) - counts.kept:

@@ -1,7 +1,6 @@
 """The annotations of text prompts: what is asked of their annotators, and who is wanted."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,17 @@ from scripts.common.shards import Shard
 from scripts.common.tables import read_table
 
 
-@dataclass(frozen=True)
-class TextShard:
-    """The text prompts of one shard.
+def texts_of(prompts: Path, index: Path) -> dict[str, str]:
+    """Return a shard's prompts that have an image, by UUID, sorted.
 
-    Attributes:
-        prompts: table of ``PROMPTS``; a prompt is wanted if it has an image.
-        index: index of the images (``ITEM_INDEX``); its stem is the shard.
+    Args:
+        prompts: table of ``PROMPTS``.
+        index: index of the images (``ITEM_INDEX``).
     """
-
-    prompts: Path
-    index: Path
-
-    @property
-    def name(self) -> str:
-        """The shard."""
-        return self.index.stem
-
-    def texts(self) -> dict[str, str]:
-        """Return the prompts that have an image, by UUID, sorted."""
-        table = read_table(self.prompts, PROMPTS, columns=["uuid", "prompt"]).sort_by("uuid")
-        wanted = Shard(self.index.with_suffix(".tar"), self.index)
-        rows = zip(table["uuid"].to_pylist(), table["prompt"].to_pylist(), strict=True)
-        return {uuid: prompt for uuid, prompt in rows if uuid in wanted}
+    table = read_table(prompts, PROMPTS, columns=["uuid", "prompt"]).sort_by("uuid")
+    wanted = Shard(index.with_suffix(".tar"), index)
+    rows = zip(table["uuid"].to_pylist(), table["prompt"].to_pylist(), strict=True)
+    return {uuid: prompt for uuid, prompt in rows if uuid in wanted}
 
 
 def _tag(tagger: Any, texts: Sequence[str]) -> Sequence[Any]:

@@ -3,11 +3,11 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from scripts.annotate.annotate_texts import annotate_texts
 from scripts.annotate.annotator import Annotator
-from scripts.annotate.ask_endpoint import ask_endpoint
 from scripts.annotate.submit_batches import submit_batches
-from scripts.annotate.text_annotations import TextShard
 from scripts.common.schemas.annotate import DIRECTION as DIRECTIONS
 from scripts.common.tables import read_table
 from tests.annotate.made_up import write_images, write_prompts
@@ -34,37 +34,39 @@ def service_of(server, **service):
     return defaults | service
 
 
+class Shard(NamedTuple):
+    """Prompts, and the index of their images."""
+
+    prompts: Path
+    index: Path
+
+
 def make_shard(folder, texts):
     write_prompts(folder / "prompts.parquet", texts)
-    _, index = write_images(folder, "00000", texts)
-    return TextShard(folder / "prompts.parquet", index)
+    return Shard(folder / "prompts.parquet", write_images(folder, "00000", texts)[1])
 
 
 def annotator_of(server, folder, budget_usd=None, entry=DIRECTION, **service):
     annotation = "subject" if entry.get("question") else "direction"
-    settings = {"budget_usd": budget_usd, "ledger_root": folder / "ledger"}
-    return Annotator(entry, annotation, "00000", service=service_of(server, **service), **settings)
+    terms = {"service": service_of(server, **service), "budget_usd": budget_usd}
+    return Annotator(entry, annotation, "00000", terms=terms, ledger_root=folder / "ledger")
 
 
 def output_of(shard, annotation="direction"):
     return shard.prompts.parent / annotation / "00000.parquet"
 
 
-def settings_of(annotator):
-    """Return what the rules' functions take of an annotator."""
-    names = ("entry", "service", "budget_usd", "ledger_root")
-    return {name: getattr(annotator, name) for name in names}
-
-
 def ask(shard, annotator):
     """Run the rule's function on a shard."""
-    return ask_endpoint(
+    name = annotator.annotation
+    return annotate_texts(
         [shard.prompts],
         [shard.index],
-        [output_of(shard, annotator.annotation)],
-        annotation=annotator.annotation,
+        {name: [output_of(shard, name)]},
+        entries={name: annotator.entry},
         shard=annotator.part,
-        **settings_of(annotator),
+        terms=annotator.terms,
+        ledger_root=annotator.ledger_root,
     )
 
 
@@ -74,13 +76,12 @@ class Column:
 
     folder: Path
     shards: list[list[str]]
-    settings: dict
+    annotator: Annotator
 
     @classmethod
     def of(cls, server, folder, shards, budget_usd=1.0, **service):
         service = {"price": {"input_usd": 1.0, "as_of": "2026-11-21"}} | service
-        settings = settings_of(annotator_of(server, folder, budget_usd, **service))
-        return cls(folder, shards, {"annotation": "direction"} | settings)
+        return cls(folder, shards, annotator_of(server, folder, budget_usd, **service))
 
     def write(self):
         for number, texts in enumerate(self.shards):
@@ -97,15 +98,23 @@ class Column:
 
     def submit(self):
         """Run the one rule, and return its counts and the sizes of the batches in flight."""
-        paths = map(self.paths, ("prompts", "images"))
-        counts = submit_batches(*paths, self.submitted, **self.settings)
+        entry, terms = self.annotator.entry, self.annotator.terms
+        paths = (self.paths("prompts"), self.paths("images"), self.submitted)
+        settings = {"terms": terms, "ledger_root": self.annotator.ledger_root}
+        counts = submit_batches(*paths, annotation="direction", entry=entry, **settings)
         flights = self.folder.glob("ledger/annotate/*/direction-all/batches/*.json")
         return counts, sorted(len(json.loads(path.read_text())["ids"]) for path in flights)
 
     def fetch(self):
         """Run the other rule, and return its counts."""
-        paths = map(self.paths, ("prompts", "images", "direction"))
-        return ask_endpoint(*paths, **self.settings)
+        return annotate_texts(
+            self.paths("prompts"),
+            self.paths("images"),
+            {"direction": self.paths("direction")},
+            entries={"direction": self.annotator.entry},
+            terms=self.annotator.terms,
+            ledger_root=self.annotator.ledger_root,
+        )
 
     def rows(self):
         """Return each shard's rows by UUID."""

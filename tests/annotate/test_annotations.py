@@ -60,8 +60,9 @@ class MadeUpShard:
 
     def texts(self, *names, **entries):
         entries = dict.fromkeys(names, self.entry) | entries
-        paths = (self.folder / "prompts.parquet", self.index, self.outputs(entries))
-        return annotate_texts(*paths, entries=entries, **self.settings)
+        outputs = {name: [path] for name, path in self.outputs(entries).items()}
+        paths = ([self.folder / "prompts.parquet"], [self.index], outputs)
+        return annotate_texts(*paths, entries=entries, shard="00000", **self.settings)
 
     def images(self, *names, **entries):
         entries = dict.fromkeys(names, self.entry) | entries

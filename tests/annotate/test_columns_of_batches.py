@@ -52,8 +52,7 @@ def test_what_is_finished_or_in_flight_is_not_sent_again(server, tmp_path):
     assert more.fetch().kept == 51
     assert len(server.calls) == calls and len(server.asked) == 51
     # The ledger is each shard's: one request after the other finds it too.
-    service = more.settings["service"] | {"mode": "synchronous"}
-    assert Column(tmp_path, more.shards, more.settings | {"service": service}).fetch().kept == 51
+    assert Column.of(server, tmp_path, more.shards, mode="synchronous").fetch().kept == 51
     assert len(server.asked) == 51
 
 

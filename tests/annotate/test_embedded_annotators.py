@@ -35,7 +35,7 @@ def test_minilms_vectors_do_not_depend_on_the_batch(minilm):
 
 
 def test_minilm_without_weights_is_a_clear_error(tmp_path):
-    with pytest.raises(UserError, match=r"holds no model\.safetensors"):
+    with pytest.raises(UserError, match=r"model\.safetensors is missing; make check tells how"):
         MiniLM(weights={"path": str(tmp_path)})
 
 

@@ -73,15 +73,14 @@ def test_a_budget_is_that_of_its_annotation():
     paper = graph()
     wildcards = SimpleNamespace(annotation="direction")
     budgets = paper.settings["budget_usd"]
-    assert paper.budget_of(wildcards, None) == budgets["direction"]
-    assert {name: bill["budget_usd"] for name, bill in paper.bills(None, None).items()} == {
-        name: budgets[name] for name in paper.asked
-    }
+    assert paper.terms_of(wildcards, None)["budget_usd"] == budgets["direction"]
+    assert {
+        name: bill["terms"]["budget_usd"] for name, bill in paper.bills(None, None).items()
+    } == {name: budgets[name] for name in paper.asked}
     merging = SimpleNamespace()
     assert paper.entry_of(merging)["name"] == "all_minilm_l6_v2"
-    assert paper.budget_of(merging, None) == budgets["subjects"]
-    assert paper.service_of(merging, None) is None
-    assert paper.service_of(wildcards, None)["mode"] == "batch"
+    assert paper.terms_of(merging, None) == {"service": None, "budget_usd": budgets["subjects"]}
+    assert paper.terms_of(wildcards, None)["service"]["mode"] == "batch"
 
 
 def test_what_comes_by_batches_is_a_job_for_its_column_and_the_rest_one_for_each_shard():
@@ -100,9 +99,10 @@ def test_the_budgets_cover_the_papers_prompts(monkeypatch):
     texts = {str(number): idea.text for number, idea in enumerate(image_ideas(400, seed=3))}
     for annotation, bill in graph().bills(None, None).items():
         question = {key: bill["entry"][key] for key in ("question",) if key in bill["entry"]}
-        model = load_backend(bill["entry"], service=bill["service"], **question)
+        model = load_backend(bill["entry"], service=bill["terms"]["service"], **question)
+        budget = bill["terms"]["budget_usd"]
         usd = sum(model.estimate(texts).values()) / len(texts) * 1_701_935
-        assert bill["budget_usd"] / 3 < usd < bill["budget_usd"] * 0.9, annotation
+        assert 0.3 * budget < usd < 0.9 * budget, annotation
 
 
 def test_a_label_decides_nothing_and_a_revision_does():

@@ -16,7 +16,7 @@ from scripts.common.errors import UserError
 from scripts.common.schemas.annotate import COSTS
 from scripts.common.tables import read_table
 from scripts.demo.prompts import image_ideas
-from tests.annotate.openai_jobs import PRICE, TEXTS, annotator_of, ask, make_shard, settings_of
+from tests.annotate.openai_jobs import PRICE, TEXTS, annotator_of, ask, make_shard
 
 
 @pytest.mark.parametrize("mode", ["batch", "synchronous"])
@@ -67,9 +67,9 @@ def test_the_costs_of_all_shards_are_estimated_before_anything_is_sent(server, t
     paths = ([s.prompts for s in shards], [s.index for s in shards], tmp_path / "costs.parquet")
 
     def estimate(budget_usd):
-        settings = settings_of(annotator_of(server, tmp_path, budget_usd, price=PRICE))
-        root = settings.pop("ledger_root")
-        counts = estimate_costs(*paths, annotators={"direction": settings}, ledger_root=root)
+        annotator = annotator_of(server, tmp_path, budget_usd, price=PRICE)
+        bills = {"direction": {"entry": annotator.entry, "terms": annotator.terms}}
+        counts = estimate_costs(*paths, annotators=bills, ledger_root=annotator.ledger_root)
         return counts.notes[0], read_table(paths[2], COSTS).to_pylist()[0]
 
     with pytest.raises(UserError, match=r"20 texts to gpt_4o_direction will cost about \$0\.\d+,"):
