@@ -4,13 +4,13 @@ Nothing here decides an answer; what does is in ``openai_text``, whose classes b
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from scripts.annotate.openai_batches import Batches
 from scripts.annotate.openai_endpoint import Endpoint, Service
-from scripts.annotate.token_costs import BATCH, Account, token_counter
+from scripts.annotate.token_costs import BATCH, Account, estimate_tokens
 from scripts.common.errors import Rejected, UserError
 from scripts.common.prefetch import work_ahead
 
@@ -53,7 +53,6 @@ class OpenAIModel:
         self._service = Service(**(service or {}))
         self.endpoint = Endpoint(weights, self._service)
         self._folder, self.account = folder, account or Account()
-        self._counter = token_counter(self.endpoint.model)
 
     def request(self, texts: list[str]) -> dict[str, Any]:
         """Return the body of a request for ``texts_per_request`` texts or fewer."""
@@ -64,14 +63,13 @@ class OpenAIModel:
         raise NotImplementedError
 
     def tokens(self, text: str) -> tuple[int, int]:
-        """Return how many tokens are sent for a text, and how many may come back."""
-        count, _ = self._counter
+        """Return how many tokens are sent for a text and may come back, on the high side."""
         body = self.request([text])
         messages = body.get("messages", [])
-        sent = sum(count(message["content"]) + _MESSAGE_TOKENS for message in messages)
-        sent += sum(map(count, body.get("input", [])))
+        sent = sum(estimate_tokens(message["content"]) + _MESSAGE_TOKENS for message in messages)
+        sent += sum(map(estimate_tokens, body.get("input", [])))
         # An answer names words of its text, and a comma after each; vectors cost nothing.
-        return sent, min(count(text) + 8, body.get("max_tokens", 0))
+        return sent, min(estimate_tokens(text) + 8, body.get("max_tokens", 0))
 
     def estimate(self, texts: Mapping[str, str]) -> dict[str, float]:
         """Return what each text will cost in US dollars; 0 where no price is known."""
@@ -120,11 +118,6 @@ class OpenAIModel:
         else:
             yield from self._send_at_once(texts)
 
-    def in_order(self, texts: Sequence[str]) -> list[Any]:
-        """Return each text's value, in the order of the texts."""
-        found = dict(self.answer({str(number): text for number, text in enumerate(texts)}))
-        return [found[str(number)] for number in range(len(texts))]
-
     def _reserve(self, texts: Mapping[str, str]) -> dict[str, float]:
         """Reserve what texts will cost, say so, and return the cost of each."""
         costs, price = self.estimate(texts), self._service.prices
@@ -136,7 +129,7 @@ class OpenAIModel:
             )
         total = sum(costs.values())
         if price is not None:
-            how = f"{self._counter[1]}; prices of {price.as_of}"
+            how = f"tokens estimated, on the high side; prices of {price.as_of}"
             print(f"{what}: about ${total:,.2f} ({how})", file=sys.stderr)
         self.account.reserve(total)
         return costs

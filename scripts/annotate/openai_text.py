@@ -6,7 +6,6 @@ it is estimated, sent and paid for decides none: a change there must not cost mo
 """
 
 import base64
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,30 +21,15 @@ from scripts.common.errors import Rejected
 
 
 class OpenAIEmbedding(OpenAIModel):
-    """Embeds texts; a TextEmbedder whose rows may be rejections."""
+    """Embeds texts: float32 of length 1."""
 
     path = "/embeddings"
     texts_per_request = 256
 
-    def __init__(
-        self,
-        *model: Any,
-        dimension: int = 3072,
-        **settings: Any,
-    ):
-        """Prepare the endpoint; the rest as ``OpenAIModel``.
-
-        Args:
-            model: as ``OpenAIModel``.
-            dimension: length of the model's vectors.
-            settings: as ``OpenAIModel``.
-        """
+    def __init__(self, *model: Any, dimension: int = 3072, **settings: Any):
+        """Prepare the endpoint for vectors of so many numbers; the rest as ``OpenAIModel``."""
         super().__init__(*model, **settings)
         self.dimension = dimension
-
-    def embed(self, texts: Sequence[str]) -> list[np.ndarray | Rejected]:
-        """Return for each text float32 of length 1, or why there is none."""
-        return self.in_order(texts)
 
     def request(self, texts: list[str]) -> dict[str, Any]:
         # As numbers in text, the vectors of a batch would take twice the space.
@@ -65,7 +49,7 @@ class OpenAIEmbedding(OpenAIModel):
 
 
 class _OpenAITagger(OpenAIModel):
-    """Asks one question about each text; its items may be rejections."""
+    """Asks one question about each text."""
 
     instruction: str
     max_tokens: int
@@ -92,7 +76,7 @@ class _OpenAITagger(OpenAIModel):
 
 
 class OpenAISubject(_OpenAITagger):
-    """Names what a prompt wants to see animated; a SubjectTagger."""
+    """Names what a prompt wants to see animated; empty where the model finds nothing."""
 
     max_tokens = 32
     _parse = staticmethod(parse_subject)
@@ -102,21 +86,13 @@ class OpenAISubject(_OpenAITagger):
         self.instruction = subject_question(question)
         super().__init__(*model, **settings)
 
-    def tag(self, texts: Sequence[str]) -> list[str | Rejected]:
-        """Return one subject for each text; empty where the model finds none."""
-        return self.in_order(texts)
-
 
 class OpenAIDirection(_OpenAITagger):
-    """Names what a prompt wants to happen; a DirectionTagger."""
+    """Names what a prompt wants to happen: verbs in base form, in order, each once."""
 
     instruction = DIRECTION_INSTRUCTION
     max_tokens = 256
     _parse = staticmethod(parse_verbs)
-
-    def tag(self, texts: Sequence[str]) -> list[list[str] | Rejected]:
-        """Return the verbs of each text in base form, in order, each once."""
-        return self.in_order(texts)
 
 
 def _vector(value: str | list[float]) -> np.ndarray:

@@ -16,14 +16,20 @@ DIRECTION_INSTRUCTION = (
 _REFUSAL = re.compile(
     r"\b(?:sorry|apologi[sz]e|as an ai|against .{0,40}(?:policy|policies|guidelines))\b"
     r"|\b(?:can['’]?t|cannot|can not|won['’]?t|will not|unable to|not able to)\b.{0,40}"
-    r"\b(?:assist|help|comply|fulfil+|process|provide|continue|do that|extract|discuss|support)\b"
-    r"|^i (?:can['’]?t|cannot|must decline|decline)\b",
+    r"\b(?:assist|help|comply|fulfil+|process|provide|continue|do that|extract|discuss|support"
+    r"|answer|determine|identify|find)\b"
+    r"|^i (?:can['’]?t|cannot|must (?:\w+ )?decline|decline)\b"
+    r"|^(?:request denied|content not allowed|inappropriate (?:content|request))$",
     re.IGNORECASE | re.DOTALL,
 )
 _NOTHING = re.compile(
-    r"(?:none|null|nothing|empty|n/?a|unknown|not applicable|blank"
-    r"|(?:there (?:is|are) )?(?:no|not any) (?:\w+ )?(?:subjects?|verbs?|actions?)\b.{0,40}"
-    r"|(?:the )?(?:sentence|text|prompt|input) (?:has|contains|does not|doesn['’]t).{0,20}"
+    r"(?:|no|nothing|empty|n/?a|unknown|unclear|blank|null|undefined|unspecified"
+    r"|none(?: (?:found|given|identified|mentioned|present|specified))?"
+    r"|(?:the )?(?:subject|verb)? ?(?:is )?not (?:applicable|clear|given|identified|mentioned|specified)"
+    r"|(?:there(?: is| are|['’]s) |i (?:see|find) )?(?:no|not any|unknown) (?:\w+ )?"
+    r"(?:subjects?|verbs?|actions?)\b.{0,40}"
+    r"|(?:(?:the|this) (?:\w+ )?(?:sentence|text|prompt|input)|it|i) "
+    r"(?:has|contains|does not|doesn['’]t|do not|don['’]t).{0,20}"
     r"(?:no |any )?(?:subjects?|verbs?).{0,20})",
     re.IGNORECASE,
 )
@@ -77,7 +83,7 @@ def _said(answer: str) -> str | Rejected:
     said = _bare(answer)
     if _REFUSAL.search(said):
         return Rejected("refused")
-    return "" if _NOTHING.fullmatch(said) else said
+    return "" if _NOTHING.fullmatch(said.strip("()[]<>-– ")) else said
 
 
 def _bare(text: str) -> str:

@@ -86,62 +86,42 @@ def name_by_leaders(
         epsilon: greatest Euclidean distance of a variant from its subject's name.
     """
     order = np.argsort(-counts, kind="stable")
-    leaders = _Leaders(vectors, similarity=1 - epsilon**2 / 2)
+    similarity, names = 1 - epsilon**2 / 2, np.arange(len(vectors))
+    # Memory that is never written is never taken: this grows with the leaders.
+    leaders, near, found = np.empty(len(vectors), int), np.empty_like(vectors), 0
     for start in progress(range(0, len(order), _BLOCK), "names of subjects"):
-        leaders.place(order[start : start + _BLOCK])
-    names = leaders.names
+        rows = order[start : start + _BLOCK]
+        block = vectors[rows]
+        best, place = _nearest(block, near[:found])
+        nearest = leaders[place]
+        among, is_leader = block @ block.T, best < similarity
+        earlier = np.tril(among >= similarity, -1)
+        # All others are decided already; these may be near a leader of their own block.
+        for row in np.flatnonzero(earlier.any(axis=1)):
+            close = np.flatnonzero(earlier[row] & is_leader)
+            if len(close):
+                first = close[among[row, close].argmax()]
+                is_leader[row] = False
+                if among[row, first] > best[row]:
+                    nearest[row] = rows[first]
+        names[rows] = np.where(is_leader, rows, nearest)
+        new = slice(found, found + is_leader.sum())
+        leaders[new], near[new], found = rows[is_leader], block[is_leader], new.stop
     sizes = np.bincount(names, minlength=len(names))
     return np.where(sizes[names] >= min_cluster_size, names, np.arange(len(names)))
 
 
+def _nearest(block: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each row's similarity to the nearest of some vectors, and the first such's place."""
+    best, place = np.full(len(block), -np.inf, np.float32), np.zeros(len(block), int)
+    for start in range(0, len(near), _TILE):
+        similar = block @ near[start : start + _TILE].T
+        columns = similar.argmax(axis=1)
+        found = np.take_along_axis(similar, columns[:, None], axis=1)[:, 0]
+        place = np.where(found > best, start + columns, place)
+        best = np.maximum(best, found)
+    return best, place
+
+
 METHODS = {"leaders": name_by_leaders, "hdbscan": name_by_hdbscan}
 """What ``annotate.subjects.method`` may be."""
-
-
-class _Leaders:
-    """The names found so far, to which variants come in blocks, the most frequent first."""
-
-    def __init__(self, vectors: np.ndarray, similarity: float):
-        self._vectors, self._similarity = vectors, similarity
-        self.names = np.arange(len(vectors))
-        self._found = 0
-        self._numbers = np.empty(len(vectors), int)
-        # Memory that is never written is never taken: this grows with the names.
-        self._near = np.empty_like(vectors)
-
-    def place(self, rows: np.ndarray) -> None:
-        """Give each of ``rows``, in their order, its name."""
-        block = self._vectors[rows]
-        best, nearest = self._search(block)
-        among = block @ block.T
-        earlier = np.tril(among >= self._similarity, -1)
-        is_leader = best < self._similarity
-        # All others are decided already; these may be near a leader of their own block.
-        for row in np.flatnonzero(earlier.any(axis=1)):
-            near = np.flatnonzero(earlier[row] & is_leader)
-            if len(near):
-                first = near[among[row, near].argmax()]
-                is_leader[row] = False
-                if among[row, first] > best[row]:
-                    nearest[row] = rows[first]
-        self.names[rows] = np.where(is_leader, rows, nearest)
-        self._add(rows[is_leader], block[is_leader])
-
-    def _search(self, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return each row's similarity to the nearest name, the first of equals, and its number."""
-        best = np.full(len(block), -np.inf, np.float32)
-        nearest = np.zeros(len(block), int)
-        for start in range(0, self._found, _TILE):
-            tile = slice(start, min(start + _TILE, self._found))
-            similar = block @ self._near[tile].T
-            columns = similar.argmax(axis=1)
-            found = similar[np.arange(len(block)), columns]
-            better = found > best
-            best[better] = found[better]
-            nearest[better] = self._numbers[tile][columns[better]]
-        return best, nearest
-
-    def _add(self, numbers: np.ndarray, vectors: np.ndarray) -> None:
-        place = slice(self._found, self._found + len(numbers))
-        self._numbers[place], self._near[place] = numbers, vectors
-        self._found += len(numbers)

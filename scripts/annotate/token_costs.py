@@ -5,7 +5,6 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,21 +36,6 @@ class Price:
         """Return US dollars for so many tokens."""
         usd = (self.input_usd * input_tokens + self.output_usd * output_tokens) / 1e6
         return usd * (self.batch_share if mode == BATCH else 1)
-
-
-def token_counter(model: str) -> tuple[Callable[[str], int], str]:
-    """Return what counts a text's tokens, and how, in words.
-
-    tiktoken counts them exactly where it is installed and has, or can fetch, the model's
-    vocabulary.
-    """
-    try:
-        import tiktoken
-
-        encoding = tiktoken.encoding_for_model(model)
-    except (ImportError, KeyError, OSError):
-        return estimate_tokens, "tokens estimated, on the high side"
-    return lambda text: len(encoding.encode_ordinary(text)), "tokens counted by tiktoken"
 
 
 def estimate_tokens(text: str) -> int:

@@ -108,7 +108,7 @@ class DirectionTagger(Protocol):
 
 
 class Endpoint(Protocol):
-    """A model behind an endpoint, which is asked and paid for beside its role's own call.
+    """A model behind an endpoint, which is asked and paid for in place of its role's own call.
 
     It is built with ``service``, ``folder`` and ``account`` in place of ``device``.
 

@@ -34,6 +34,12 @@ def service_of(server, **service):
     return defaults | service
 
 
+def in_order(model, texts):
+    """Return what a model behind an endpoint says of each text."""
+    found = dict(model.answer({str(number): text for number, text in enumerate(texts)}))
+    return [found[str(number)] for number in range(len(texts))]
+
+
 class Shard(NamedTuple):
     """Prompts, and the index of their images."""
 

@@ -2,13 +2,12 @@
 
 import json
 import re
-import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.annotate import openai_model, token_costs
+from scripts.annotate import openai_model
 from scripts.annotate.estimate_costs import estimate_costs
 from scripts.annotate.openai_text import OpenAIDirection, OpenAIEmbedding, OpenAISubject
 from scripts.annotate.token_costs import Account, Price, estimate_tokens
@@ -111,7 +110,7 @@ def test_without_prices_no_budget_can_be_kept(server, tmp_path):
     assert ask(shard, annotator_of(server, tmp_path)).kept == 1
 
 
-def test_prices_and_tokens(monkeypatch):
+def test_prices_and_tokens():
     price = Price(**PRICE)
     assert price.cost(1e6, 1e5, "synchronous") == pytest.approx(200)
     assert price.cost(1e6, 1e5, "batch") == pytest.approx(100)
@@ -119,9 +118,6 @@ def test_prices_and_tokens(monkeypatch):
     for text, tokens in {"a cat walks through the garden": 6, "tiktoken is great!": 6}.items():
         assert tokens <= estimate_tokens(text) <= 2 * tokens
     assert estimate_tokens("猫") == 3
-    monkeypatch.setitem(sys.modules, "tiktoken", None)
-    count, how = token_costs.token_counter("gpt-4o")
-    assert (count("abc"), "estimated" in how) == (1, True)
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "Z", "S"])))
@@ -147,7 +143,7 @@ def test_no_estimate_is_below_what_a_tokenizer_of_its_kind_makes():
 
 @pytest.mark.parametrize("kind", [OpenAIDirection, OpenAISubject, OpenAIEmbedding])
 def test_all_that_a_request_sends_is_in_its_estimate(server, monkeypatch, kind):
-    monkeypatch.setattr(openai_model, "token_counter", lambda model: (len, "characters"))
+    monkeypatch.setattr(openai_model, "estimate_tokens", len)
     question = {"question": "What is to move?"} if kind is OpenAISubject else {}
     service = {"base_url": server.base_url, "price": {"input_usd": 1e6, "as_of": "today"}}
     model = kind({"api": "gpt-4o"}, service=service, **question)
@@ -159,20 +155,6 @@ def test_all_that_a_request_sends_is_in_its_estimate(server, monkeypatch, kind):
         kind is not OpenAIEmbedding
     )
     assert model.tokens("a cat")[1] == (0 if kind is OpenAIEmbedding else 13)
-
-
-class Encoding:
-    def encode_ordinary(self, text):
-        return text.split()
-
-
-def test_tiktoken_counts_where_it_is_installed(monkeypatch):
-    class Tiktoken:
-        encoding_for_model = staticmethod(lambda model: Encoding())
-
-    monkeypatch.setitem(sys.modules, "tiktoken", Tiktoken)
-    count, how = openai_model.token_counter("gpt-4o")
-    assert (count("a cat walks"), how) == (3, "tokens counted by tiktoken")
 
 
 def test_another_way_of_sending_costs_nothing_again(server, tmp_path):

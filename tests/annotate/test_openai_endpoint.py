@@ -9,7 +9,7 @@ from scripts.common.errors import Rejected, UserError
 from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.annotate import DIRECTION
 from scripts.common.tables import read_table
-from tests.annotate.openai_jobs import annotator_of, ask, make_shard, output_of
+from tests.annotate.openai_jobs import annotator_of, ask, in_order, make_shard, output_of
 from tests.annotate.openai_server import OpenAIServer, completion
 
 AT_ONCE = {"retry-after-ms": "1"}
@@ -40,7 +40,7 @@ def tagger(kind, server, **service):
 
 def test_embeddings_come_in_the_order_of_the_texts_and_of_length_1(server):
     texts = ["a", "a cat", "an astronaut"]
-    vectors = np.stack(embedding(server).embed(texts))
+    vectors = np.stack(in_order(embedding(server), texts))
     expected = np.array([[len(text), 3, 4] for text in texts], np.float32)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     assert np.allclose(vectors, expected, atol=1e-6)
@@ -51,14 +51,14 @@ def test_embeddings_come_in_the_order_of_the_texts_and_of_length_1(server):
 
 def test_a_busy_or_broken_server_is_asked_again(server):
     server.faults = [BUSY, DOWN]
-    assert len(embedding(server).embed(["a cat"])) == 1
+    assert len(in_order(embedding(server), ["a cat"])) == 1
     assert len(server.requests) == 3
 
 
 def test_half_a_batch_leaves_the_other_half_rejected(server):
     item = {"object": "embedding", "index": 1, "embedding": [0.0, 3.0, 4.0]}
     server.faults = [(200, {"object": "list", "model": "m", "data": [item]})]
-    missing, found = embedding(server).embed(["a", "b"])
+    missing, found = in_order(embedding(server), ["a", "b"])
     assert missing == MALFORMED
     assert np.allclose(found, [0, 0.6, 0.8])
 
@@ -66,23 +66,25 @@ def test_half_a_batch_leaves_the_other_half_rejected(server):
 @pytest.mark.parametrize("body", ["no json", "{}", '{"data": null}', '{"data": [{"index": 0}]}'])
 def test_nonsense_instead_of_embeddings_is_a_malformed_answer(server, body):
     server.faults = [(200, body)]
-    assert embedding(server).embed(["a", "b"]) == [MALFORMED, MALFORMED]
+    assert in_order(embedding(server), ["a", "b"]) == [MALFORMED, MALFORMED]
 
 
 def test_vectors_of_another_length_are_malformed(server):
-    assert embedding(server, dimension=5).embed(["a"]) == [MALFORMED]
+    assert in_order(embedding(server, dimension=5), ["a"]) == [MALFORMED]
 
 
 def test_a_refused_text_does_not_take_its_batch_along(server):
     server.refused = "far too long"
-    found = embedding(server).embed(["a", "b", "far too long", "d", "e"])
+    found = in_order(embedding(server), ["a", "b", "far too long", "d", "e"])
     assert [isinstance(item, Rejected) for item in found] == [False, False, True, False, False]
     assert found[2] == REFUSED
 
 
 def test_the_directions_prompt_is_the_papers(server):
     server.answer = lambda text: "Walk, zoom in, walk."
-    assert tagger(OpenAIDirection, server).tag(["a cat walks, zoom in"]) == [["walk", "zoom in"]]
+    assert in_order(tagger(OpenAIDirection, server), ["a cat walks, zoom in"]) == [
+        ["walk", "zoom in"]
+    ]
     (_, body), *_ = server.requests
     assert body["messages"] == [
         {"role": "system", "content": DIRECTION_INSTRUCTION},
@@ -97,7 +99,7 @@ def test_the_directions_prompt_is_the_papers(server):
 
 def test_the_subjects_prompt_is_the_configurations(server):
     server.answer = lambda text: "Cat"
-    assert tagger(OpenAISubject, server).tag(["a cat walks"]) == ["Cat"]
+    assert in_order(tagger(OpenAISubject, server), ["a cat walks"]) == ["Cat"]
     assert server.requests[0][1]["messages"][0] == {"role": "system", "content": "What moves?"}
     with pytest.raises(UserError, match="no question to ask for subjects; give it 'question: subj"):
         OpenAISubject({"api": "gpt-4o"})
@@ -106,7 +108,7 @@ def test_the_subjects_prompt_is_the_configurations(server):
 def test_answers_keep_the_order_of_the_texts(server):
     server.answer = lambda text: text.split()[-1]
     texts = [f"a prompt about {name}" for name in ("cats", "dogs", "fish", "birds", "snow")]
-    found = tagger(OpenAISubject, server, workers=4).tag(texts)
+    found = in_order(tagger(OpenAISubject, server, workers=4), texts)
     assert found == ["Cats", "Dogs", "Fish", "Birds", "Snow"]
 
 
@@ -119,7 +121,7 @@ def test_each_bad_answer_has_its_reason_and_the_others_are_kept(server):
         (400, {"error": {"message": "no", "code": "content_policy"}}),
     ]
     server.answer = lambda text: "walk"
-    found = tagger(OpenAIDirection, server).tag(list("abcdef"))
+    found = in_order(tagger(OpenAIDirection, server), list("abcdef"))
     assert found == [MALFORMED, MALFORMED, REFUSED, MALFORMED, REFUSED, ["walk"]]
 
 
@@ -129,29 +131,29 @@ def test_an_answer_that_was_cut_off_is_malformed_however_well_it_reads(server, c
         cut = completion(content)
         cut["choices"][0]["finish_reason"] = "length"
         server.faults = [(200, cut)]
-        assert tagger(kind, server).tag(["a"]) == [MALFORMED]
+        assert in_order(tagger(kind, server), ["a"]) == [MALFORMED]
 
 
 def test_an_answer_that_the_endpoints_filter_stopped_is_refused(server):
     stopped = completion("walk")
     stopped["choices"][0]["finish_reason"] = "content_filter"
     server.faults = [(200, stopped)]
-    assert tagger(OpenAIDirection, server).tag(["a"]) == [REFUSED]
+    assert in_order(tagger(OpenAIDirection, server), ["a"]) == [REFUSED]
 
 
 def test_an_item_on_which_the_server_fails_is_rejected_alone(server):
     server.faults = [DOWN, DOWN, DOWN]
     server.answer = lambda text: "walk"
-    assert tagger(OpenAIDirection, server).tag(["a", "b"]) == [FAILED, ["walk"]]
+    assert in_order(tagger(OpenAIDirection, server), ["a", "b"]) == [FAILED, ["walk"]]
 
 
 def test_a_server_that_is_down_ends_the_job_with_one_sentence(server):
     server.faults = [DOWN] * 6
     with pytest.raises(UserError, match=r"failed on 2 requests .* run again later"):
-        tagger(OpenAIDirection, server).tag(["a", "b"])
+        in_order(tagger(OpenAIDirection, server), ["a", "b"])
     gone = {"base_url": "http://127.0.0.1:9/v1", "max_retries": 0}
     with pytest.raises(UserError, match="failed on 1 requests"):
-        OpenAISubject({"api": "gpt-4o"}, service=gone, question="What?").tag(["a"])
+        in_order(OpenAISubject({"api": "gpt-4o"}, service=gone, question="What?"), ["a"])
 
 
 @pytest.mark.parametrize(
@@ -165,14 +167,14 @@ def test_a_server_that_is_down_ends_the_job_with_one_sentence(server):
 def test_what_trying_again_cannot_mend_is_a_clear_error(server, status, code, words):
     server.faults = [(status, {"error": {"message": "no", "code": code}}, AT_ONCE)] * 3
     with pytest.raises(UserError, match=words):
-        tagger(OpenAISubject, server).tag(["a"])
+        in_order(tagger(OpenAISubject, server), ["a"])
 
 
 def test_a_missing_key_is_found_before_anything_is_sent(server, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(UserError, match="OPENAI_API_KEY is not set"):
         tagger(OpenAISubject, server)
-    assert tagger(OpenAISubject, server, key_variable=None).tag(["cat"]) == ["Cat"]
+    assert in_order(tagger(OpenAISubject, server, key_variable=None), ["cat"]) == ["Cat"]
 
 
 def test_a_killed_run_sends_nothing_twice(server, tmp_path):

@@ -19,12 +19,21 @@ REFUSALS = [
     "I apologize, but I won't be able to comply.",
     "I must decline.",
     "I can't continue with that.",
+    "I cannot determine the subject.",
+    "Unable to determine subject",
+    "I'm unable to identify the subject",
+    "I will not answer that.",
+    "I must respectfully decline",
+    "Request denied",
 ]
 NOTHING = [
     " ", "", "' '", "None", "none.", "N/A", "null", "Nothing", "no verb", "No verbs.", "no subject",
     "There is no subject", "There is no subject.", "There are no verbs in the given sentence.",
     "No clear subject", "No specific subject mentioned", "Not applicable",
-    "The sentence contains no verbs.", "There is no verb",
+    "The sentence contains no verbs.", "There is no verb", "There's no subject", "(none)", "None found",
+    "-", "No", "Not specified", "The subject is not specified", "Unclear", "I see no subject",
+    "I do not see a verb", "This sentence has no verbs", "It contains no verb",
+    "The given sentence does not contain any verbs.",
 ]  # fmt: skip
 SUBJECTS = [
     "cat",
@@ -34,6 +43,9 @@ SUBJECTS = [
     "nobody",
     "nun",
     "null island",
+    "no parking sign",
+    "unknown soldier",
+    "the it girl",
 ]
 
 

@@ -10,7 +10,7 @@ from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 
 SHEET = read_sheets(ROOT / "config")["annotators"]
-METHODS = {"embed", "score", "tag"}
+METHODS = {"answer", "embed", "score", "tag"}
 
 
 @pytest.mark.parametrize("name", SHEET)

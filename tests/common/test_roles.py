@@ -34,7 +34,7 @@ def roles_of(sheet, entry):
     """Return the protocols that an entry's class is held to."""
     module, _, name = entry["backend"].partition(":")
     if sheet == "annotators":
-        roles = [ANNOTATORS[name]] + ["Endpoint"] * ("api" in entry["weights"])
+        roles = ["Endpoint" if "api" in entry["weights"] else ANNOTATORS[name]]
     elif sheet == "detectors":
         roles = ["VideoClassifier" if "training" in entry.get("settings", {}) else "Detector"]
     else:
