@@ -29,7 +29,7 @@ rule estimate_costs:
         runtime=more(60),
     params:
         annotators=annotate.bills,
-        code=annotate.code("estimate_costs", annotate.asked),
+        code=code_of("scripts/annotate/estimate_costs.py", *annotate.backends(annotate.asked)),
     script:
         "../scripts/annotate/estimate_costs.py"
 
@@ -62,8 +62,8 @@ rule ask_endpoint:
         network=1,
         runtime=more(720),
     params:
-        code=annotate.code("annotate_texts", annotate.asked),
-        entries=annotate.entry_alone,
+        code=code_of("scripts/annotate/annotate_texts.py", *annotate.backends(annotate.asked)),
+        entries=annotate.entries_of,
         terms=annotate.terms_of,
     script:
         "../scripts/annotate/annotate_texts.py"
@@ -97,8 +97,8 @@ rule submit_batches:
         network=1,
         runtime=more(240),
     params:
-        code=annotate.code("submit_batches", annotate.asked),
-        entry=annotate.entry_of,
+        code=code_of("scripts/annotate/submit_batches.py", *annotate.backends(annotate.asked)),
+        entries=annotate.entries_of,
         terms=annotate.terms_of,
     script:
         "../scripts/annotate/submit_batches.py"
@@ -168,7 +168,7 @@ if annotate.texts:
             runtime=more(240 + 720 * annotate.language_models),
         params:
             batch_size=lookup("annotate/batch_size", within=config),
-            code=annotate.code("annotate_texts", annotate.texts),
+            code=code_of("scripts/annotate/annotate_texts.py", *annotate.backends(annotate.texts)),
             entries=annotate.entries(annotate.texts),
         script:
             "../scripts/annotate/annotate_texts.py"
@@ -196,7 +196,9 @@ if annotate.pictures:
             runtime=more(480),
         params:
             batch_size=lookup("annotate/batch_size", within=config),
-            code=annotate.code("annotate_pictures", annotate.pictures),
+            code=code_of(
+                "scripts/annotate/annotate_pictures.py", *annotate.backends(annotate.pictures)
+            ),
             entries=annotate.entries(annotate.pictures),
         script:
             "../scripts/annotate/annotate_pictures.py"
@@ -222,8 +224,8 @@ rule merge_subjects:
         runtime=more(480),
     params:
         batch_size=lookup("annotate/batch_size", within=config),
-        code=annotate.code("merge_subjects", ["subjects"]),
-        entry=annotate.entry_of,
+        code=code_of("scripts/annotate/merge_subjects.py", *annotate.backends(["subjects"])),
+        entries=annotate.entries_of,
         epsilon=lookup("annotate/subjects/epsilon", within=config),
         method=lookup("annotate/subjects/method", within=config),
         min_cluster_size=lookup("annotate/subjects/min_cluster_size", within=config),

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
-from scripts.common.code import code_checksum
 from scripts.common.study import Study
 
 TEXTS = ("text_embedding", "text_nsfw", "subject", "direction")
@@ -114,41 +114,28 @@ class AnnotateGraph:
 
         return get_entries
 
-    def code(self, script: str, annotations: Sequence[str]) -> Callable[[Any], str]:
-        """Return what gives the checksum of what a script and its annotators do."""
-        names = [self._fields(name)["backend"] for name in annotations]
+    def backends(self, annotations: Sequence[str]) -> list[str]:
+        """Return the classes that make some annotations."""
+        return [self._fields(name)["backend"] for name in annotations]
 
-        def get_code(wildcards: Any) -> str:
-            return code_checksum(f"scripts/annotate/{script}.py", *names)
-
-        return get_code
-
-    def entry_of(self, wildcards: Any) -> dict[str, Any]:
-        """Return the entry by which subjects are merged, or of the annotation of a job."""
-        return self.entry(_annotation(wildcards))
-
-    def entry_alone(self, wildcards: Any) -> dict[str, dict[str, Any]]:
-        """Return the entry of an annotation that a job makes by itself, by the annotation."""
-        return {wildcards.annotation: self.entry(wildcards.annotation)}
+    def entries_of(self, wildcards: Any) -> dict[str, dict[str, Any]]:
+        """Return the entry of a job's annotation, or that by which subjects are merged, by name."""
+        return {_annotation(wildcards): self.entry(_annotation(wildcards))}
 
     # A parameter whose function asks for the resources reruns no job when it changes: neither a
     # budget nor a way of sending decides a row.
 
     def terms_of(self, wildcards: Any, resources: Any) -> dict[str, Any]:
         """Return how the model of an annotation is reached, and what it may cost in US dollars."""
-        annotation = _annotation(wildcards)
-        budget_usd = self.settings["budget_usd"][annotation]
-        return {"service": self._service(annotation), "budget_usd": budget_usd}
+        name = _annotation(wildcards)
+        return {"service": self._service(name), "budget_usd": self.settings["budget_usd"][name]}
 
     def bills(self, wildcards: Any, resources: Any) -> dict[str, dict[str, Any]]:
         """Return entry and terms of each annotation behind an endpoint."""
-        budgets = self.settings["budget_usd"]
+        jobs = {name: SimpleNamespace(annotation=name) for name in self.asked}
         return {
-            name: {
-                "entry": self.entry(name),
-                "terms": {"service": self._service(name), "budget_usd": budgets[name]},
-            }
-            for name in self.asked
+            name: {"entry": self.entry(name), "terms": self.terms_of(job, resources)}
+            for name, job in jobs.items()
         }
 
     def gpus(self, annotations: Sequence[str]) -> int:

@@ -26,7 +26,7 @@ def merge_subjects(
     annotations: Sequence[Path],
     subjects: Path,
     *,
-    entry: Mapping[str, Any],
+    entries: Mapping[str, Mapping[str, Any]],
     batch_size: int,
     method: str,
     min_cluster_size: int,
@@ -43,7 +43,7 @@ def merge_subjects(
     Args:
         annotations: tables of ``SUBJECT``.
         subjects: table of ``SUBJECTS``, sorted by variant.
-        entry: of a TextEmbedder.
+        entries: ``subjects`` -> a TextEmbedder.
         batch_size: variants per call of the embedder; it changes no result.
         method: one of ``METHODS``.
         min_cluster_size: fewest variants that make a subject together.
@@ -58,7 +58,8 @@ def merge_subjects(
     Raises:
         UserError: there are more variants than the method can do.
     """
-    annotator = Annotator(entry, "subjects", ALL, SCRIPT, device, terms or {}, ledger_root)
+    ((name, entry),) = entries.items()
+    annotator = Annotator(entry, name, ALL, SCRIPT, device, terms or {}, ledger_root)
     tagged = read_table(annotations, SUBJECT, columns=["subject"])["subject"]
     counter = {found["values"]: found["counts"] for found in pc.value_counts(tagged).to_pylist()}
     variants = sorted(filter(None, counter))

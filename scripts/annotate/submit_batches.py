@@ -19,8 +19,7 @@ def submit_batches(
     indexes: Sequence[Path],
     submitted: Path,
     *,
-    annotation: str,
-    entry: Mapping[str, Any],
+    entries: Mapping[str, Mapping[str, Any]],
     terms: Mapping[str, Any],
     ledger_root: Path = LEDGER,
 ) -> Counts:
@@ -34,8 +33,7 @@ def submit_batches(
         prompts: tables of ``PROMPTS``, one for each shard.
         indexes: indexes of the images (``ITEM_INDEX``), in the same order.
         submitted: table of ``SUBMITTED``.
-        annotation: one of ``TEXT_ANNOTATIONS``.
-        entry: of the annotator.
+        entries: one of ``TEXT_ANNOTATIONS`` -> its annotator.
         terms: as ``Annotator``.
         ledger_root: folder of the ledgers.
 
@@ -46,6 +44,7 @@ def submit_batches(
         UserError: the budget does not cover them (nothing is sent then), or the endpoint does not
             work.
     """
+    ((annotation, entry),) = entries.items()
     annotator = Annotator(entry, annotation, terms=terms, ledger_root=ledger_root)
     left: dict[str, str] = {}
     rows = []

@@ -99,15 +99,18 @@ class Column:
     def submitted(self):
         return self.folder / "submitted.parquet"
 
+    @property
+    def settings(self):
+        entries, job = {"direction": self.annotator.entry}, self.annotator
+        return {"entries": entries, "terms": job.terms, "ledger_root": job.ledger_root}
+
     def paths(self, kind):
         return [self.folder / kind / f"{number:05d}.parquet" for number in range(len(self.shards))]
 
     def submit(self):
         """Run the one rule, and return its counts and the sizes of the batches in flight."""
-        entry, terms = self.annotator.entry, self.annotator.terms
         paths = (self.paths("prompts"), self.paths("images"), self.submitted)
-        settings = {"terms": terms, "ledger_root": self.annotator.ledger_root}
-        counts = submit_batches(*paths, annotation="direction", entry=entry, **settings)
+        counts = submit_batches(*paths, **self.settings)
         flights = self.folder.glob("ledger/annotate/*/direction-all/batches/*.json")
         return counts, sorted(len(json.loads(path.read_text())["ids"]) for path in flights)
 
@@ -117,9 +120,7 @@ class Column:
             self.paths("prompts"),
             self.paths("images"),
             {"direction": self.paths("direction")},
-            entries={"direction": self.annotator.entry},
-            terms=self.annotator.terms,
-            ledger_root=self.annotator.ledger_root,
+            **self.settings,
         )
 
     def rows(self):

@@ -62,7 +62,7 @@ def test_what_was_released_is_neither_made_nor_paid_for(released):
 def test_the_subject_prompt_decides_those_that_ask_it_and_no_others():
     paper = graph()
     prompt = paper.settings["subject_prompt"]
-    assert paper.entry_of(SimpleNamespace(annotation="subject"))["question"] == prompt
+    assert paper.entries_of(SimpleNamespace(annotation="subject"))["subject"]["question"] == prompt
     assert graph(subject="qwen2_5_7b_subject").entry("subject")["question"] == prompt
     others = [name for name in paper.makers if name != "subject"]
     assert not any("question" in paper.entry(name) for name in others)
@@ -78,7 +78,7 @@ def test_a_budget_is_that_of_its_annotation():
         name: bill["terms"]["budget_usd"] for name, bill in paper.bills(None, None).items()
     } == {name: budgets[name] for name in paper.asked}
     merging = SimpleNamespace()
-    assert paper.entry_of(merging)["name"] == "all_minilm_l6_v2"
+    assert paper.entries_of(merging)["subjects"]["name"] == "all_minilm_l6_v2"
     assert paper.terms_of(merging, None) == {"service": None, "budget_usd": budgets["subjects"]}
     assert paper.terms_of(wildcards, None)["service"]["mode"] == "batch"
 

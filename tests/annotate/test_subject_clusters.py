@@ -144,7 +144,7 @@ def merged(tmp_path, counts, entry=MINILM, method="leaders"):
     annotations = [write_subjects(tmp_path / "00000.parquet", counts)]
     output = tmp_path / "subjects.parquet"
     settings = {"batch_size": 64, "min_cluster_size": 2, "epsilon": 0.7, "method": method}
-    settings |= {"entry": entry, "ledger_root": tmp_path / "ledger"}
+    settings |= {"entries": {"subjects": entry}, "ledger_root": tmp_path / "ledger"}
     found = merge_subjects(annotations, output, **settings)
     assert (found.read, found.lost) == (len(counts), 0)
     return {row["variant"]: row for row in read_table(output, SUBJECTS).to_pylist()}
