@@ -263,7 +263,7 @@ def money_usd(study: Study, jobs: Sequence[Job]) -> float:
     left = {
         job.wildcards.get("annotation")
         for job in jobs
-        if job.rule in ("ask_endpoint", "submit_batches")
+        if job.rule in ("ask_embeddings", "ask_endpoint", "submit_batches")
     }
     return sum(study.config["annotate"]["budget_usd"].get(one, 0) for one in left if one)
 

