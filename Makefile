@@ -5,6 +5,7 @@
 # make check  what would be missing: weights, files, keys (TARGET=..., CONFIG=my.yaml)
 # make fetch  get what has an address: weights, sources, released files (TARGET=..., CONFIG=my.yaml; PLAN=1: only tell)
 # make plan   what is left to do and what it takes: jobs, hours, disk, download, money (TARGET=..., CONFIG=my.yaml)
+# make evaluate VIDEOS=folder   score videos of one's own (PROMPTS=prompts.csv, DIMENSIONS="a b", NAME=mine, CONFIG=my.yaml)
 # make lineage TARGET=results/tables/table5.csv   where a file came from
 # make remove   take what config/removals.txt lists out of all results (DIRECTORY=demo)
 # make du     what results take, by stage and folder (DIRECTORY=demo)
@@ -15,7 +16,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slurm lock check fetch plan lineage remove du prune bench clean help
+.PHONY: demo test test-slurm lock check fetch plan evaluate lineage remove du prune bench clean help
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
@@ -67,6 +68,9 @@ fetch: .venv/installed
 
 plan: .venv/installed
 	@$(BIN)/python -m scripts.commands.plan $(TARGET) $(if $(CONFIG),--config $(CONFIG))
+
+evaluate: .venv/installed
+	@$(BIN)/python -m scripts.commands.evaluate_videos $(VIDEOS) $(if $(PROMPTS),--prompts $(PROMPTS)) $(if $(DIMENSIONS),--dimensions $(DIMENSIONS)) $(if $(NAME),--name $(NAME)) $(if $(CONFIG),--config $(CONFIG))
 
 lineage: .venv/installed
 	@$(BIN)/python -m scripts.commands.lineage $(TARGET)

@@ -50,7 +50,7 @@ def build_leaderboard(
         caption="Each generator's mean score in each dimension and, after the dot, its rank: both "
         "with 95 % intervals. The last column is the smallest difference of two means that so many "
         "prompts can show.",
-        keys=["dimension"],
+        keys=["dimension", "smallest_difference"],
         generators=generators,
         sections=[Section(["Dimension", "Can show"], rows)],
         shown="{:.3f}".format,
@@ -70,7 +70,7 @@ def _row(dimension: Entry, cells: Sequence[Mapping | None], generators: Sequence
     """Return a dimension's row; a generator without a score of any prompt has none of the rest."""
     known = next((cell for cell in cells if cell), {})
     smallest = known.get("smallest_difference")
-    more = {"smallest_difference": "" if smallest is None else f"{smallest:.4f}"}
+    more = {}
     for generator, cell in zip(generators, cells, strict=True):
         for what in MORE:
             value = cell[what] if cell else ""

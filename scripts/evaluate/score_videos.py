@@ -66,6 +66,10 @@ class VideoShard:
         decoded_mb = video["width"] * video["height"] * 3 * video["frames"] / 1e6
         return "too_large" if decoded_mb > self.max_decoded_mb else None
 
+    def frames(self, uuid: str) -> int | None:
+        """Return how many frames an item's video has, if there is one."""
+        return self.videos.rows[uuid]["frames"] if uuid in self.videos.rows else None
+
     def version(self, uuid: str, prompt: str) -> str:
         """Return a fingerprint of what is scored: the same for the same bytes."""
         video, image = self.videos.rows[uuid]["sha256"], self.images.rows[uuid]["sha256"]
@@ -132,7 +136,7 @@ def score_videos(
         table += [*rows, *finished.to_pylist()]
         notes += [f"{task.name}: {note}" for note in task.notes]
     for row in table:
-        row["frames"] = shard.videos.rows.get(row["item"], {}).get("frames")
+        row["frames"] = shard.frames(row["item"])
     write_table(table, scores, SCORES, sort_by=["metric", "item"])
     counts = Counts.of_statuses({(row["metric"], row["item"]): row["reason"] for row in table})
     counts.declared = len(texts) * len(tasks)

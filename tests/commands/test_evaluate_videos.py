@@ -1,0 +1,142 @@
+"""One's own videos: scored from a folder, beside the paper's numbers and this run's generators."""
+
+import csv
+import sys
+
+import pandas as pd
+import pytest
+
+from scripts.commands import evaluate_videos
+from scripts.common.schemas.evaluate import SCORES
+from scripts.common.tables import read_frame, write_table
+from scripts.common.video import encode_video
+from tests.evaluate.moving_pictures import pan, texture
+
+EMBEDDED = ["motion_smoothness_embedded", "dynamic_degree_embedded"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with three videos, one of which is none, and a working directory beside it."""
+    monkeypatch.chdir(tmp_path)
+    videos = tmp_path / "my videos"
+    videos.mkdir()
+    for number, step in enumerate((0, 8)):
+        frames = pan(8, step, height=64, width=96)
+        (videos / f"{number}.mp4").write_bytes(encode_video(list(frames), 8.0))
+    (videos / "broken.MP4").write_bytes(b"no video")
+    (videos / "notes.txt").write_text("not scored")
+    return videos
+
+
+def evaluate(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["evaluate_videos", *map(str, arguments)])
+    return evaluate_videos.main()
+
+
+def write_prompts(path, rows):
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def test_a_folder_is_scored(folder, monkeypatch, capsys):
+    assert evaluate(monkeypatch, folder, "--name", "mine", "--dimensions", *EMBEDDED) == 0
+    assert "read 6 = kept 4 + rejected 2 (undecodable 2)" in capsys.readouterr().out
+    made = folder.parent / "results/own/mine"
+    scores = read_frame([made / "scores.parquet"], SCORES)
+    moves = scores[scores["metric"] == "dynamic_degree_embedded"].set_index("item")
+    assert moves.loc[["0", "1"], "value"].tolist() == [0.0, 1.0]
+    assert moves["reason"].fillna("").tolist() == ["", "", "undecodable"]
+    assert moves["frames"].tolist()[:2] == [8, 8]
+    text = (made / "means.md").read_text()
+    # A stand-in has none of the paper's numbers beside it.
+    assert "| Dynamic Degree (Lucas-Kanade flow) | 0.500 | – |" in text
+    assert "**Own videos.**" in text and (made / "means.html").exists()
+    assert not (made / "leaderboard.csv").exists()  # no generator was scored here
+
+
+def test_a_second_run_scores_only_what_is_new(folder, monkeypatch):
+    evaluate(monkeypatch, folder, "--name", "mine", "--dimensions", EMBEDDED[0])
+    calls = []
+    real = evaluate_videos.read_frames
+    monkeypatch.setattr(evaluate_videos, "read_frames", lambda p: calls.append(p.name) or real(p))
+    (folder / "2.mp4").write_bytes((folder / "1.mp4").read_bytes())
+    evaluate(monkeypatch, folder, "--name", "mine", "--dimensions", EMBEDDED[0])
+    assert calls == ["2.mp4"]
+
+
+def test_the_papers_numbers_stand_beside_ones_own(folder, monkeypatch):
+    # Flickering has no place in the paper; smoothness' own name has.
+    study = evaluate_videos.study_of(evaluate_videos.read_configuration())
+    path = folder.parent / "summary.parquet"
+    from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
+
+    write_table(
+        [{"dimension": "dover", "generator": "mine", "metric": metric, "value": value, "items": 3,
+          "rejected": 0, "remarked": 0} for metric, value in (("mean", 0.5), ("mean_by_frames", 0.9))],
+        path, EVALUATION_SUMMARY,
+    )  # fmt: skip
+    table = evaluate_videos.means_table("mine", path, study, ["dover"])
+    assert table.rows[0].values == [0.5, 0.713, 0.607, 0.460, 0.478, 0.652]
+
+
+def test_prompts_come_from_a_sheet(folder, monkeypatch, capsys):
+    (folder.parent / "a.png").write_bytes(_png())
+    rows = [{"video": "0.mp4", "prompt": "still", "image": "a.png"},
+            {"video": "1.mp4", "prompt": "pan", "image": "a.png"},
+            {"video": "broken.MP4", "prompt": "x", "image": "a.png"},
+            {"video": "gone.mp4", "prompt": "x", "image": "a.png"}]  # fmt: skip
+    prompts = write_prompts(folder.parent / "prompts.csv", rows)
+    name = "video_image_alignment_embedded"
+    assert evaluate(monkeypatch, folder, "--prompts", prompts, "--dimensions", name) == 0
+    scores = read_frame([folder.parent / "results/own/my videos/scores.parquet"], SCORES)
+    assert scores.set_index("item")["reason"].fillna("").to_dict() == {
+        "0.mp4": "", "1.mp4": "", "broken.MP4": "undecodable", "gone.mp4": "no_video",
+    }  # fmt: skip
+    # Without its image a video cannot be compared: not with its own first frame either.
+    write_prompts(prompts, [row | {"image": ""} for row in rows])
+    assert evaluate(monkeypatch, folder, "--prompts", prompts, "--dimensions", name) == 1
+    assert (
+        "compares with the image of each video; name them in the column image"
+        in capsys.readouterr().err
+    )
+
+
+def _png():
+    from scripts.common.pictures import encode_png
+
+    return encode_png(texture(64, 96))
+
+
+def test_uuids_join_the_leaderboard(folder, monkeypatch):
+    rows = [
+        {"generator": "pika", "item": item, "metric": EMBEDDED[1], "value": value, "frames": 8,
+         "status": "ok", "reason": None, "remark": None}
+        for item, value in (("0", 1.0), ("1", 0.0), ("elsewhere", 1.0))
+    ]  # fmt: skip
+    (folder.parent / "results/evaluation/pika").mkdir(parents=True)
+    write_table(rows, folder.parent / "results/evaluation/pika/00000.parquet", SCORES)
+    assert evaluate(monkeypatch, folder, "--name", "mine", "--dimensions", EMBEDDED[1]) == 0
+    table = pd.read_csv(folder.parent / "results/own/mine/leaderboard.csv", comment="#")
+    assert table.loc[0, ["pika", "mine", "items_pika", "items_mine"]].tolist() == [0.5, 0.5, 2, 2]
+
+
+@pytest.mark.parametrize("arguments, sentence", [
+    (["nowhere"], "nowhere is no folder"),
+    (["my videos", "--prompts", "gone.csv"], "gone.csv is missing"),
+    (["empty"], "has no video"),
+    (["my videos", "--dimensions", "beauty"], "beauty"),
+])  # fmt: skip
+def test_faults_are_sentences(folder, monkeypatch, capsys, arguments, sentence):
+    (folder.parent / "empty").mkdir()
+    assert evaluate(monkeypatch, *arguments) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_sheet_without_names_is_refused(folder, monkeypatch, capsys):
+    prompts = write_prompts(folder.parent / "p.csv", [{"file": "0.mp4", "prompt": "x"}])
+    assert evaluate(monkeypatch, folder, "--prompts", prompts) == 1
+    assert "has no column video; it has file, prompt" in capsys.readouterr().err
