@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from scripts.common.code import ROOT
+from scripts.common.video import encode_video
 from tests.curate.release.small_release import make_release
+from tests.evaluate.moving_pictures import pan
 from tests.sources.published import touch_sources
 from tests.workflow.demo_copy import copy_workflow
 
@@ -76,6 +78,9 @@ def place(tmp_path_factory):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).touch()
     make_release(root / "data/TIP-I2V", full=False, later=True)
+    (root / "my_videos").mkdir()
+    moving = encode_video(list(pan(5, 4, height=64, width=96)), 8.0)
+    (root / "my_videos/one.mp4").write_bytes(moving)
     record = {"rule": "build_table5", "inputs": ["results/trace/metrics.parquet"], "code": "abc"}
     record |= {"outputs": ["results/tables/table5.csv"], "finished": "2026-01-01T00:00:00+00:00"}
     (root / "demo/logs").mkdir()
