@@ -35,9 +35,9 @@ rule decode_frames:
         mem_mb=more(2000),
         runtime=more(120),
     params:
+        **trace.training_frame,
         code=code_of("scripts/trace/decode_frames.py"),
         shards=study.video_shards,
-        training_side=trace.cosface["settings"]["image_size"],
     script:
         "../scripts/trace/decode_frames.py"
 

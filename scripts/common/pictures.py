@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from scripts.common.errors import Rejected
+from scripts.common.errors import Rejected, UserError
 from scripts.common.video import VideoProperties
 
 Image.MAX_IMAGE_PIXELS = 2**27  # an 8K frame has 2**25; more is refused as a decompression bomb
@@ -40,3 +40,15 @@ def picture_properties(picture: np.ndarray, codec: str = "png") -> VideoProperti
     """Return the index's properties of a picture: one frame, no frame rate."""
     height, width = picture.shape[:2]
     return VideoProperties(width, height, 0.0, 1, 0.0, codec)
+
+
+def interpolation_of(name: str) -> Image.Resampling:
+    """Return what PIL calls an interpolation, ``bicubic`` or ``bilinear``, antialiased by it.
+
+    Raises:
+        UserError: there is no such.
+    """
+    known = {one.name.lower(): one for one in (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR)}
+    if name not in known:
+        raise UserError(f"'interpolation' is {name!r}; it may be one of: {', '.join(known)}")
+    return known[name]

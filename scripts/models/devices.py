@@ -1,7 +1,8 @@
 """Where a model runs, and how its randomness is fixed."""
 
 import random
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ PRECISIONS = {
     "float32": torch.float32,
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
+    "tf32": torch.float32,
 }
 TRAINING_PRECISIONS = ("float32", "bfloat16")
 """Those in which gradients do not vanish."""
@@ -42,7 +44,8 @@ def mixed_precision(device: torch.device, precision: str) -> AbstractContextMana
     Args:
         device: where the network lies.
         precision: ``float32``, ``float16`` or ``bfloat16``; weights stay as they are, and what
-            needs the range (sums, norms, softmax) stays in float32 (torch.autocast).
+            needs the range (sums, norms, softmax) stays in float32 (torch.autocast). ``tf32`` is
+            float32 whose products take 11 bits of each factor's mantissa.
 
     Raises:
         UserError: there is no such precision.
@@ -51,7 +54,19 @@ def mixed_precision(device: torch.device, precision: str) -> AbstractContextMana
         raise UserError(f"'settings.precision' is '{precision}'; it may be {', '.join(PRECISIONS)}")
     if device.type == "cpu" or precision == "float32":
         return nullcontext()
+    if precision == "tf32":
+        return _short_mantissas()
     return torch.autocast(device.type, PRECISIONS[precision])
+
+
+@contextmanager
+def _short_mantissas() -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def prepare_torch(threads: int, seed: int | None = None) -> None:

@@ -41,6 +41,8 @@ class Recipe:
         drop_path: stochastic depth of the network.
         precision: ``float32`` or ``bfloat16`` (autocast of the network; the head, the weights and
             their updates stay float32).
+        interpolation: by which training frames and source images are squeezed.
+        jpeg_quality: of the training frames, which are kept squeezed.
         micro_batch: pictures that a device takes at once, where its share of the batch does not
             fit in its memory; 0 is the whole share. The gradient is that of the batch either way.
         compile: whether torch.compile makes the network's kernels (minutes, once in a run).
@@ -63,6 +65,8 @@ class Recipe:
     spread: bool = False
     drop_path: float = 0.0
     precision: str = "float32"
+    interpolation: str = "bicubic"
+    jpeg_quality: int = 95
     micro_batch: int = 0
     compile: bool = False
     log_every: int = 100

@@ -90,6 +90,7 @@ def build_lesson(entry: Mapping[str, Any], classes: int) -> TellingApart:
         load_network(network, read_tensors(path), path)
     head = CosFace(classes, settings["dimension"], margin=recipe.margin, scale=recipe.scale)
     shaping = {key: settings[key] for key in Preprocessing.__dataclass_fields__ if key in settings}
+    shaping["interpolation"] = recipe.interpolation
     pooled = build_head(settings.get("head") or (), {}, "an untrained network")
     lesson = TellingApart(network, head, Preprocessing(**shaping), pooled)
     if recipe.compile:

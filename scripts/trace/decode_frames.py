@@ -2,7 +2,7 @@
 
 import io
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -17,7 +17,7 @@ from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.identity import shard_of
 from scripts.common.job import run_job
-from scripts.common.pictures import encode_png
+from scripts.common.pictures import encode_png, interpolation_of
 from scripts.common.prefetch import work_ahead
 from scripts.common.progress import progress
 from scripts.common.rule_log import Counts
@@ -28,7 +28,6 @@ from scripts.common.shards import Shard
 from scripts.common.tables import read_table, write_table
 from scripts.common.video import read_frames
 
-JPEG_QUALITY = 95
 _ORDER = ("uuid", "frame", "part")
 
 
@@ -40,7 +39,9 @@ def decode_frames(
     frame_index: Path,
     *,
     shards: int,
-    training_side: int,
+    side: int,
+    interpolation: str,
+    jpeg_quality: int,
     threads: int = 1,
 ) -> Counts:
     """Decode a shard's training and query frames (Supplement 15), each video once, in order.
@@ -57,7 +58,9 @@ def decode_frames(
             which WebDataset reads as one sample per video.
         frame_index: the ``FRAME_INDEX`` beside it.
         shards: number of shards of the generator's videos.
-        training_side: side of the training frames in pixels.
+        side: of the training frames in pixels.
+        interpolation: by which they are squeezed (``interpolation_of``).
+        jpeg_quality: of the training frames.
         threads: that decode.
 
     Returns:
@@ -69,7 +72,8 @@ def decode_frames(
     table = table.filter(pc.is_in(table["uuid"], pa.array(uuids, pa.string())))
     rows = table.sort_by([(name, "ascending") for name in _ORDER]).to_pylist()
     groups = [list(group) for _, group in groupby(rows, key=itemgetter("uuid"))]
-    decode = partial(_decode, Shard(videos, video_index), training_side)
+    encode = partial(_encode_jpeg, side, interpolation_of(interpolation), jpeg_quality)
+    decode = partial(_decode, Shard(videos, video_index), encode)
     decoded = zip(groups, work_ahead(decode, groups, workers=threads, ahead=threads), strict=True)
     counts = Counts(declared=len(rows))
     frames.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +96,9 @@ def decode_frames(
     return counts
 
 
-def _decode(shard: Shard, training_side: int, rows: Sequence[dict]) -> list[bytes | Rejected]:
+def _decode(
+    shard: Shard, encode: Callable[[np.ndarray], bytes], rows: Sequence[dict]
+) -> list[bytes | Rejected]:
     """Return each frame of one video as a picture's bytes, or why there is none."""
     uuid = rows[0]["uuid"]
     if uuid not in shard:
@@ -104,15 +110,15 @@ def _decode(shard: Shard, training_side: int, rows: Sequence[dict]) -> list[byte
     except UserError:
         return [Rejected("damaged_tar")] * len(rows)
     return [
-        _encode_jpeg(picture, training_side) if row["part"] == TRAIN else encode_png(picture)
+        encode(picture) if row["part"] == TRAIN else encode_png(picture)
         for row, picture in zip(rows, pictures, strict=True)
     ]
 
 
-def _encode_jpeg(picture: np.ndarray, side: int) -> bytes:
+def _encode_jpeg(side: int, filter_: int, quality: int, picture: np.ndarray) -> bytes:
     target = io.BytesIO()
-    squeezed = Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC)
-    squeezed.save(target, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    squeezed = Image.fromarray(picture).resize((side, side), filter_)
+    squeezed.save(target, "JPEG", quality=quality, subsampling=0)
     return target.getvalue()
 
 

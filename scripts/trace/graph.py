@@ -82,6 +82,14 @@ class TraceGraph:
         return self.study.fields("tracers", self.settings["cosface"])
 
     @property
+    def training_frame(self) -> dict[str, Any]:
+        """How training frames are kept: as the trained tracer takes them."""
+        recipe = self.cosface["training"]
+        kept = {"side": self.cosface["settings"]["image_size"]}
+        kept["interpolation"] = recipe.get("interpolation", "bicubic")
+        return kept | {"jpeg_quality": recipe.get("jpeg_quality", 95)}
+
+    @property
     def processes(self) -> int:
         """Processes that share a training: one for each GPU."""
         return max(1, self.settings["training_gpu"])

@@ -17,6 +17,7 @@ class OpenClipTracer(TorchTracer):
         *,
         model: str,
         model_config: Mapping[str, Any] | None = None,
+        projected: bool = True,
         **described: Any,
     ):
         """Build the model and load its weights.
@@ -26,11 +27,14 @@ class OpenClipTracer(TorchTracer):
             device: ``cpu``, ``cuda`` or ``auto``.
             model: open_clip's name; OpenAI's weights need the variants ending in ``-quickgelu``.
             model_config: a configuration that open_clip does not know by name.
+            projected: whether the embedding is the one that texts share, or what is before it.
             described: what else ``TorchTracer`` takes; pictures are normalised as CLIP's.
 
         Raises:
             UserError: open_clip has no such model, or the weights are missing or do not fit.
         """
         network = load_clip(weights, model_config or model, device).visual
+        if not projected:
+            network.proj = None
         described = {"normalisation": "clip"} | described
         super().__init__(network, name=model, device=device, **described)

@@ -7,12 +7,9 @@ import torch
 from PIL import Image
 
 from scripts.common.errors import UserError
+from scripts.common.pictures import interpolation_of
 from scripts.models.pixels import NORMALISATIONS, normalise
 
-_INTERPOLATIONS = {
-    "bicubic": Image.Resampling.BICUBIC,
-    "bilinear": Image.Resampling.BILINEAR,
-}
 _RESIZES = ("squeeze", "crop")
 
 
@@ -37,9 +34,9 @@ class Preprocessing:
     normalisation: str = "imagenet"
 
     def __post_init__(self):
+        interpolation_of(self.interpolation)
         for key, known in (
             ("resize", _RESIZES),
-            ("interpolation", tuple(_INTERPOLATIONS)),
             ("normalisation", tuple(NORMALISATIONS)),
         ):
             if getattr(self, key) not in known:
@@ -50,7 +47,7 @@ class Preprocessing:
 
     def to_square(self, image: np.ndarray) -> np.ndarray:
         """Return a picture (uint8 RGB, any size) as uint8 (image_size, image_size, 3)."""
-        size, filter_ = self.image_size, _INTERPOLATIONS[self.interpolation]
+        size, filter_ = self.image_size, interpolation_of(self.interpolation)
         picture = Image.fromarray(image)
         if self.resize == "squeeze":
             if picture.size == (size, size):

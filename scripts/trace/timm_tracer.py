@@ -126,6 +126,12 @@ def load_network(
     named = rename_keys(tensors, keys, [*drop, *(rf"{name}\." for name in classifiers)])
     if conversion:
         named = CONVERSIONS[conversion](named)
+    # The filter leaves these layers out without a word, and the features with them are others.
+    if fused := next((name for name in named if "pre_logits" in name), None):
+        raise UserError(
+            f"{path} has '{fused}', a layer after the features that timm's network lacks; name it "
+            "under 'settings.drop' to describe pictures by what is before it"
+        )
     filter_ = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     load_exactly(network, filter_(named, network) if filter_ else named, path)
 

@@ -36,7 +36,6 @@ from scripts.models.training import Learner
 from scripts.trace.class_batches import ClassBatches
 from scripts.trace.cosface import Recipe, draw_kept
 from scripts.trace.cosface_training import build_lesson, course_of
-from scripts.trace.decode_frames import JPEG_QUALITY
 from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.training_pictures import PictureDataset, collate, find_training_pictures
 
@@ -256,7 +255,7 @@ def write_pictures(folder: Path) -> tuple[list[Path], list[Path], Path]:
 def add_jpeg(archive: tarfile.TarFile, name: str, picture: np.ndarray) -> dict:
     """Write a picture into a tar as ``decode_frames`` does; return where it lies."""
     target = io.BytesIO()
-    Image.fromarray(picture).save(target, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    Image.fromarray(picture).save(target, "JPEG", quality=Recipe.jpeg_quality, subsampling=0)
     member = tarfile.TarInfo(name)
     member.size = target.tell()
     offset = archive.offset + tarfile.BLOCKSIZE

@@ -62,7 +62,7 @@ def trace(tmp_path):
 
 def decode(trace, generator, **changes):
     videos = trace.root / "videos" / generator / "00000.tar"
-    settings = {"shards": 1, "training_side": 32} | changes
+    settings = {"shards": 1, "side": 32, "interpolation": "bicubic", "jpeg_quality": 95} | changes
     return decode_frames(
         wanted=trace.root / "splits" / f"{generator}.parquet",
         videos=videos,
@@ -112,6 +112,20 @@ def test_frames_are_decoded_as_wanted(trace):
             assert (picture.format, picture.size) == ("PNG", (SIDE, SIDE))
             expected = move(trace.pictures[row["uuid"]], 1)[row["frame"]]
             assert np.abs(np.asarray(picture).astype(int) - expected).mean() < 8
+
+
+def test_training_frames_are_squeezed_as_the_recipe_says(trace):
+    def sizes(**changes):
+        decode(trace, "left", **changes)
+        rows = [row for row in index_of(trace, "left") if row["part"] == "train"]
+        return [(row["size_bytes"], row["sha256"]) for row in rows]
+
+    first = sizes()
+    bilinear, rough = sizes(interpolation="bilinear"), sizes(jpeg_quality=60)
+    assert all(one[1] != other[1] for one, other in zip(first, bilinear, strict=True))
+    assert all(one[0] > other[0] for one, other in zip(first, rough, strict=True))
+    with pytest.raises(UserError, match="'interpolation' is 'nearest'; it may be one of: bicubic"):
+        decode(trace, "left", interpolation="nearest")
 
 
 def test_a_shard_takes_only_its_own_frames_and_repeats_byte_by_byte(trace):

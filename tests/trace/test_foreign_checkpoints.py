@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
@@ -203,7 +204,6 @@ LAYOUTS = {
     "simsiam": ("module.encoder.", "state_dict", {"fc.0.weight": torch.zeros(3, 3)}, TINY_RESNET),
     "mocov3": ("module.base_encoder.", "state_dict", {"head.0.weight": torch.zeros(3, 24)}, TINY_VIT),
     "simclr": ("_feature_blocks.", "classy_state_dict.base_model.model.trunk", {}, TINY_RESNET),
-    "zerovl": ("image_encoder.model.model.", "state_dict", {}, TINY_VIT),
     "blip": ("visual_encoder.", "model", {}, TINY_VIT),
 }  # fmt: skip
 
@@ -229,6 +229,84 @@ def test_networks_under_other_names(tmp_path, images, name):
     pixels = pixels_of(images, 32, settings.get("normalisation", "imagenet"))
     with torch.inference_mode():
         assert_same(tracer, images, network(pixels))
+
+
+def test_zerovl_is_projected(tmp_path, images):
+    network = randomise(timm.create_model("vit_base_patch16_224", num_classes=0, **TINY_VIT))
+    projection = nn.Linear(24, 5)
+    state = {f"image_encoder.model.model.{k}": v for k, v in network.state_dict().items()}
+    state |= {f"image_projection.linear.{k}": v for k, v in projection.state_dict().items()}
+    state = {f"module.{name}": tensor for name, tensor in state.items()}
+    torch.save({"state_dict": state}, tmp_path / "zerovl.pth")
+    tracer = tracer_of(
+        "zerovl", tmp_path / "zerovl.pth", dimension=5, image_size=32, arguments=TINY_VIT
+    )
+    with torch.inference_mode():
+        assert_same(tracer, images, projection(network(pixels_of(images, 32, "half"))))
+
+
+def test_blip_may_be_projected_and_slip_not(tmp_path, images):
+    """A choice of the sheet, as its comments say."""
+    network = randomise(timm.create_model("vit_base_patch16_224", num_classes=0, **TINY_VIT))
+    projection = nn.Linear(24, 5)
+    state = {f"visual_encoder.{name}": tensor for name, tensor in network.state_dict().items()}
+    state |= {f"vision_proj.{name}": tensor for name, tensor in projection.state_dict().items()}
+    torch.save({"model": state}, tmp_path / "blip.pth")
+    tracer = tracer_of(
+        "blip", tmp_path / "blip.pth", dimension=5, image_size=32, arguments=TINY_VIT,
+        head=[{"linear": "vision_proj"}],
+    )  # fmt: skip
+    with torch.inference_mode():
+        assert_same(tracer, images, projection(network(pixels_of(images, 32, "clip"))))
+    state = {f"module.visual.{name}": tensor for name, tensor in network.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "slip.pt")
+    tracer = tracer_of(
+        "slip", tmp_path / "slip.pt", dimension=24, image_size=32, arguments=TINY_VIT, head=[]
+    )
+    with torch.inference_mode():
+        assert_same(tracer, images, network(pixels_of(images, 32)))
+
+
+def test_a_layer_after_the_features_is_not_dropped_without_a_word(tmp_path, images):
+    network = randomise(timm.create_model("vit_base_patch16_224", num_classes=0, **TINY_VIT))
+    state = network.state_dict() | {"pre_logits.fc.weight": torch.zeros(24, 24)}
+    torch.save(state, tmp_path / "vit.pth")
+    settings = {"model": "vit_base_patch16_224", "model_arguments": TINY_VIT}
+    settings |= {"dimension": 24, "image_size": 32}
+    weights = {"path": str(tmp_path / "vit.pth")}
+    with pytest.raises(
+        UserError, match=r"has 'pre_logits\.fc\.weight', a layer after the features"
+    ):
+        TimmTracer(weights, **settings)
+    tracer = TimmTracer(weights, **settings, drop=[r"pre_logits\."])
+    with torch.inference_mode():
+        assert_same(tracer, images, network(pixels_of(images, 32)))
+
+
+NEWER = {
+    "dinov3": {"img_size": 32},
+    "siglip2": {"img_size": 32},
+    "pe_core": {"img_size": 32},
+    "tipsv2": {"img_size": 28},
+}
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_descriptors_that_are_newer_than_the_paper(tmp_path, images, name):
+    """Tiny networks of their kinds, in the layout in which timm publishes their weights."""
+    settings, tiny = SHEET[name]["settings"], NEWER[name] | {"embed_dim": 48, "depth": 2}
+    tiny |= {"num_heads": 3}
+    model = settings["model"].partition(".")[0]
+    network = randomise(timm.create_model(model, **tiny))
+    save_file(network.state_dict(), tmp_path / "model.safetensors")
+    side = tiny["img_size"]
+    tracer = tracer_of(
+        name, tmp_path / "model.safetensors", dimension=48, image_size=side, arguments=tiny
+    )
+    network.reset_classifier(0)
+    with torch.inference_mode():
+        expected = network(pixels_of(images, side, settings.get("normalisation", "imagenet")))
+    assert_same(tracer, images, expected)
 
 
 def test_slip(tmp_path, images):

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from scripts.common.errors import UserError
+from scripts.models.devices import mixed_precision
 from scripts.trace.cosface import draw_kept, tokens_of
 from scripts.trace.cosface_training import build_lesson
 from scripts.trace.open_clip_tracer import OpenClipTracer
@@ -201,6 +202,13 @@ def test_open_clip(tmp_path, images):
     with torch.inference_mode():
         expected = model.encode_image(pixels, normalize=True).numpy()
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
+    before = OpenClipTracer(
+        {"path": str(tmp_path / "open_clip_model.safetensors")},
+        model="tiny", model_config=config, dimension=64, image_size=32, projected=False,
+    ).embed(images)  # fmt: skip
+    shared = torch.from_numpy(before) @ model.visual.proj
+    expected = torch.nn.functional.normalize(shared, dim=1).detach()
+    np.testing.assert_allclose(expected, vectors, atol=1e-5)
 
 
 def test_torchscript(tmp_path, images):
@@ -271,6 +279,15 @@ def test_a_pickle_with_code_is_refused(tmp_path, capsys):
     with pytest.raises(UserError, match="cannot be read as tensors alone"):
         tracer_of_timm(tmp_path / "bad.pth", state="state_dict")
     assert "was run" not in capsys.readouterr().out
+
+
+def test_tf32_is_a_precision_of_products_alone():
+    with mixed_precision(torch.device("cuda"), "tf32"):
+        assert torch.get_float32_matmul_precision() == "high"
+        assert not torch.is_autocast_enabled("cuda")
+    assert torch.get_float32_matmul_precision() == "highest"
+    with mixed_precision(torch.device("cpu"), "tf32"):
+        assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_cropping_takes_the_middle():

@@ -47,7 +47,7 @@ def trace(tmp_path_factory):
             frames=trace.frames(generator),
             frame_index=trace.frames(generator).with_suffix(".parquet"),
             shards=1,
-            training_side=64,
+            **{"side": 64, "interpolation": "bicubic", "jpeg_quality": 95},
         )
     return trace
 
