@@ -1,6 +1,7 @@
 # make demo   the whole graph on a small made-up channel: tables, figures, report
 # make test   lint, format and tests
 # make test-slurm   the demo's graph through a Slurm of three pretended nodes (half an hour; root)
+# make test-kills   the demo killed at random moments, and started again (KILLS=30 SEED=1)
 # make lock   pin every version of envs/, after an edit of a list there
 # make check  what would be missing: weights, files, keys (TARGET=..., CONFIG=my.yaml)
 # make fetch  get what has an address: weights, sources, released files (TARGET=..., CONFIG=my.yaml; PLAN=1: only tell)
@@ -16,7 +17,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slurm lock check fetch plan evaluate lineage remove du prune bench clean help
+.PHONY: demo test test-slurm test-kills lock check fetch plan evaluate lineage remove du prune bench clean help
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
@@ -56,6 +57,9 @@ test: .venv/installed
 test-slurm: .venv/installed
 	@command -v slurmctld munged >/dev/null || apt-get install --yes --quiet slurm-wlm munge
 	@$(BIN)/python -m pytest -s --timeout 7200 tests/slurm
+
+test-kills: .venv/installed
+	@KILLS=$(or $(KILLS),30) SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s --timeout 36000 tests/kills
 
 lock: .venv/installed
 	@$(BIN)/python envs/lock.py

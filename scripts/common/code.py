@@ -142,7 +142,7 @@ def _hash_module(path: Path) -> bytes:
         for node in ast.walk(tree)
         if _is_import(node)
     ]
-    return hashlib.sha256(f"{ast.dump(_bare(tree))}{sorted(imports)}".encode()).digest()
+    return hashlib.sha256(f"{_statements(path)}{sorted(imports)}".encode()).digest()
 
 
 @cache
@@ -150,7 +150,12 @@ def _content(path: Path) -> str:
     """Return a checksum of what a module itself holds; plumbing is plumbing, whatever it holds."""
     if _is_plumbing(path):
         return "plumbing"
-    return hashlib.sha256(ast.dump(_bare(_parsed(path))).encode()).hexdigest()
+    return hashlib.sha256(_statements(path).encode()).hexdigest()
+
+
+@cache
+def _statements(path: Path) -> str:
+    return ast.dump(_bare(_parsed(path)))
 
 
 def _parsed(path: Path) -> ast.Module:
