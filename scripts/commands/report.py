@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from scripts.analyse.registry import closing_lines
+from scripts.commands.report_page import write_page
 
 KINDS = ("*.csv", "*.md", "*.png", "*.pdf")
 
@@ -39,7 +40,8 @@ def make_report(profile: str, directory: Path) -> int:
             return answer.returncode
     for line in closing_lines(results):
         print(line)
-    print(f"report:  {report}   (unpack it and open report.html in a browser)")
+    print(f"report:  {write_page(directory)}   (make show opens a server for it)")
+    print(f"         {report}   (Snakemake's own: unpack it and open report.html in a browser)")
     return 0
 
 

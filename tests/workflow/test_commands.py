@@ -28,6 +28,7 @@ ONLY_PARSED = {
     "make demo": "the whole graph, in minutes; the tests of partial reruns run it",
     "make test": "it runs this test",
     "make bench": "minutes for each benchmark",
+    "make show": "it serves until it is stopped; tests/commands/test_report_page.py asks its server",
     "make tables": "it wants a finished run; tests/workflow/test_capsule_of_the_demo.py runs it",
     "hf download": "340 GB over a network",
     "make fetch": "it asks the network; tests/commands/test_fetch.py runs it against a server here",

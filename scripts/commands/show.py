@@ -1,0 +1,55 @@
+"""Look at a run in a browser: its report and its figures, from a server on this machine alone.
+
+``python -m scripts.commands.show --directory demo`` (or ``make show``)
+"""
+
+import argparse
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from scripts.commands.report_page import write_page
+
+SHOWN = ("report", "tables", "figures")
+"""Folders of the results that are served; ``messages`` has user names."""
+
+
+class Results(SimpleHTTPRequestHandler):
+    """Serves what is meant to be looked at, and nothing else of the results."""
+
+    def translate_path(self, path: str) -> str:
+        """Return the file that is asked for, or one that cannot exist."""
+        file = Path(super().translate_path(path)).resolve()
+        root = Path(self.directory).resolve()
+        inside = file.relative_to(root).parts if file.is_relative_to(root) else ()
+        return str(file) if inside[:1] and inside[0] in SHOWN else str(root / ".not_served")
+
+    def list_directory(self, path: Any) -> None:
+        """List nothing."""
+        self.send_error(404)
+
+
+def serve(directory: Path, port: int) -> ThreadingHTTPServer:
+    """Return a server of a run's results, bound to this machine.
+
+    Args:
+        directory: the run's working directory.
+        port: 0 for any that is free.
+    """
+    handler = partial(Results, directory=str(directory / "results"))
+    return ThreadingHTTPServer(("127.0.0.1", port), handler)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--directory", type=Path, default=Path())
+    parser.add_argument("--port", type=int, default=8000)
+    arguments = parser.parse_args()
+    write_page(arguments.directory)
+    server = serve(arguments.directory, arguments.port)
+    print(f"http://127.0.0.1:{server.server_port}/report/   (stop it with Ctrl-C)", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        server.server_close()

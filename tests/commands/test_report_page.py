@@ -1,0 +1,90 @@
+"""The report's page and its server: all is open at once, nothing is asked of other hosts."""
+
+import json
+import re
+import threading
+import urllib.error
+import urllib.request
+
+import pytest
+
+from scripts.analyse.registry import RESULTS
+from scripts.commands.report_page import FLOW, write_page
+from scripts.commands.show import serve
+from scripts.common.code import ROOT
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run that made Table 7 and Figure 4, and the record of a job."""
+    settings = {"banner": f"made up {HOSTILE}", "top": 25}
+    for rule in ("build_table7", "plot_figure4"):
+        result = RESULTS[rule]
+        for file in result.files.values():
+            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / file).write_text("x")
+        (tmp_path / result.provenance).write_text(json.dumps({"settings": settings}))
+    page = "<html><body><table><tr><td>0.976</td></tr></table><p>Note.</p></body></html>"
+    (tmp_path / "results/tables/table7.html").write_text(page)
+    (tmp_path / "results/messages").mkdir()
+    (tmp_path / "results/messages/names.parquet").write_text("names")
+    record = {"rule": "score_videos", "script": "scripts/evaluate/score_videos.py", "seconds": 1.5}
+    for number in "12":
+        path = tmp_path / f"logs/score_videos/{number}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record))
+    (tmp_path / "benchmarks/score_videos").mkdir(parents=True)
+    (tmp_path / "benchmarks/score_videos/1.jsonl").write_text('{"max_rss": 1234.5}\n')
+    return tmp_path
+
+
+def test_tables_and_figures_are_open_with_their_captions(run):
+    text = write_page(run).read_text()
+    assert "<td>0.976</td>" in text and "<p>Note.</p>" in text
+    assert 'src="../figures/figure4.png"' in text and 'href="../figures/figure4.pdf"' in text
+    assert "The 25 subjects" in text and "mean score of their videos" in text
+    assert 'href="../tables/table7.provenance.json"' in text and "Table 5" not in text
+    for address in re.findall(r'(?:src|href)="(\.\./[^"#]+)"', text):
+        assert (run / "results/report" / address).exists(), address
+
+
+def test_the_stages_stand_in_order_with_what_they_took(run):
+    text = write_page(run).read_text()
+    assert re.findall(r"<li><b>(\w+)</b>", text) == list(FLOW)
+    assert "<b>evaluate</b><small>2 jobs, 3 s</small>" in text
+    assert "score_videos</td><td>2</td><td>3</td><td>1,234</td>" in text
+
+
+def test_texts_are_escaped_and_no_other_host_is_asked(run):
+    text = write_page(run).read_text()
+    assert HOSTILE not in text and "made up &lt;script&gt;" in text
+    assert "default-src 'none'" in text
+    assert not re.search(r'src="(?!\.\./)|@import|url\(', text)
+
+
+def test_only_what_is_to_be_looked_at_is_served_and_to_this_machine(run):
+    write_page(run)
+    server = serve(run, 0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    root = f"http://127.0.0.1:{server.server_port}"
+    try:
+        assert server.server_address[0] == "127.0.0.1"
+        with urllib.request.urlopen(f"{root}/report/") as answer:
+            assert b"0.976" in answer.read()
+        for path in ("/messages/names.parquet", "/report/../messages/names.parquet", "/tables/",
+                     "/report/%2e%2e/messages/names.parquet", "/", "/../logs/score_videos/1.json"):  # fmt: skip
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(root + path)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_every_result_has_a_caption_that_the_page_can_render():
+    """Its template asks for nothing but the banner and the rule's own settings."""
+    for result in RESULTS.values():
+        text = (ROOT / "rules" / result.caption).read_text()
+        assert set(re.findall(r"snakemake\.(\w+)", text)) <= {"config", "params"}
+        assert set(re.findall(r'config\["(\w+)"\]', text)) <= {"banner"}
