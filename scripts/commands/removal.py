@@ -15,6 +15,7 @@ where they did not, ``snakemake --touch --cores 1`` puts the dates in order and 
 import argparse
 import json
 import os
+import shutil
 import sys
 import tarfile
 from collections import Counter
@@ -39,9 +40,12 @@ PLACE = ("offset", "size_bytes", "tar")
 """Columns that say where the bytes of a row's item lie."""
 DRAWN_AGAIN = (
     *(f"figures/figure{number}.*" for number in (1, 2, 7, 10, 11)),
-    "figures/funnel*", "tables/funnel*", "analysis/account/*", "report.zip"
+    "figures/funnel*", "tables/funnel*", "analysis/account/*", "report.zip",
+    "report/index.html"
 )  # fmt: skip
 """What shows single prompts or counts them; Snakemake makes these few again from what is left."""
+CAPSULE = "capsule"
+"""Copies of tables and their checksums; it goes whole, and is packed again when it is asked for."""
 _BLANK = b"\0" * (1 << 20)
 
 
@@ -77,6 +81,7 @@ def remove_items(results: Path, removals: RemovalList) -> Counter[str]:
         for pattern in DRAWN_AGAIN:
             for path in results.glob(pattern):
                 path.unlink()
+        shutil.rmtree(results / CAPSULE, ignore_errors=True)
     return gone
 
 
@@ -136,7 +141,11 @@ def _move_messages(messages: Path, rejects: Path, uuids: set[str]) -> set[str]:
 
 def _tables(results: Path) -> list[Path]:
     """Return all tables, those of the ledger last: its tars are links to the results' own."""
-    tables = (path for path in results.rglob("*.parquet") if not path.is_symlink())
+    tables = (
+        path
+        for path in results.rglob("*.parquet")
+        if not path.is_symlink() and path.relative_to(results).parts[0] != CAPSULE
+    )
     return sorted(tables, key=lambda path: (".ledger" in path.parts, path))
 
 

@@ -51,6 +51,9 @@ def results(tmp_path):
     (folder / "figures").mkdir()
     (folder / "figures/figure1.png").write_bytes(b"pictures")
     (folder / "figures/figure4.png").write_bytes(b"counts")
+    copied = folder / "capsule/results/images/00000.parquet"
+    copied.parent.mkdir(parents=True)
+    copied.write_bytes((folder / "images/00000.parquet").read_bytes())
     return folder
 
 
@@ -81,7 +84,7 @@ def test_a_listed_prompt_goes_and_all_files_keep_their_dates(results):
     assert gone["prompts"] == gone["messages"] == 1
     left = Shard(results / "images/00000.tar", results / "images/00000.parquet")
     assert {uuid: left.read(uuid) for uuid in left.uuids} == others
-    assert not (results / "figures/figure1.png").exists()
+    assert not (results / "figures/figure1.png").exists() and not (results / "capsule").exists()
     assert {stamp for path, stamp in dates(results).items() if ".ledger" not in path.parts} == {
         10**18
     }
