@@ -16,12 +16,15 @@ from scripts.models.pixels import IMAGENET
 from scripts.models.weights import cut_prefix, load_exactly, read_tensors
 
 
-def resize_and_crop(picture: np.ndarray, resize: int | None, crop: int | None) -> Image.Image:
+def resize_and_crop(
+    picture: np.ndarray, resize: int | list[int] | None, crop: int | None
+) -> Image.Image:
     """Return a picture with its shorter side resized, then its middle.
 
     Args:
         picture: uint8 RGB of shape (height, width, 3).
-        resize: the shorter side in pixels (bilinear, antialiased); None keeps the size.
+        resize: the shorter side in pixels, or height and width (bilinear, antialiased); None keeps
+            the size.
         crop: side of the central square in pixels, with black where the picture is smaller;
             None keeps all.
     """
@@ -44,7 +47,7 @@ class PictureClassifier:
         self,
         network: torch.nn.Module,
         *,
-        resize: int | None = 256,
+        resize: int | list[int] | None = 256,
         crop: int | None = 224,
         device: str = "auto",
     ):
