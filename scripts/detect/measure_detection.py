@@ -1,6 +1,6 @@
 """Measure detectors and classifiers on balanced test sets (Section 5.3, Tables 3 and 4)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from scripts.common.identity import seeded_order
+from scripts.common.errors import UserError
+from scripts.common.identity import derived_seed, seeded_order
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import (
@@ -22,6 +23,7 @@ from scripts.common.schemas.detect import (
     TABLE_4,
 )
 from scripts.common.schemas.items import OK
+from scripts.common.schemas.split import IMAGE_GENERATED, REAL
 from scripts.common.seen import refuse_seen
 from scripts.common.tables import read_table, write_table
 from scripts.detect.metrics import binary_measures, class_measures
@@ -62,19 +64,24 @@ def measure_detection(
         the test videos that were read: scored, or rejected in an earlier step.
 
     Raises:
-        UserError: a model saw what it is tested on (``refuse_seen``).
+        UserError: a model saw what it is tested on (``refuse_seen``), or of real or text-generated
+            videos none is left.
     """
     counts = Counts()
     rows: list[dict[str, Any]] = []
 
-    def add(table: str, setting: str, generator: str, parts: Sequence[pd.DataFrame]) -> None:
-        chosen = balanced(parts, max_per_class, seed)
-        rejected = sum(int((part["status"] != OK).sum()) for part in parts)
+    def add(table: str, setting: str, generator: str, parts: Mapping[str, pd.DataFrame]) -> None:
+        chosen = balanced(list(parts.values()), max_per_class, seed)
+        rejected = sum(int((part["status"] != OK).sum()) for part in parts.values())
+        for kind, part in parts.items():
+            if kind != IMAGE_GENERATED and not (part["status"] == OK).any():
+                raise UserError(_why_empty(kind, setting, part))
         if table == TABLE_3:
             measures = binary_measures(*(part["score"].to_numpy() for part in chosen))
         else:
             outputs = pd.concat(chosen)[[f"p_{name}" for name in CLASSES]].to_numpy()
-            measures = class_measures(outputs, np.repeat(np.arange(len(parts)), len(chosen[0])))
+            truth = np.repeat(np.arange(len(parts)), len(chosen[0]))
+            measures = class_measures(outputs, truth, derived_seed(seed, setting, generator))
         common: dict[str, Any] = {"table": table, "setting": setting, "generator": generator}
         common |= {"items": sum(map(len, chosen)), "rejected": rejected}
         rows.extend({**common, "metric": name, "value": value} for name, value in measures.items())
@@ -83,15 +90,15 @@ def measure_detection(
     for detector, generator in product(detectors, generators):
         scored = frames[frames["detector"] == detector]
         real, fake = scored["source"].isin(real_sources), scored["source"] == generator
-        add(TABLE_3, detector, generator, [scored[real], scored[fake]])
+        add(TABLE_3, detector, generator, {REAL: scored[real], IMAGE_GENERATED: scored[fake]})
     classified = _read(class_scores, CLASS_SCORES, counts)
     trained = {(path.parent.name, path.stem): path for path in checkpoints}
     for setting, generator in product(settings, generators):
         tested = (classified["setting"] == setting) & (classified["generator"] == generator)
         is_same, weights = setting == SAME_DOMAIN, trained[setting, generator]
         refuse_seen(weights, setting, generator, classified["uuid"][tested], same_domain=is_same)
-        labels = [classified["label"] == name for name in CLASSES]
-        add(TABLE_4, setting, generator, [classified[tested & label] for label in labels])
+        parts = {name: classified[tested & (classified["label"] == name)] for name in CLASSES}
+        add(TABLE_4, setting, generator, parts)
     write_table(rows, metrics, METRICS)
     return counts
 
@@ -113,6 +120,17 @@ def balanced(classes: Sequence[pd.DataFrame], most: int, seed: int) -> list[pd.D
         table.set_index("key").loc[seeded_order(table["key"], seed, "test")[:size]]
         for table in scored
     ]
+
+
+def _why_empty(kind: str, setting: str, part: pd.DataFrame) -> str:
+    reasons = part["reason"].value_counts()
+    if reasons.empty:
+        return (
+            f"TIP-ID gives no test video of the class {kind}; raise split.tip_id.test_share, or add "
+            f"a source to split.tip_id.{kind}"
+        )
+    told = ", ".join(f"{reason} {number:,}" for reason, number in reasons.items())
+    return f"{setting}: all {len(part):,} test videos of the class {kind} were rejected ({told})"
 
 
 def _read(paths: Sequence[Path], schema: pa.Schema, counts: Counts) -> pd.DataFrame:

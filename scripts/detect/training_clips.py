@@ -62,8 +62,8 @@ class FrameStore:
 class TrainingClips(torch.utils.data.Dataset):
     """Sample number n of a training run: a clip and its class, the same on every machine.
 
-    The classes take turns, so that the training is balanced however many videos each has. Within
-    a class every video comes once before any comes again; the order of each pass, the window, the
+    The classes take turns, or all videos are one pool. Within a pool every video comes once before
+    any comes again; the order of each pass, the window, the
     scale, the crop and the mirroring derive from the seed and n. A run that resumes, or has other
     workers, therefore sees the same samples.
     """
@@ -76,6 +76,7 @@ class TrainingClips(torch.utils.data.Dataset):
         *,
         samples: int,
         seed: int,
+        balanced: bool = True,
     ):
         """Take the training videos.
 
@@ -85,14 +86,16 @@ class TrainingClips(torch.utils.data.Dataset):
             settings: how clips are made.
             samples: in the whole run.
             seed: of the run.
+            balanced: whether the classes take turns.
 
         Raises:
             UserError: a class has no video.
         """
         self._store, self._settings, self._samples, self._seed = store, settings, samples, seed
         ordered = sorted(videos, key=lambda video: (video.source, video.uuid))
-        self._classes = [[video for video in ordered if video.label == name] for name in CLASSES]
-        for name, members in zip(CLASSES, self._classes, strict=True):
+        classes = [[video for video in ordered if video.label == name] for name in CLASSES]
+        self._pools = classes if balanced else [ordered]
+        for name, members in zip(CLASSES, classes, strict=True):
             if not members:
                 raise UserError(
                     f"TIP-ID has no training video of the class {name}; add a source to "
@@ -105,14 +108,14 @@ class TrainingClips(torch.utils.data.Dataset):
     def __getitem__(self, number: int) -> Sample | str:
         """Return the clip, its class, and the (uuid, reason) of videos that cannot be used.
 
-        In place of such a video comes the next one of the class; a sentence if there is none,
+        In place of such a video comes the next one of the pool; a sentence if there is none,
         since an error that leaves a worker comes as its whole traceback.
         """
-        kind, position = number % len(CLASSES), number // len(CLASSES)
+        position, pool = divmod(number, len(self._pools))
         rng = np.random.default_rng(derived_seed(self._seed, "clip", number))
         skipped = []
-        for step in range(len(self._classes[kind])):
-            video = self._drawn(kind, position, step)
+        for step in range(len(self._pools[pool])):
+            video = self._drawn(pool, position, step)
             try:
                 if not video.frames:
                     raise Rejected("no_video")
@@ -121,14 +124,15 @@ class TrainingClips(torch.utils.data.Dataset):
             except Rejected as error:
                 skipped.append((video.uuid, error.reason))
                 continue
+            kind = CLASSES.index(video.label)
             return training_input(frames, self._settings, rng), kind, tuple(skipped)
-        return f"no training video of the class {CLASSES[kind]} can be decoded"
+        return f"no training video of the class {video.label} can be decoded"
 
-    def _drawn(self, kind: int, position: int, step: int) -> Video:
-        members = self._classes[kind]
+    def _drawn(self, pool: int, position: int, step: int) -> Video:
+        members = self._pools[pool]
         turn, place = divmod(position, len(members))
         # Drawn anew for each sample: a millisecond for 90,000 videos, a hundredth of the decoding.
-        order = np.random.default_rng(derived_seed(self._seed, "order", kind, turn))
+        order = np.random.default_rng(derived_seed(self._seed, "order", pool, turn))
         return members[order.permutation(len(members))[(place + step) % len(members)]]
 
 

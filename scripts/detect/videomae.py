@@ -125,6 +125,7 @@ class VideoMae:
             self._clip,
             samples=course.steps * course.batch_size,
             seed=seed,
+            balanced=self._training.balanced,
         )
         _, run = train(
             Classifying(model),

@@ -31,6 +31,8 @@ class TrainingSettings:
         weight_decay: of AdamW.
         gradient_clip: largest norm of the gradient.
         precision: float32, or bfloat16 (automatic mixed precision).
+        balanced: whether the classes take turns; else all videos come in one order, so that a class
+            is seen as often as it has videos.
         videos_per_class: training videos of each class at most, a seeded choice; None takes all.
     """
 
@@ -41,6 +43,7 @@ class TrainingSettings:
     weight_decay: float = 0.0
     gradient_clip: float = 1.0
     precision: str = "float32"
+    balanced: bool = True
     videos_per_class: int | None = None
 
     def rate(self, iteration: int) -> float:

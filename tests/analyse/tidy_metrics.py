@@ -8,6 +8,7 @@ import yaml
 from scripts.analyse.build_table import build_table
 from scripts.analyse.table_rows import classifier_rows, tracer_rows
 from scripts.common.code import ROOT
+from scripts.common.schemas.detect import ACCURACY, ACCURACY_HIGH, ACCURACY_LOW, CAUGHT
 from scripts.common.schemas.detect import METRICS as DETECTION
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
 from scripts.common.schemas.trace import METRICS as TRACING
@@ -81,17 +82,17 @@ def write_detection(path: Path, items: int = 2000) -> Path:
             if row[key] == "Blind Guess":
                 continue
             for generator, column in COLUMNS.items():
-                rows.append(
-                    {
-                        "table": f"table{number}",
-                        "setting": slug(row[key]),
-                        "generator": generator,
-                        "metric": row["metric"],
-                        "value": float(row[column]) / 100,
-                        "items": items,
-                        "rejected": 0,
+                value = float(row[column]) / 100
+                common = {"table": f"table{number}", "setting": slug(row[key])}
+                common |= {"generator": generator, "items": items, "rejected": 0}
+                rows.append(common | {"metric": row["metric"], "value": value})
+                if row["metric"] == ACCURACY:
+                    others = {
+                        CAUGHT: 0.125,
+                        ACCURACY_LOW: value - 0.01,
+                        ACCURACY_HIGH: value + 0.02,
                     }
-                )
+                    rows += [common | {"metric": m, "value": v} for m, v in others.items()]
     write_table(rows, path, DETECTION)
     return path
 

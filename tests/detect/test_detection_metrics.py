@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, average_precision_score
 
-from scripts.common.schemas.detect import ACCURACY, MAP
-from scripts.detect.metrics import NOTHING, binary_measures, class_measures
+from scripts.common.schemas.detect import ACCURACY, ACCURACY_HIGH, ACCURACY_LOW, CAUGHT, MAP
+from scripts.detect.metrics import binary_measures, class_measures
 
 
 def test_binary_measures_by_hand():
@@ -35,9 +35,29 @@ def test_unbalanced_sets_are_refused():
         class_measures(np.full((4, 3), 1 / 3), np.array([0, 0, 1, 2]))
 
 
-def test_nothing_to_measure():
-    assert binary_measures([], []) == NOTHING
-    assert class_measures(np.zeros((0, 3)), np.zeros(0, int)) == NOTHING
+def test_what_is_caught_at_one_false_alarm_in_a_hundred():
+    """Of 200 real items two may be above the threshold, and of 99 none."""
+    real = np.linspace(0, 0.995, 200)
+    fake = np.full(200, 0.5)
+    fake[:50] = 0.9875  # above the third highest of the real ones, 0.985, and no other
+    fake[50:60] = 0.985
+    assert binary_measures(real, fake)[CAUGHT] == 0.25
+    assert binary_measures(real[-99:], np.full(99, 0.995))[CAUGHT] == 0
+    assert binary_measures(real[-99:], np.full(99, 0.996))[CAUGHT] == 1
+
+
+def test_confusion_and_interval_by_hand():
+    """Of four real items one is taken for text-generated; all others are right."""
+    truth = np.repeat(range(3), 4)
+    outputs = np.eye(3)[truth]
+    outputs[0] = [0.2, 0.7, 0.1]
+    measures = class_measures(outputs, truth)
+    assert measures["real_as_text_generated"] == 0.25 and measures["real_as_real"] == 0.75
+    assert measures["text_generated_as_real"] == 0 and measures[ACCURACY] == pytest.approx(11 / 12)
+    # Binomial of 4 at 3/4: none wrong 0.316, one 0.422, two 0.211, three 0.047, four 0.004.
+    assert measures[ACCURACY_LOW] == pytest.approx(9 / 12)
+    assert measures[ACCURACY_HIGH] == pytest.approx(1.0)
+    assert measures == class_measures(outputs, truth)
 
 
 def test_class_measures_by_hand():

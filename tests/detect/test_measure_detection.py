@@ -175,10 +175,11 @@ def test_each_detector_and_training_is_measured_by_its_own_rows(tmp_path):
     other = write_classes(tmp_path / "o.parquet", (9, 9, 9), seed=4, generator="svd")
     settings = ["same_domain", "cross_domain"]
     table, counts = measure(tmp_path, frames, [same, cross, other], ["b", "a"], settings)
-    assert list(table["setting"][::2]) == ["b", "a", *settings]
+    assert list(table["setting"].unique()) == ["b", "a", *settings]
     alone, _ = measure(tmp_path, [], [cross], settings=["cross_domain"])
-    assert list(table["value"][6:]) == list(alone["value"]) != list(table["value"][4:6])
-    assert set(table["items"][4:]) == {15} and counts.read == 8 + 15 + 15 + 27
+    found = [list(table[table["setting"] == one]["value"]) for one in settings]
+    assert found[1] == list(alone["value"]) != found[0]
+    assert set(table["items"][6:]) == {15} and counts.read == 8 + 15 + 15 + 27
 
 
 def test_the_choice_depends_on_the_item_alone():
@@ -190,3 +191,15 @@ def test_the_choice_depends_on_the_item_alone():
     fewer = balanced([rows.drop(rows.index[rows["uuid"] == one["uuid"].iloc[0]]), few], 100, 3)[0]
     assert set(one["uuid"][1:]) < set(fewer["uuid"])
     assert list(balanced([rows, few], 100, seed=4)[0]["uuid"]) != list(one["uuid"])
+
+
+def test_a_class_of_which_nothing_is_left_is_named_with_what_took_it(tmp_path):
+    frames = write_frames(tmp_path, ["a"], camera=[None, None], pika=[0.7])
+    with pytest.raises(
+        UserError, match=r"a: all 2 test .* class real were rejected \(undecodable 2"
+    ):
+        measure(tmp_path, frames, [], ["a"])
+    with pytest.raises(
+        UserError, match=r"no test video of the class real; raise split.tip_id.test"
+    ):
+        measure(tmp_path, frames, [], ["a"], real=("phone",))

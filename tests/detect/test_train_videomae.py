@@ -159,12 +159,12 @@ def test_a_finished_training_is_recalled_until_something_changes(
         train(sources, tmp_path, ledger, names=("camera", "dreamer", "pika"))
 
 
-def clips_of(sources, names, samples=60, seed=1):
+def clips_of(sources, names, samples=60, seed=1, **how):
     """Return the samples of a training on some sources."""
     training = TrainingVideos({name: sources[name] for name in names}, None, 0)
     settings = VideoMae(None, **tiny_entry()["settings"])._clip
     store = FrameStore(training.read, settings, 2**24)
-    return TrainingClips(training.chosen, store, settings, samples=samples, seed=seed)
+    return TrainingClips(training.chosen, store, settings, samples=samples, seed=seed, **how)
 
 
 def test_classes_take_turns_and_every_video_comes_once_in_a_pass(sources):
@@ -175,6 +175,14 @@ def test_classes_take_turns_and_every_video_comes_once_in_a_pass(sources):
         drawn = [clips._drawn(kind, position, 0).uuid for position in range(2 * size)]
         assert len(set(drawn[:size])) == len(set(drawn[size:])) == size
         assert drawn[:size] != drawn[size:]
+
+
+def test_classes_are_seen_as_often_as_they_have_videos_unless_balanced(sources):
+    clips = clips_of(sources, ["camera", "dreamer", "pika", "svd"], balanced=False)
+    drawn = [clips._drawn(0, position, 0) for position in range(36)]
+    assert len({video.uuid for video in drawn}) == 36
+    assert [clips[number][1] for number in range(36)] == [CLASSES.index(v.label) for v in drawn]
+    assert [video.label for video in drawn] != sorted(video.label for video in drawn)
 
 
 def test_a_sample_depends_on_its_number_alone(sources):

@@ -14,7 +14,8 @@ SAME_DOMAIN, CROSS_DOMAIN = "same_domain", "cross_domain"
 """The settings of Table 4: trained on the tested generator, or on all others."""
 
 TABLE_3, TABLE_4 = "table3", "table4"
-ACCURACY, MAP = "accuracy", "mAP"
+ACCURACY, MAP, CAUGHT = "accuracy", "mAP", "tpr_at_fpr_1"
+ACCURACY_LOW, ACCURACY_HIGH = "accuracy_low", "accuracy_high"
 
 REASONS = {
     name: ITEM_REASONS[name]
@@ -59,7 +60,11 @@ METRICS = table_schema(
     column("table", pa.string(), "table3 (single frames) or table4 (trained on videos)"),
     column("setting", pa.string(), "entry of config/detectors.yaml, or the training's setting"),
     column("generator", pa.string(), "whose videos are tested"),
-    column("metric", pa.string(), "accuracy or mAP"),
+    column(
+        "metric",
+        pa.string(),
+        "accuracy (and the bounds of its 95 % interval), mAP, tpr_at_fpr_1 (Table 3), or truth_as_answer (Table 4)",
+    ),
     optional("value", pa.float64(), "share in [0, 1]; none where no item could be"),
     column("items", pa.int64(), "test videos, the same number of each class"),
     column("rejected", pa.int64(), "test videos of these sources that have no score"),
