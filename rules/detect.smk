@@ -34,6 +34,8 @@ rule score_frames:
         batch_size=lookup("detect/batch_size", within=config),
         code=code_of("scripts/detect/score_frames.py", *detect.backends),
         entries=detect.entries,
+        max_per_class=lookup("detect/max_per_class", within=config),
+        seed=config["seed"],
         sources=detect.scored,
     script:
         "../scripts/detect/score_frames.py"
@@ -97,6 +99,8 @@ rule classify_videos:
         batch_size=lookup("detect/batch_size", within=config),
         code=code_of("scripts/detect/classify_videos.py", detect.videomae_backend),
         entry=detect.videomae_entry,
+        max_per_class=lookup("detect/max_per_class", within=config),
+        seed=config["seed"],
         sources=detect.classified,
     script:
         "../scripts/detect/classify_videos.py"

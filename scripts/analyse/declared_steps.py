@@ -229,14 +229,15 @@ def detect_steps(study: Study, detect: DetectGraph) -> list[Step]:
     trained = list(product(detect.settings, study.generators))
     steps = [
         step("score_frames", "videos", f"{detector} {source}", read=_tested([source], ["uuid"]),
-             out=_frame_scores(detector, [source]))
+             out=_frame_scores(detector, [source]), otherwise="not_drawn")
         for detector in detect.detectors
         for source in detect.scored_sources
     ]  # fmt: skip
     steps += [
         step("classify_videos", "videos", f"{setting} {generator}",
              read=_tested([generator, *outside], OF_SOURCE),
-             out=_class_scores(setting, generator, [generator, *outside]))
+             out=_class_scores(setting, generator, [generator, *outside]),
+             otherwise="not_drawn")
         for setting, generator in trained
     ]  # fmt: skip
     tables = [

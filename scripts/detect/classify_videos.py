@@ -13,7 +13,8 @@ from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import CLASS_SCORES, CLASSES
-from scripts.detect.tip_id import Source
+from scripts.common.schemas.split import REAL, TEXT_GENERATED
+from scripts.detect.tip_id import Source, needed_tests
 from scripts.detect.video_scores import Scorer, score_sources
 
 SCRIPT = "scripts/detect/classify_videos.py"
@@ -25,6 +26,9 @@ def classify_videos(
     *,
     sources: Mapping[str, Mapping[str, Any]],
     entry: Mapping[str, Any],
+    splits: Sequence[Path],
+    max_per_class: int,
+    seed: int,
     batch_size: int,
     device: str = "auto",
     threads: int = 1,
@@ -42,6 +46,9 @@ def classify_videos(
         scores: ``CLASS_SCORES`` of each source, one row for each classifier and test video.
         sources: name -> the arguments of ``Source``.
         entry: the classifiers' entry in config/detectors.yaml.
+        splits: tables of TIP-ID of all sources, by which it is known what test sets use.
+        max_per_class: test videos of a class in a test set at most.
+        seed: of the run.
         batch_size: clips per call of a classifier.
         device: cpu, cuda or auto.
         threads: that decode.
@@ -83,6 +90,7 @@ def classify_videos(
         schema=CLASS_SCORES,
         columns=["setting", "generator"],
         values=[f"p_{name}" for name in CLASSES],
+        needed=needed_tests(splits, [REAL, TEXT_GENERATED], max_per_class, seed),
         batch_size=batch_size,
         threads=threads,
         ledger_root=ledger_root,

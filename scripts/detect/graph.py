@@ -79,6 +79,14 @@ class DetectGraph:
         """Return the name of the log of a rule whose jobs make ``outputs``, without its suffix."""
         return name + f"/{{{wildcard}}}" * (self.study.config["detect"]["jobs"] == "each")
 
+    def splits(self, wildcards: Any) -> list[str]:
+        """Return the tables of TIP-ID that decide which videos of a job's sources are tested."""
+        (source, *more) = _lot(wildcards, "source", self.sources)
+        alone = source in self.study.generators and not more
+        outside = self.study.real_sources + self.study.text_sources
+        names = [source, *outside] if alone else self.sources
+        return [self.files(name)["split"] for name in names]
+
     def scored(self, wildcards: Any) -> dict[str, Any]:
         """Return the sources of Table 3 that a job takes, and where their videos lie."""
         return {name: self.files(name) for name in _lot(wildcards, "source", self.scored_sources)}

@@ -14,8 +14,9 @@ from scripts.common.ledger import LEDGER
 from scripts.common.roles import Detector
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import FRAME_SCORES
+from scripts.common.schemas.split import REAL
 from scripts.common.video import read_frames
-from scripts.detect.tip_id import Source
+from scripts.detect.tip_id import Source, needed_tests
 from scripts.detect.video_scores import Scorer, score_sources
 
 SCRIPT = "scripts/detect/score_frames.py"
@@ -26,6 +27,9 @@ def score_frames(
     *,
     sources: Mapping[str, Mapping[str, Any]],
     entries: Mapping[str, Mapping[str, Any]],
+    splits: Sequence[Path],
+    max_per_class: int,
+    seed: int,
     batch_size: int,
     device: str = "auto",
     threads: int = 1,
@@ -40,6 +44,9 @@ def score_frames(
         scores: ``FRAME_SCORES`` of each source, one row for each detector and test video.
         sources: name -> the arguments of ``Source``.
         entries: detector -> its backend, weights and settings.
+        splits: tables of TIP-ID of all sources, by which it is known what test sets use.
+        max_per_class: test videos of a class in a test set at most.
+        seed: of the run.
         batch_size: frames per call of a detector.
         device: cpu, cuda or auto.
         threads: that decode.
@@ -65,6 +72,7 @@ def score_frames(
         schema=FRAME_SCORES,
         columns=["detector"],
         values=["score"],
+        needed=needed_tests(splits, [REAL], max_per_class, seed),
         batch_size=batch_size,
         threads=threads,
         ledger_root=ledger_root,

@@ -1,11 +1,14 @@
 """Videos of TIP-ID: which ones a source gives to a part, and their bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from math import ceil
 from pathlib import Path
 
 from scripts.common.errors import Rejected
-from scripts.common.schemas.split import TIP_ID
+from scripts.common.identity import seeded_order
+from scripts.common.schemas.split import IMAGE_GENERATED, TEST, TIP_ID
 from scripts.common.shards import Shards
 from scripts.common.tables import read_table
 
@@ -53,6 +56,7 @@ class Source:
         indexes: Sequence[str | Path],
         *,
         part: str,
+        only: Container[str] | None = None,
     ):
         """Read which videos belong to a part (train or test) of TIP-ID.
 
@@ -61,6 +65,7 @@ class Source:
             tars: its videos.
             indexes: beside the tars, in their order.
             part: train or test.
+            only: ids of the videos that are needed of it; all by default.
 
         Raises:
             UserError: a table cannot be read.
@@ -69,7 +74,7 @@ class Source:
         self._shards = Shards(tars, indexes)
         self.videos: list[Video] = []
         for row in read_table(split, TIP_ID).to_pylist():
-            if row["split"] == part:
+            if row["split"] == part and (only is None or row["uuid"] in only):
                 is_there = row["uuid"] in self._shards
                 found = self._shards.rows[row["uuid"]] if is_there else {}
                 known = {name: found[name] for name in _PROPERTIES if is_there}
@@ -97,3 +102,35 @@ class Source:
         if video.sha256 is None:
             raise Rejected("no_video", video.uuid)
         return self._shards.read(video.uuid)
+
+
+def needed_tests(
+    splits: Sequence[Path], labels: Sequence[str], most: int, seed: int
+) -> dict[str, set[str]]:
+    """Return the test videos that balanced test sets use, by source, and a fiftieth more.
+
+    A test set has equally many videos of a generator and of each other class, the first ones of a
+    seeded order (``balanced`` in measure_detection); the spare ones come in for those that fail.
+
+    Args:
+        splits: tables of TIP-ID of all sources.
+        labels: the other classes: real, or real and text_generated.
+        most: videos of a class at most.
+        seed: of the run.
+    """
+    pools: dict[str, list[str]] = {label: [] for label in labels}
+    generators: dict[str, list[str]] = {}
+    for row in chain(*(read_table(path, TIP_ID).to_pylist() for path in splits)):
+        pool = generators if row["label"] == IMAGE_GENERATED else pools
+        if row["split"] == TEST and row["label"] in (IMAGE_GENERATED, *labels):
+            name = row["source"] if pool is generators else row["label"]
+            pool.setdefault(name, []).append(f"{row['source']}/{row['uuid']}")
+    smallest = min(most, *map(len, pools.values()))
+    sizes = {name: min(smallest, len(keys)) for name, keys in generators.items()}
+    sizes |= dict.fromkeys(pools, max(sizes.values(), default=0))
+    needed: dict[str, set[str]] = {Path(path).stem: set() for path in splits}
+    for name, keys in (generators | pools).items():
+        for key in seeded_order(keys, seed, "test")[: sizes[name] + ceil(sizes[name] / 50)]:
+            source, _, uuid = key.partition("/")
+            needed[source].add(uuid)
+    return needed

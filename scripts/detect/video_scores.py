@@ -1,6 +1,6 @@
 """What detectors and trained classifiers give for the test videos of TIP-ID, kept by video."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,7 @@ def score_sources(
     schema: pa.Schema,
     columns: Sequence[str],
     values: Sequence[str],
+    needed: Mapping[str, Container[str]],
     batch_size: int,
     threads: int = 1,
     ledger_root: Path = LEDGER,
@@ -59,6 +60,7 @@ def score_sources(
         read: returns what scorers take of a video, from its source and uuid.
         schema: of the tables.
         columns: those of it that tell one scorer's rows from others'.
+        needed: source -> the test videos that are to be scored; all of a source that is not there.
         values: its columns for the numbers that a scorer gives.
         batch_size: videos per call of a scorer.
         threads: that read.
@@ -69,7 +71,7 @@ def score_sources(
     """
     counts, declared = Counts(), 0
     for (name, files), path in zip(sources.items(), tables, strict=True):
-        source = Source(**files, part=TEST)
+        source = Source(**files, part=TEST, only=needed.get(name))
         tasks = []
         for scorer in scorers(name):
             row = partial(_row, source, schema, scorer.columns)

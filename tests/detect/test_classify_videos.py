@@ -61,6 +61,7 @@ def run(models, files, folder, entry=None, name="scores", **settings):
         weights[-1].parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(model, weights[-1])
     settings = {"batch_size": 5, "ledger_root": folder / "ledger"} | settings
+    settings = {"splits": [], "max_per_class": 99, "seed": 5} | settings
     entry, sources = entry or tiny_entry(), {"a source": files}
     counts = classify_videos(weights, [path], sources=sources, entry=entry, **settings)
     rows = read_table(path, CLASS_SCORES).to_pylist()

@@ -92,6 +92,13 @@ def test_videos_lie_where_their_source_puts_them(graph):
     }
 
 
+def test_what_is_tested_of_a_generator_depends_on_no_other(graph):
+    """And of videos that test all generators it depends on all."""
+    tables = [f"results/splits/tip_id/{name}.parquet" for name in graph.sources]
+    assert graph.splits(wildcards(source="real_videos")) == graph.splits(wildcards()) == tables
+    assert set(graph.splits(wildcards(source="sway"))) == {*tables} - {tables[0]}
+
+
 def test_entries_are_what_decides_and_no_label(graph):
     entries = graph.entries(wildcards(source="pika"))
     assert list(entries) == ["spectrum", "cnnspot"]
