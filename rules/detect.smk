@@ -13,6 +13,7 @@ rule score_frames:
     """Score the middle frame of a source's test videos with every detector of single pictures."""
     input:
         files=by_index(every_file(detect.scored)),
+        splits=detect.splits,
     output:
         scores=detect.outputs(
             "results/detect/scores/{source}.parquet", source=detect.scored_sources
@@ -79,6 +80,7 @@ rule classify_videos:
     """Classify a source's test videos with every classifier that is tested on them."""
     input:
         files=by_index(every_file(detect.classified)),
+        splits=detect.splits,
         weights=detect.tested_on,
     output:
         scores=detect.outputs("results/detect/classes/{source}.parquet", source=detect.sources),
