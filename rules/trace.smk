@@ -147,6 +147,41 @@ use rule extract_reference_features as extract_trained_reference_features with:
         entries=trace.trained_entries,
 
 
+use rule extract_features as describe_image_prompts with:
+    input:
+        files=by_index(trace.picture_files(trace.shown)),
+    output:
+        features=list(trace.shown.values()),
+    log:
+        "logs/describe_image_prompts.log",
+    benchmark:
+        "benchmarks/describe_image_prompts.jsonl"
+    params:
+        code=code_of("scripts/trace/extract_features.py", trace.duplicates_backend),
+        entries=trace.duplicates_entry,
+        pictures=trace.pictures(trace.shown),
+
+
+rule find_near_duplicates:
+    """Report training images that look like a query's source image, though their bytes differ."""
+    input:
+        **trace.shown,
+    output:
+        report="results/trace/near_duplicates.csv",
+    log:
+        "logs/find_near_duplicates.log",
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=more(6000),
+        runtime=more(60),
+    params:
+        code=code_of("scripts/trace/find_near_duplicates.py"),
+        cosine=lookup("trace/near_duplicates/cosine", within=config),
+    script:
+        "../scripts/trace/find_near_duplicates.py"
+
+
 rule match_queries:
     """Find the references nearest to each query that a model describes, and to each distractor."""
     input:

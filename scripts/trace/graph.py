@@ -7,15 +7,21 @@ from typing import Any
 
 from scripts.common.code import code_checksum
 from scripts.common.identity import shard_names
+from scripts.common.schemas.split import SOURCE_IMAGE
 from scripts.common.schemas.trace import (
     BACKGROUNDS,
     CROSS_DOMAIN,
     DISTRACTORS,
     REFERENCES,
     SAME_DOMAIN,
+    SOURCE_IMAGES,
+    TRAINING_IMAGES,
 )
 from scripts.common.study import Study, indexes_of
 from scripts.split.graph import SplitGraph
+
+SHOWN = (TRAINING_IMAGES, SOURCE_IMAGES)
+"""Image prompts that are held against each other."""
 
 EXTRACTING = "scripts/trace/extract_features.py"
 
@@ -39,7 +45,7 @@ class TraceGraph:
     @property
     def targets(self) -> list[str]:
         """The last files of the stage."""
-        return ["results/trace/metrics.parquet"]
+        return ["results/trace/metrics.parquet", "results/trace/near_duplicates.csv"]
 
     @cached_property
     def public(self) -> list[str]:
@@ -169,11 +175,12 @@ class TraceGraph:
             name: {"frames": self.frame_tars([name]), "frame_indexes": self.frame_indexes([name])}
             for name in self.study.generators
         }
-        for name in (REFERENCES, DISTRACTORS):
+        for name in (REFERENCES, DISTRACTORS, TRAINING_IMAGES):
             lists[name] = {"images": f"results/splits/tip_trace/{name}.parquet"}
         most = self.settings["score_normalisation"]["max_images"]
         lists[BACKGROUNDS] = {"images": "results/splits/tip_trace/training_images.parquet"}
         lists[BACKGROUNDS] |= {"max_images": most, "seed": self.study.config["seed"]}
+        lists[SOURCE_IMAGES] = lists[REFERENCES] | {"role": SOURCE_IMAGE}
         return {name: lists[name] for name in names}
 
     def picture_files(self, names: Sequence[str]) -> list[str]:
@@ -183,7 +190,7 @@ class TraceGraph:
         tars = {
             REFERENCES: [*self.study.image_tars, *outside[REFERENCES]],
             DISTRACTORS: outside[DISTRACTORS],
-            BACKGROUNDS: self.study.image_tars,
+            **dict.fromkeys([BACKGROUNDS, *SHOWN], self.study.image_tars),
         }
         files = []
         for name, source in self.pictures(names).items():
@@ -192,6 +199,23 @@ class TraceGraph:
                 files += [paths] if isinstance(paths, str) else paths
             files += tars.get(name, [])
         return files
+
+    @property
+    def duplicates_entry(self) -> dict[str, Any]:
+        """What decides which pictures look alike: the tracer that describes them."""
+        name = self.settings["near_duplicates"]["tracer"]
+        return {name: self.study.entry("tracers", name)}
+
+    @property
+    def duplicates_backend(self) -> str:
+        """The class of that tracer."""
+        return self.study.fields("tracers", self.settings["near_duplicates"]["tracer"])["backend"]
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """Features of training prompts' and of query prompts' images, by which they are compared."""
+        [model] = self.duplicates_entry
+        return {name: f"results/trace/features/{model}/{name}/00000.parquet" for name in SHOWN}
 
     def public_entry(self, wildcards: Any) -> dict[str, Any]:
         """Return what decides the features of the wildcard's model."""

@@ -76,7 +76,7 @@ def find_pictures(source: Mapping[str, Any], shard: int = 0, shards: int = 1) ->
 
     Args:
         source: ``images``, a ``TRACE_IMAGES`` manifest, of which only ``max_images`` by the rank
-            of a ``seed`` are the background, if it says so; or ``frames``, the tars of a
+            of a ``seed`` are the background, if it says so, or those of one ``role``; or ``frames``, the tars of a
             generator's decoded frames, of which the queries are meant, and ``frame_indexes``, the
             ``FRAME_INDEX`` beside each.
         shard: which range of the UUIDs (``first_of_range``).
@@ -89,6 +89,8 @@ def find_pictures(source: Mapping[str, Any], shard: int = 0, shards: int = 1) ->
             chosen = first_ranked(*ranked, "tip_trace", BACKGROUND)
             table = _with(table.drop("role"), role=BACKGROUND)
             table = table.filter(pc.is_in(table["uuid"], pa.array(list(chosen), pa.string())))
+        if "role" in source:
+            table = table.filter(pc.equal(table["role"], source["role"]))
         tables = [table]
     else:
         pairs = zip(source["frames"], source["frame_indexes"], strict=True)

@@ -1,5 +1,7 @@
 """Features in shards, searches that are recalled, and scores that are normalised."""
 
+import csv
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,10 +12,13 @@ from scripts.common.errors import UserError
 from scripts.common.schemas.split import TRACE_IMAGES
 from scripts.common.schemas.trace import MATCHES, features_schema
 from scripts.common.tables import read_table, write_table
+from scripts.trace.extract_features import extract_features
 from scripts.trace.feature_tables import read_vectors
+from scripts.trace.find_near_duplicates import find_near_duplicates
 from scripts.trace.picture_files import find_pictures, first_of_range
 from tests.trace.made_up import MadeUpTrace
 from tests.trace.test_features_to_metrics import (
+    HASH,
     brightness,
     decode,
     extract,
@@ -196,3 +201,30 @@ def test_the_background_is_drawn_from_the_training_images(trace, tmp_path):
     assert counts.kept == 12
     rows, _ = measure(trace, ["left"])
     assert {row["queries"] for row in rows} == {12}
+
+
+def test_training_images_that_look_like_a_querys_are_told(trace, tmp_path):
+    trace.shown = {
+        "training_images": {"images": trace.training_images},
+        "source_images": {"images": trace.references, "role": "source_image"},
+    }
+    paths = []
+    for name in trace.shown:
+        path = tmp_path / "features" / "hash" / name / "00000.parquet"
+        settings = {"batch_size": 4, "ledger_root": tmp_path / "ledger"}
+        extract_features([path], entries={"hash": HASH}, pictures=trace.shown, **settings)
+        paths.append(path)
+    rows = read_table(paths[1], features_schema(64)).to_pylist()
+    assert [row["uuid"] for row in rows] == trace.queries  # no outside reference
+    copied = read_table(paths[0], features_schema(64)).to_pylist()
+    near = np.asarray(rows[2]["embedding"], np.float16).copy()
+    near[:3] *= -1  # three bits of 64
+    copied[1]["embedding"] = near.tolist()
+    write_table(copied, paths[0], features_schema(64))
+    report = tmp_path / "near.csv"
+    counts = find_near_duplicates(*paths, report, cosine=0.9)
+    [row] = list(csv.DictReader(report.read_text().splitlines()))
+    assert row == {"query": trace.queries[2], "training": trace.train[1], "cosine": "0.9062"}
+    assert counts.kept == 4 and "1 of the queries" in counts.notes[0]
+    assert find_near_duplicates(*paths, report, cosine=0.95).notes == []
+    assert report.read_text() == "query,training,cosine\n"

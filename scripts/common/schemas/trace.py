@@ -11,6 +11,7 @@ QUERY, BACKGROUND = "query", "background"
 that are none; pictures that only say how much a query has in common with any picture."""
 
 DISTRACTORS, REFERENCES, BACKGROUNDS = "distractors", "references", "background"
+TRAINING_IMAGES, SOURCE_IMAGES = "training_images", "source_images"
 """Sets of pictures; each generator's query frames are one more."""
 
 SAME_DOMAIN, CROSS_DOMAIN = "cosface_same_domain", "cosface_cross_domain"
@@ -82,6 +83,9 @@ METRICS = table_schema(
     column("positives", pa.int64(), "true pairs of query and source image"),
     column("rejected", pa.int64(), "queries and references that could not be described"),
 )
+
+NEAR_DUPLICATE_COLUMNS = ("query", "training", "cosine")
+"""Columns of results/trace/near_duplicates.csv: prompts whose images look alike."""
 
 TRAINING_COLUMNS = ("epoch", "iteration", "learning_rate", "loss", "accuracy")
 """Columns of results/trace/training/{model}.csv: means since the row before."""
