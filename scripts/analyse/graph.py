@@ -295,8 +295,10 @@ class AnalyseGraph:
 
     @property
     def detectors(self) -> list[dict[str, Any]]:
-        """The rows of Table 3."""
-        return self.all_shown("detectors", self.detect.detectors)
+        """The rows of Table 3, with why there is no number where weights are missing."""
+        rows = self.all_shown("detectors", self.study.config["detect"]["detectors"])
+        why = self.detect.missing
+        return [row | {"unavailable": why.get(row["entry"], row["unavailable"])} for row in rows]
 
     @property
     def videomae(self) -> dict[str, Any]:
@@ -377,7 +379,7 @@ class AnalyseGraph:
     @property
     def absent_rows(self) -> dict[str, str]:
         """Row of the paper -> why there is no number of ours."""
-        entries = [*self.tracers, *self.dimensions]
+        entries = [*self.detectors, *self.tracers, *self.dimensions]
         return {entry["paper"]: entry["unavailable"] for entry in entries if entry["unavailable"]}
 
 

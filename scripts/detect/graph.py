@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from scripts.common.backends import check_entry
 from scripts.common.schemas.detect import CROSS_DOMAIN, SAME_DOMAIN
 from scripts.common.study import Study
 
@@ -17,8 +19,19 @@ class DetectGraph:
 
     @property
     def detectors(self) -> list[str]:
-        """The detectors of single frames, in the order of Table 3."""
-        return list(self.study.config["detect"]["detectors"])
+        """The detectors of single frames that can be had, in the order of Table 3."""
+        return [
+            name for name in self.study.config["detect"]["detectors"] if name not in self.missing
+        ]
+
+    @cached_property
+    def missing(self) -> dict[str, str]:
+        """Detectors without weights -> why; none where missing weights stop a run."""
+        if self.study.config["detect"]["missing_weights"] == "stop":
+            return {}
+        names = self.study.config["detect"]["detectors"]
+        faults = {name: check_entry(name, self.study.fields("detectors", name)) for name in names}
+        return {name: found[0].removesuffix(".") for name, found in faults.items() if found}
 
     @property
     def settings(self) -> list[str]:

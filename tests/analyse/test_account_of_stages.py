@@ -35,7 +35,7 @@ def study(tmp_path, monkeypatch):
             "tip_id": {"real": ["real"], "text_generated": []},
             "tip_trace": {"references": "refs", "distractors": "others"},
         },
-        "detect": {"detectors": ["fft"]},
+        "detect": {"detectors": ["fft"], "missing_weights": "stop"},
         "annotate": {
             "annotators": {"text_embedding": "minilm", "subject": "spacy"},
             "subjects": {"embedder": "minilm"},

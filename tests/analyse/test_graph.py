@@ -105,3 +105,14 @@ def test_a_lonely_generator_has_no_training_across_domains():
     assert alone.trainings == {"cosface_same_domain": "all generators"}
     steps = alone.steps(SimpleNamespace(stage="detect"))
     assert not any("cross_domain" in step["part"] for step in steps)
+
+
+def test_a_detector_without_weights_is_a_row_that_says_so():
+    graph = graph_of()
+    detect = graph.study.config["detect"] | {"missing_weights": "row"}
+    graph = graph_of(detect=detect | {"detectors": ["spectrum", "cnnspot"]})
+    rows = {row["entry"]: row["unavailable"] for row in graph.detectors}
+    assert rows["spectrum"] == "" and "blur_jpg_prob0.5.pth" in rows["cnnspot"]
+    assert "CNNSpot" in graph.absent_rows
+    parts = {step["part"].split()[0] for step in graph.steps(SimpleNamespace(stage="detect"))}
+    assert "spectrum" in parts and "cnnspot" not in parts

@@ -12,14 +12,19 @@ from scripts.detect.graph import DetectGraph, every_file
 SHEETS = read_sheets(ROOT / "config")
 
 
-def graph_of(*generators, detectors=("spectrum", "cnnspot"), jobs="each"):
+def graph_of(*generators, detectors=("spectrum", "cnnspot"), jobs="each", missing="stop"):
     """Return the graph of a study with these generators."""
     config = {
         "source": "discord_exports",
         "curate": {"shards": 2},
         "generate": {"generators": list(generators), "shards": 1},
         "split": {"tip_id": {"real": ["real_videos"], "text_generated": ["text_videos_zoom"]}},
-        "detect": {"jobs": jobs, "detectors": list(detectors), "videomae": "videomae_tiny"},
+        "detect": {
+            "jobs": jobs,
+            "missing_weights": missing,
+            "detectors": list(detectors),
+            "videomae": "videomae_tiny",
+        },
     }
     return DetectGraph(Study(config, SHEETS))
 
@@ -126,3 +131,11 @@ def test_a_job_makes_one_output_or_all_of_a_lot(graph):
     assert list(together.classified(wildcards())) == together.sources
     assert list(together.scored(wildcards())) == together.scored_sources
     assert len(together.tested_on(wildcards())) == 6
+
+
+def test_a_detector_without_weights_leaves_the_others_their_numbers():
+    """Unless it is to stop the run before it begins, as the checked configuration does."""
+    assert graph_of("pika").detectors == ["spectrum", "cnnspot"] and not graph_of("pika").missing
+    graph = graph_of("pika", missing="row")
+    assert graph.detectors == list(graph.entries(wildcards(source="pika"))) == ["spectrum"]
+    assert "data/weights/cnnspot/blur_jpg_prob0.5.pth" in graph.missing["cnnspot"]
