@@ -76,6 +76,7 @@ class AnalyseGraph:
             *detect.frame_scores,
             *detect.class_scores,
             *detect.checkpoints,
+            "results/splits/leakage.csv",
             *(f"{TIP_TRACE}/{name}.parquet" for name in [*study.generators, REFERENCES]),
             *(path for model in trace.models for path in trace.features(model, REFERENCES)),
             *trace.query_tables(trace.models),
