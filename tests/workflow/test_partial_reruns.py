@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +120,40 @@ def test_other_weights_at_the_same_path(demo):
     weights.unlink()
     assert demo.snakemake(target).returncode == 0
     assert demo.plan() == set()
+
+
+def test_weights_of_a_branch_that_moved(demo, tmp_path, monkeypatch):
+    """The commit at which it stands decides, as the local cache knows it; nothing is run here."""
+    target, own = "results/evaluation/sway/00000.parquet", {"generator": "sway", "shard": "00000"}
+    cache = tmp_path / "models--me--mine"
+    (cache / "refs").mkdir(parents=True)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    entry = 'backend: "scripts.evaluate.frame_interpolation:MotionSmoothnessEmbedded"'
+    weights = "\n  weights: {hub: me/mine, revision: main}"
+    with demo.edited("config/dimensions.yaml", entry, entry + weights):
+        for commit in ("a" * 40, "b" * 40):
+            (cache / "snapshots" / commit).mkdir(parents=True)
+            (cache / "refs/main").write_text(commit)
+            job = {Job("score_videos", tuple(own.items()))}
+            assert demo.plan(target) == demo.causes(target) == job
+            assert demo.snakemake(target, "--touch").returncode == 0
+            assert demo.plan(target) == set()
+    assert demo.snakemake(target, "--touch").returncode == 0
+
+
+def test_an_intermediate_that_others_made_is_dropped_in(demo, tmp_path):
+    """Into an empty folder: what is asked for is made from it, and nothing before it is made."""
+
+    def plan_with(target, *names):
+        folder = tmp_path / Path(names[0]).stem
+        for name in names:
+            (folder / "results" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(demo.results / name, folder / "results" / name)
+        return demo.plan(f"results/{target}", "--directory", str(folder))
+
+    assert plan_with("tables/table5.csv", "trace/metrics.parquet") == {Job("build_table5")}
+    videos = [f"videos/sway/00000.{form}" for form in ("tar", "parquet")]
+    assert plan_with(videos[0], *videos) == set()
 
 
 def test_a_module_of_one_stage(demo):

@@ -1,0 +1,51 @@
+"""One more export costs its own parsing, the prompts, and what its new prompts need."""
+
+import pytest
+import yaml
+
+from scripts.common.code import ROOT
+from scripts.common.tables import read_table
+from tests.curate.small_export import export, generation, in_bold
+from tests.workflow.demo_copy import Job, Workflow
+
+SHARDS = ("00000", "00001")
+PROMPTS = [f"results/prompts/{shard}.parquet" for shard in SHARDS]
+
+
+@pytest.fixture
+def channel(tmp_path):
+    """A folder with two exports, of one prompt each."""
+    (tmp_path / "data/exports").mkdir(parents=True)
+    for number, name in enumerate(("animate", "create")):
+        put(tmp_path, name, number, f"a cat number {number}")
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump({"curate": {"shards": len(SHARDS)}}))
+    return tmp_path
+
+
+def put(folder, name, number, text):
+    path = folder / "data/exports" / f"{name}.html"
+    path.write_text(export([generation(number + 1, in_bold(text))]))
+
+
+def of_shards(rule, **wildcards):
+    return {Job(rule, tuple(sorted((wildcards | {"shard": shard}).items()))) for shard in SHARDS}
+
+
+def test_only_the_new_export_is_parsed_and_only_its_prompts_are_new(channel):
+    workflow = Workflow(ROOT)
+    here = ("--configfile", str(channel / "my.yaml"), "--directory", str(channel), "--nolock")
+    answer = workflow.snakemake(*PROMPTS, *here)
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    parsed = {path: path.stat().st_mtime_ns for path in channel.glob("results/messages/*.parquet")}
+    assert len(parsed) == 2 and workflow.plan(*PROMPTS, *here) == set()
+    put(channel, "more", 7, "a dog")
+    own = {Job("extract_messages", (("export", "more"),)), Job("collect_prompts")}
+    assert workflow.plan(*PROMPTS, *here) == own
+    images = [f"results/images/{shard}.tar" for shard in SHARDS]
+    videos = of_shards("fetch_videos", generator="pika") | of_shards("extract_images")
+    assert workflow.plan(*images, *here) == own | videos
+    answer = workflow.snakemake(*PROMPTS, *here)
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    assert {path: path.stat().st_mtime_ns for path in parsed} == parsed
+    texts = read_table([channel / path for path in PROMPTS])["prompt"].to_pylist()
+    assert sorted(texts) == ["a cat number 0", "a cat number 1", "a dog"]
