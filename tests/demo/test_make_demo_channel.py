@@ -20,9 +20,11 @@ from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.tables import read_table
 from scripts.common.video import probe_video, read_frames
+from scripts.curate.extract_messages import extract_messages
 from scripts.demo import export_html
 from scripts.demo.channel import PIKA, SPAN, USERS
 from scripts.demo.generations import FAULTS, plan_generations
+from scripts.demo.make_demo_channel import make_demo_channel
 from scripts.demo.motions import MARGIN, MOTIONS, animate, canvas_size
 from scripts.demo.photographs import PHOTOGRAPHS, photograph
 from scripts.demo.prompts import SIZES, image_ideas
@@ -30,8 +32,7 @@ from scripts.demo.scenes import SCENES
 from scripts.demo.subjects import ACTIONS, SUBJECTS
 from scripts.demo.times import snowflake, timestamp_of
 from scripts.demo.treatments import TREATMENTS, treat
-from scripts.curate.extract_messages import extract_messages
-from scripts.demo.make_demo_channel import make_demo_channel
+from scripts.demo.warps import Step
 
 GENERATIONS, SEED = 40, 7
 EXPORTS = ("demo-animate.html", "demo-create.html", "demo-create [part 2].html")
@@ -233,6 +234,24 @@ def test_motion_starts_from_the_picture_and_leaves_it(motion):
     assert max(np.abs(frame - frames[0]).mean() for frame in frames) > 1
     again = animate(picture, size, motion, strength=1, seed=5, frames=12)
     assert (again != frames).any()
+
+
+@pytest.mark.parametrize(
+    ("motion", "point", "comes_from"),
+    [
+        ("pan_left", (0, 0), lambda u, v: u < 0 and v == 0),
+        ("pan_right", (0, 0), lambda u, v: u > 0 and v == 0),
+        ("pan_up", (0, 0), lambda u, v: u == 0 and v < 0),
+        ("pan_down", (0, 0), lambda u, v: u == 0 and v > 0),
+        ("zoom_in", (1, 0), lambda u, v: 0 < u < 1),
+        ("zoom_out", (1, 0), lambda u, v: u > 1),
+        ("rotate_cw", (1, 0), lambda u, v: v < 0),  # what was above goes to the right
+        ("rotate_ccw", (1, 0), lambda u, v: v > 0),
+    ],
+)
+def test_the_camera_moves_as_the_prompt_says(motion, point, comes_from):
+    """TIP-Camera measures these."""
+    assert comes_from(*MOTIONS[motion].warp(*point, Step(1.0, 1.0, 0.2, 1.5)))
 
 
 def test_treatments_differ_from_each_other():

@@ -12,10 +12,10 @@ from scripts.common.shards import Shard
 from scripts.common.tables import read_table
 from scripts.common.video import probe_video
 from scripts.demo.footage import PLACES, cut, handheld
+from scripts.demo.make_demo_sources import make_demo_sources
 from scripts.demo.outside_prompts import GRAMMARS, outside_prompts
 from scripts.demo.subjects import SUBJECTS
 from scripts.demo.textures import drift_video, zoom_video
-from scripts.demo.make_demo_sources import make_demo_sources
 
 SIZES = {
     "real_videos": 2,
