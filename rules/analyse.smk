@@ -28,9 +28,6 @@ rule count_popularity:
         "logs/count_popularity.log",
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(2000),
-        runtime=more(20),
     params:
         code=code_of("scripts/analyse/count_popularity.py"),
     script:

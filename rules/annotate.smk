@@ -24,9 +24,6 @@ rule estimate_costs:
         "logs/estimate_costs.log",
     conda:
         "../envs/models.yaml"
-    resources:
-        mem_mb=more(2000),
-        runtime=more(60),
     params:
         annotators=annotate.bills,
         code=code_of("scripts/annotate/estimate_costs.py", *annotate.backends(annotate.asked)),

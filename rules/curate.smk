@@ -26,9 +26,6 @@ rule link_export:
         "logs/link_export/{export}.log",
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(500),
-        runtime=more(10),
     params:
         code=code_of("scripts/curate/link_export.py"),
         path=curate.export_path,
@@ -77,9 +74,6 @@ rule collect_prompts:
         "benchmarks/collect_prompts.jsonl"
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(2000),
-        runtime=more(60),
     params:
         bot_ids=lookup("curate/bot_ids", within=config),
         code=code_of("scripts/curate/collect_prompts.py"),
@@ -102,9 +96,6 @@ rule collect_parameters:
         "logs/collect_parameters.log",
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(2000),
-        runtime=more(30),
     params:
         code=code_of("scripts/curate/collect_parameters.py"),
     script:

@@ -123,9 +123,6 @@ rule measure_detection:
         "benchmarks/measure_detection.jsonl"
     conda:
         "../envs/evaluation.yaml"
-    resources:
-        mem_mb=more(4000),
-        runtime=more(30),
     params:
         code=code_of("scripts/detect/measure_detection.py"),
         detectors=detect.detectors,

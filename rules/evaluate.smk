@@ -51,9 +51,6 @@ rule summarise_evaluation:
         "logs/summarise_evaluation.log",
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(1000),
-        runtime=more(20),
     params:
         code=code_of("scripts/evaluate/summarise_evaluation.py"),
         dimensions=evaluate.measured,
@@ -72,9 +69,6 @@ rule compare_generators:
         "logs/compare_generators.log",
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(2000),
-        runtime=more(30),
     params:
         code=code_of("scripts/evaluate/compare_generators.py"),
         dimensions=evaluate.measured,
@@ -97,9 +91,6 @@ rule measure_camera:
         "logs/measure_camera.log",
     conda:
         "../envs/evaluation.yaml"
-    resources:
-        mem_mb=more(2000),
-        runtime=more(30),
     params:
         code=code_of("scripts/evaluate/measure_camera.py"),
         components=evaluate.camera,

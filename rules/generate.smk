@@ -21,9 +21,6 @@ rule choose_prompts:
         "logs/choose_prompts.log",
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(4000),
-        runtime=more(30),
     params:
         code=code_of("scripts/generate/choose_prompts.py"),
         prompts=lookup("generate/prompts", within=config),

@@ -42,9 +42,6 @@ rule read_release:
         "benchmarks/read_release.jsonl"
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(3000),
-        runtime=more(60),
     params:
         code=code_of("scripts/curate/release/read_release.py"),
         removals=ancient(REMOVALS),
@@ -112,9 +109,6 @@ rule index_images:
         "logs/index_images/{shard}.log",
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(3000),
-        runtime=more(30),
     params:
         code=code_of("scripts/curate/release/index_released.py"),
         shards=len(study.shards),
@@ -134,9 +128,6 @@ rule choose_released:
         "logs/choose_released.log",
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(2000),
-        runtime=more(30),
     params:
         code=code_of("scripts/curate/release/choose_released.py"),
         prompts=lookup("generate/prompts", within=config),
@@ -160,9 +151,6 @@ rule index_videos:
         generator="|".join(study.released) or "none",
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(3000),
-        runtime=more(30),
     params:
         code=code_of("scripts/curate/release/index_released.py"),
         shards=study.video_shards,

@@ -20,9 +20,6 @@ rule split_tip_eval:
         "logs/split_tip_eval.log",
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(4000),
-        runtime=more(30),
     params:
         code=code_of("scripts/split/split_tip_eval.py"),
         prompts_per_subject=lookup("split/tip_eval/prompts_per_subject", within=config),
@@ -45,9 +42,6 @@ rule split_tip_id:
         source="|".join(split.labels),
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(4000),
-        runtime=more(30),
     params:
         code=code_of("scripts/split/split_tip_id.py"),
         label=split.wanted_label,
@@ -69,9 +63,6 @@ rule split_tip_trace:
         "logs/split_tip_trace.log",
     conda:
         "../envs/tabular.yaml"
-    resources:
-        mem_mb=more(2000),
-        runtime=more(30),
     params:
         code=code_of("scripts/split/split_tip_trace.py"),
         query_prompts=lookup("split/tip_trace/query_prompts", within=config),
@@ -91,9 +82,6 @@ rule sample_trace_frames:
         "logs/sample_trace_frames/{generator}.log",
     conda:
         "../envs/video.yaml"
-    resources:
-        mem_mb=more(4000),
-        runtime=more(30),
     params:
         code=code_of("scripts/split/sample_trace_frames.py"),
         frames_per_video=lookup("split/tip_trace/frames_per_video", within=config),
