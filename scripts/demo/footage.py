@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from scripts.demo.motions import SHARPNESS
 from scripts.demo.scenes import Box, reach, scene
 
 SEGMENT_S = 3
 """Length of a segment: real videos are cut to that of the generated ones (Supplement 13)."""
 
 _REACH = 1.3
-_SHARPNESS = 1.5
 
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 LEFT: Box = (0.0, 0.0, 0.62, 0.62)
@@ -86,7 +86,7 @@ def handheld(
         uint8 RGB of shape (SEGMENT_S * fps, height, width, 3).
     """
     random = np.random.default_rng(seed)
-    wide = tuple(round(side * _REACH * _SHARPNESS) for side in size)
+    wide = tuple(round(side * _REACH * SHARPNESS) for side in size)
     picture = cut(place, wide, random.uniform(0.8, 1.0), random.random(2))
     frames = SEGMENT_S * fps * segments
     time = np.arange(frames) / fps
@@ -116,7 +116,7 @@ def handheld(
 
 def _view(picture: Image.Image, size: tuple[int, int], pose) -> Image.Image:
     x, y, angle, zoom = pose
-    scale = _SHARPNESS * zoom
+    scale = SHARPNESS * zoom
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
     middle = [side / 2 for side in picture.size]
     return picture.transform(
@@ -125,10 +125,10 @@ def _view(picture: Image.Image, size: tuple[int, int], pose) -> Image.Image:
         (
             cosine,
             -sine,
-            middle[0] + _SHARPNESS * x - cosine * size[0] / 2 + sine * size[1] / 2,
+            middle[0] + SHARPNESS * x - cosine * size[0] / 2 + sine * size[1] / 2,
             sine,
             cosine,
-            middle[1] + _SHARPNESS * y - sine * size[0] / 2 - cosine * size[1] / 2,
+            middle[1] + SHARPNESS * y - sine * size[0] / 2 - cosine * size[1] / 2,
         ),
         Image.Resampling.BILINEAR,
     )

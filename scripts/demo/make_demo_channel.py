@@ -8,7 +8,6 @@ import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from scripts.common.errors import UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.identity import derived_seed
 from scripts.common.job import run_job
@@ -29,9 +28,6 @@ TOPIC = "A made-up demo channel: the workflow invented every message, name and v
 ANIMATE = Channel(1125000000000000001, "demo-animate", Locale("en-US", -7))
 CREATE = Channel(1125000000000000002, "demo-create", Locale("en-GB", 0))
 
-LEAST = 40
-"""Fewer generations could not hold every kind of fault beside some that work."""
-
 CRF = 18
 """Pika's videos are compressed little; the procedural generators' lose more."""
 
@@ -49,7 +45,7 @@ def make_demo_channel(
             ``demo-create [part 2].html``, a media folder beside each channel's first file,
             ``media.sha256`` (one sorted line ``sha256  path`` per media file) and ``truth.jsonl``
             (one object per generation, in the order of the exports).
-        generations: how many of the bot's messages have a video, at least ``LEAST``.
+        generations: how many of the bot's messages have a video.
         seed: of all choices.
         threads: how many processes draw videos.
 
@@ -57,10 +53,8 @@ def make_demo_channel(
         Counts: kept are generations whose video is whole; the others are rejected by their fault.
 
     Raises:
-        UserError: too few generations; a package without its photographs.
+        UserError: more generations than the lists hold; a package without its photographs.
     """
-    if generations < LEAST:
-        raise UserError(f"curate.demo.generations is {generations}; set it to {LEAST} or more")
     exports_folder.mkdir(parents=True, exist_ok=True)
     counts = Counts(declared=generations)
     chance = random.Random(derived_seed(seed, "channels"))

@@ -89,9 +89,7 @@ def _write(folder: Path, name: str, items: Iterator[ShardItem], extension: str) 
     return write_shard(folder / f"{name}.tar", folder / f"{name}.parquet", found, extension)
 
 
-def _publish(
-    folder: Path, zoom: Mapping[str, bytes], references: Mapping[str, bytes]
-) -> Counts:
+def _publish(folder: Path, zoom: Mapping[str, bytes], references: Mapping[str, bytes]) -> Counts:
     """Pack videos into a tar and pictures into a zip, as publishers do."""
     folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(folder / "zoom_videos_1.tar", "w") as tar:
@@ -113,23 +111,18 @@ def _takes(number: int, segments: int, seed: int) -> Iterator[ShardItem]:
         group = item_uuid("demo takes", str(take))
         clips = handheld(place, size, fps, segments, chance.getrandbits(63))
         for segment, frames in enumerate(clips):
-            yield ShardItem(
-                uuid=item_uuid("demo real_videos", f"{take}/{segment}"),
-                data=encode_video(frames, fps),
-                properties=VideoProperties(*size, fps, SEGMENT_S * fps, SEGMENT_S, "h264"),
-                group=group,
-            )
+            properties = VideoProperties(*size, fps, SEGMENT_S * fps, SEGMENT_S, "h264")
+            data = encode_video(frames, fps)
+            yield _item("real_videos", f"{take}/{segment}", data, properties, group)
 
 
 def _drawn(name: str, draw: Callable, number: int, seed: int) -> Iterator[ShardItem]:
     for index in range(number):
         chance = random.Random(derived_seed(seed, name, index))
         size = chance.choice(VIDEO_SIZES)
-        yield ShardItem(
-            uuid=item_uuid(f"demo {name}", str(index)),
-            data=encode_video(draw(size, chance.getrandbits(63)), FPS),
-            properties=VideoProperties(*size, FPS, FRAMES, FRAMES / FPS, "h264"),
-        )
+        data = encode_video(draw(size, chance.getrandbits(63)), FPS)
+        properties = VideoProperties(*size, FPS, FRAMES, FRAMES / FPS, "h264")
+        yield _item(name, index, data, properties)
 
 
 def _pictures(name: str, number: int, seed: int) -> Iterator[ShardItem]:
@@ -138,11 +131,15 @@ def _pictures(name: str, number: int, seed: int) -> Iterator[ShardItem]:
         size = chance.choice(IMAGE_SIZES)
         target = io.BytesIO()
         _picture(size, chance).save(target, "JPEG", quality=88)
-        yield ShardItem(
-            uuid=item_uuid(f"demo {name}", str(index)),
-            data=target.getvalue(),
-            properties=VideoProperties(*size, 0.0, 1, 0.0, "jpeg"),
-        )
+        properties = VideoProperties(*size, 0.0, 1, 0.0, "jpeg")
+        yield _item(name, index, target.getvalue(), properties)
+
+
+def _item(
+    name: str, key: object, data: bytes, properties: VideoProperties, group: str | None = None
+) -> ShardItem:
+    uuid = item_uuid(f"demo {name}", str(key))
+    return ShardItem(uuid, data, properties, group=group)
 
 
 def _picture(size: tuple[int, int], chance: random.Random) -> Image.Image:

@@ -84,7 +84,7 @@ def image_ideas(count: int, seed: int) -> list[Idea]:
     for subject in SUBJECTS:
         candidates = _candidates(subject, random.Random(derived_seed(seed, "ideas", subject.name)))
         about = f"prompts about '{subject.name}'"
-        ideas += _different(candidates, quotas[subject.name], texts, about)
+        ideas += different_ideas(candidates, quotas[subject.name], texts, about)
     return ideas
 
 
@@ -103,7 +103,7 @@ def text_ideas(count: int, seed: int) -> list[Idea]:
             ratio=chance.choice(_RATIOS),
         )
         for number, idea in enumerate(
-            _different(_texts(chance), count, set(), "text-to-video prompts")
+            different_ideas(_texts(chance), count, set(), "text-to-video prompts")
         )
     ]
 
@@ -115,7 +115,9 @@ def _texts(chance: random.Random) -> Iterator[Idea]:
         yield Idea((Span(_joined(text, "", chance)),), "", "", "")
 
 
-def _different(candidates: Iterator[Idea], count: int, seen: set[str], what: str) -> list[Idea]:
+def different_ideas(
+    candidates: Iterator[Idea], count: int, seen: set[str], what: str
+) -> list[Idea]:
     """Return the first ``count`` ideas whose texts are not among those ``seen``, to which they go."""
     found: list[Idea] = []
     for _ in range(200 * count):

@@ -1,6 +1,7 @@
 """The demo's made-up channel: the same bytes from the same seed, in the exporter's grammar."""
 
 import html
+import itertools
 import json
 import os
 import random
@@ -27,7 +28,7 @@ from scripts.demo.generations import FAULTS, plan_generations
 from scripts.demo.make_demo_channel import make_demo_channel
 from scripts.demo.motions import MARGIN, MOTIONS, animate, canvas_size
 from scripts.demo.photographs import PHOTOGRAPHS, photograph
-from scripts.demo.prompts import SIZES, image_ideas
+from scripts.demo.prompts import SIZES, different_ideas, image_ideas
 from scripts.demo.scenes import SCENES
 from scripts.demo.subjects import ACTIONS, SUBJECTS
 from scripts.demo.times import snowflake, timestamp_of
@@ -173,9 +174,12 @@ def test_everything_says_that_it_is_made_up(channel, truth):
     assert all(row["requester"].startswith("made_up_") for row in truth)
 
 
-def test_too_few_generations_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"curate\.demo\.generations"):
-        make_demo_channel(tmp_path, generations=10, seed=1)
+def test_lists_that_hold_too_few_prompts_are_named():
+    same = itertools.repeat(image_ideas(20, 1)[-1])
+    with pytest.raises(
+        UserError, match=r"2 different prompts.*set curate\.demo\.generations lower"
+    ):
+        different_ideas(same, 2, set(), "prompts about 'sunset'")
 
 
 @pytest.fixture(scope="module")
