@@ -37,7 +37,7 @@ def test_items_of_a_job_follow_from_the_configuration(study):
     assert items_of(study, job("extract_features", model="sscd")) == 1000 * 5 + 4000
     assert items_of(study, job("extract_reference_features", model="sscd")) == 51_000 / 2
     pieces = items_of(study, job("index_source", source="vsc22_part"))
-    assert pieces == pytest.approx(3000 * 3.54 / 8)
+    assert pieces == pytest.approx(3000 * 3.54 / 4)
     assert items_of(study, job("build_table5")) == 0
     paper = study_of(read_configuration())
     videos = items_of(paper, job("generate_videos", generator="svd"))
