@@ -23,14 +23,13 @@ from tests.sources.published import touch_sources
 from tests.workflow.demo_copy import copy_workflow
 
 PAGES = ("README.md", "config/README.md", "CONTRIBUTING.md")
-PROGRAMS = ("snakemake", "make", "python", "hf", "ruff", "snakefmt")
+PROGRAMS = ("snakemake", "make", "python", "ruff", "snakefmt")
 ONLY_PARSED = {
     "make demo": "the whole graph, in minutes; the tests of partial reruns run it",
     "make test": "it runs this test",
     "make bench": "minutes for each benchmark",
     "make show": "it serves until it is stopped; tests/commands/test_report_page.py asks its server",
     "make tables": "it wants a finished run; tests/workflow/test_capsule_of_the_demo.py runs it",
-    "hf download": "340 GB over a network",
     "make fetch": "it asks the network; tests/commands/test_fetch.py runs it against a server here",
     "make lock": "it asks the package registry",
 }
@@ -126,13 +125,6 @@ def test_a_command_runs_as_typed(command, place):
 @pytest.mark.parametrize("command", [one for one in COMMANDS if is_only_parsed(one)])
 def test_what_is_not_run_is_read_by_its_tool(command, place):
     words = shlex.split(command)
-    if words[0] == "hf":
-        subcommand = next(start for start in ONLY_PARSED if command.startswith(start))
-        known = typed(f"{subcommand} --help", place)
-        assert known.returncode == 0, known.stdout
-        for option in filter(lambda word: word.startswith("--"), words):
-            assert re.search(rf"{option}\b", known.stdout), option
-        return
     answer = typed(command + " -n", place)
     assert answer.returncode == 0, answer.stdout
     modules = re.findall(r"python -m (\S+)", answer.stdout)
