@@ -56,6 +56,14 @@ def test_what_is_finished_or_in_flight_is_not_sent_again(server, tmp_path):
     assert len(server.asked) == 51
 
 
+def test_another_prompt_in_place_of_one_is_fetched_again(server, tmp_path):
+    column = Column.of(server, tmp_path, [TEXTS[:2]]).write()
+    column.submit()
+    before = column.submitted.read_bytes()
+    Column.of(server, tmp_path, [[TEXTS[0], "another"]]).write().submit()
+    assert column.submitted.read_bytes() != before
+
+
 def test_more_than_the_budget_is_refused_before_the_first_batch(server, tmp_path):
     with pytest.raises(
         UserError, match=r"more than the \$0\.00 of annotate\.budget_usd\.direction"

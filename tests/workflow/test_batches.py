@@ -1,6 +1,7 @@
 """A column by the batch API in the real graph: sent by one job, fetched by another, killed between."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,6 +45,13 @@ def start(server, folder, *arguments):
     )  # fmt: skip
 
 
+def resources_of(said):
+    """Return what the job of each rule asks for, by what Snakemake says when it starts it."""
+    blocks = re.findall(r"^(?:local)?rule (\w+):\n(.*?)(?=^\S|\Z)", said, re.M | re.S)
+    asked = {rule: re.search(r"resources: (.*)", block) for rule, block in blocks}
+    return {rule: set(found[1].split(", ")) for rule, found in asked.items() if found}
+
+
 def test_a_run_killed_between_sending_and_fetching_goes_on_and_pays_nothing_twice(server, tmp_path):
     for shard, texts in SHARDS.items():
         write_prompts(tmp_path / f"results/prompts/{shard}.parquet", texts)
@@ -55,7 +63,13 @@ def test_a_run_killed_between_sending_and_fetching_goes_on_and_pays_nothing_twic
         assert run.poll() is None and time.monotonic() < deadline, run.communicate()[0]
         time.sleep(0.05)
     os.killpg(run.pid, signal.SIGKILL)
-    run.communicate()
+    resources = resources_of(run.communicate()[0])
+    # Who sends stands in line; who waits for an answer holds no one up.
+    assert {"endpoint=1", "network=1"} <= resources["submit_batches"]
+    assert "network=1" in resources["fetch_batches"]
+    assert "endpoint=1" not in resources["fetch_batches"]
+    limits = yaml.safe_load((ROOT / "profiles/default/profile.yaml").read_text())["resources"]
+    assert "endpoint=1" in limits
     assert len(server.batches) == 1
     server.polls = 0
     said, _ = start(server, tmp_path).communicate(timeout=300)
