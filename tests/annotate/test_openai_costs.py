@@ -16,6 +16,7 @@ from scripts.common.schemas.annotate import COSTS
 from scripts.common.tables import read_table
 from scripts.demo.prompts import image_ideas
 from tests.annotate.openai_jobs import PRICE, TEXTS, annotator_of, ask, make_shard
+from tests.annotate.openai_server import completion
 
 
 @pytest.mark.parametrize("mode", ["batch", "synchronous"])
@@ -55,6 +56,17 @@ def test_a_run_that_costs_more_than_estimated_stops_at_the_budget(server, tmp_pa
     assert counts.kept == 10
     assert len(server.requests) == 10
     assert len(set(server.asked)) == 10
+
+
+def test_what_was_answered_is_booked_as_estimated_where_the_endpoint_does_not_say(server, tmp_path):
+    refused = (400, {"error": {"message": "no", "code": "invalid"}})
+    server.faults = [(200, "no json"), refused, (200, completion("walk"))]
+    settings = {"mode": "synchronous", "workers": 1, "price": PRICE}
+    annotator = annotator_of(server, tmp_path, 10.0, **settings)
+    ask(make_shard(tmp_path, TEXTS[:3]), annotator)
+    malformed, _, unstated = server.asked
+    costs = annotator.backend.estimate({"malformed": malformed, "unstated": unstated})
+    assert annotator.backend.account.spent_usd == pytest.approx(sum(costs.values()))
 
 
 def test_the_costs_of_all_shards_are_estimated_before_anything_is_sent(server, tmp_path):
