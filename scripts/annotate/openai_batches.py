@@ -142,7 +142,10 @@ class Batches:
                 else:
                     yield from ((self._items[name], Rejected("service_failed")) for name in left)
                 if batch.status == "cancelled":
-                    stop = stop or _cancelled(batch)
+                    stop = stop or UserError(
+                        f"batch {batch.id} was cancelled at the endpoint; what it had answered is "
+                        "kept: run again to send the rest"
+                    )
                 keep()
                 reasons = {item: fault.reason for item, fault in self.rejected.items()}
                 write_atomically(self._notes, json.dumps(reasons).encode())
@@ -337,10 +340,3 @@ def custom_id(item: str) -> str:
     if len(item) <= 64 and item.replace("-", "").isalnum() and item.isascii():
         return item
     return hashlib.sha256(item.encode(errors="surrogatepass")).hexdigest()
-
-
-def _cancelled(batch: Batch) -> UserError:
-    return UserError(
-        f"batch {batch.id} was cancelled at the endpoint; what it had answered is kept: run again "
-        "to send the rest"
-    )

@@ -154,7 +154,8 @@ class OpenAIModel:
             for found in work_ahead(work, affordable(), workers=workers, ahead=2 * workers):
                 yield from found
                 tried += 1
-                failures = failures + 1 if all(_is_failure(value) for _, value in found) else 0
+                reasons = {getattr(value, "reason", None) for _, value in found}
+                failures = failures + 1 if reasons == {"service_failed"} else 0
                 if failures == _HOPELESS:
                     break  # what is under way is paid for, and comes to nothing
         finally:
@@ -226,7 +227,3 @@ class OpenAIModel:
             return self.read_values(answer, number)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             return [Rejected("malformed_answer")] * number
-
-
-def _is_failure(value: Any) -> bool:
-    return isinstance(value, Rejected) and value.reason == "service_failed"
