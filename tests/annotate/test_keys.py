@@ -26,7 +26,7 @@ def root(tmp_path, monkeypatch):
 
 def key(entry=SUBJECT, **changes):
     """Return the key of an entry as a new process finds it."""
-    for cached in (code._closure, code._imports, code._hash_module, code._hash, code._content):
+    for cached in (value for value in vars(code).values() if hasattr(value, "cache_clear")):
         cached.cache_clear()
     return Annotator(entry | changes, "subject", "00000", "scripts/annotate/annotate_texts.py").key
 
