@@ -27,7 +27,7 @@ def keys(tmp_path, monkeypatch):
     }
 
     def key(change=None, content="", entry=None, **settings):
-        for cached in (code._closure, code._imports, code._hash_module, code._hash):
+        for cached in (value for value in vars(code).values() if hasattr(value, "cache_clear")):
             cached.cache_clear()
         for name, text in (files | ({change: content} if change else {})).items():
             path = tmp_path / name
@@ -37,7 +37,7 @@ def keys(tmp_path, monkeypatch):
         return ledger_key("scripts/a/score.py", {**usual, **(entry or {})}, **settings)
 
     yield key
-    for cached in (code._closure, code._imports, code._hash_module, code._hash):
+    for cached in (value for value in vars(code).values() if hasattr(value, "cache_clear")):
         cached.cache_clear()
 
 
