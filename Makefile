@@ -2,6 +2,7 @@
 # make test   lint, format and tests
 # make test-slurm   the demo's graph through a Slurm of three pretended nodes (half an hour; root)
 # make test-kills   the demo killed at random moments, and started again (KILLS=30 SEED=1)
+# make test-envs   each conda environment alone has what its rules import (ENVS=tabular for one)
 # make lock   pin every version of envs/, after an edit of a list there
 # make check  what would be missing: weights, files, keys (TARGET=..., CONFIG=my.yaml)
 # make fetch  get what has an address: weights, sources, released files (TARGET=..., CONFIG=my.yaml; PLAN=1: only tell)
@@ -18,7 +19,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slurm test-kills lock check fetch plan evaluate lineage remove du prune bench clean help
+.PHONY: demo test test-slurm test-kills test-envs lock check fetch plan evaluate lineage remove du prune bench clean help
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
@@ -61,6 +62,9 @@ test-slurm: .venv/installed
 
 test-kills: .venv/installed
 	@KILLS=$(or $(KILLS),30) SEED=$(or $(SEED),1) $(BIN)/python -m pytest -s --timeout 36000 tests/kills
+
+test-envs: .venv/installed
+	@ENVS="$(ENVS)" $(BIN)/python -m pytest -s --timeout 3600 tests/envs
 
 lock: .venv/installed
 	@$(BIN)/python envs/lock.py
