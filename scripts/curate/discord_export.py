@@ -24,6 +24,7 @@ from pathlib import Path
 import polars as pl
 
 from scripts.common.errors import UserError
+from scripts.curate.html_tags import tag
 from scripts.curate.message_parts import Author, decode, find_author, read_author
 
 BLOCK_BYTES = 1 << 19
@@ -40,10 +41,10 @@ _MESSAGE_TAG = re.compile(
 )
 # The same with its attributes in another order: five times slower, and hardly ever needed.
 _ODD_MESSAGE_TAG = re.compile(
-    rb"<div\s(?=[^<>]*?\bid=[\"']?chatlog__message-container-(\d{1,19})[\"'\s>])"
-    rb"(?=[^<>]*?\bdata-message-id=[\"']?\1(?!\d))[^<>]*+>"
+    rb"<div\s(?=[^<>]*?\bid\s*=\s*[\"']?chatlog__message-container-(\d{1,19})[\"'\s>])"
+    rb"(?=[^<>]*?\bdata-message-id\s*=\s*[\"']?\1(?!\d))[^<>]*+>"
 )
-_MESSAGE_MARK = b"data-message-id="
+_MESSAGE_MARK = b"data-message-id"
 _LIKE_A_MESSAGE = re.compile(rb"<[^<>]{,200}chatlog__message-container[^<>]{,200}>?")
 _PARTS = {
     word: re.compile(rf"<div\s(?=[^<>]*\b{word}\b)", re.ASCII)
@@ -60,7 +61,7 @@ _AUTHOR_TAG = "<span class=chatlog__author "
 _TIME_WITH_LINK = r"^chatlog__timestamp[^<>]*><a href=#chatlog__message-container-(\d+)>"
 _LINK_WITHIN = 200
 _DECLARED = re.compile(
-    rb"<div class=[\"']?postamble__entry[\"']?>\s*Exported (?P<count>[^<]{1,60}?) message\(s\)"
+    tag("div", "postamble__entry").encode() + rb"\s*Exported ([^<]{1,60}?) message\(s\)"
 )
 
 
@@ -147,12 +148,8 @@ class DiscordExport:
             has_authors |= table["is_system"].any() or table["author"].is_not_null().any()
             yield table
             del table  # or two tables would be in memory at a time
-        if self.declared_messages and not self.found_messages:
-            raise OddExportError(
-                "no_message",
-                f"{self.path} says 'Exported {self.declared_messages:,} message(s)', but holds none "
-                f"in the layout of DiscordChatExporter: {self._first_mark()}",
-            )
+        if not self.found_messages:
+            self._refuse_without_messages()
         if has_messages and not has_authors:
             raise OddExportError(
                 "other_tool",
@@ -208,12 +205,21 @@ class DiscordExport:
         except IsADirectoryError:
             raise UserError(f"{self.path} is a folder; name the HTML file of an export") from None
 
-    def _first_mark(self) -> str:
-        """Return what the file has in place of a message's tag, in words."""
-        for block in self._blocks():
-            if found := _LIKE_A_MESSAGE.search(block):
-                return f"it has {decode(found[0])!r} instead"
-        return "it has no tag that is like a message's"
+    def _refuse_without_messages(self) -> None:
+        """Say what a file has in place of its messages; it may have none, or be cut off before."""
+        marks = (_LIKE_A_MESSAGE.search(block) for block in self._blocks())
+        mark = next((decode(found[0]) for found in marks if found), "")
+        count = self.declared_messages
+        if count or (count is None and mark.endswith(">")):
+            says = (
+                "has no closing line" if count is None else f"says 'Exported {count:,} message(s)'"
+            )
+            has = f"it has {mark!r} instead" if mark else "it has no tag that is like a message's"
+            raise OddExportError(
+                "no_message",
+                f"{self.path} {says}, but holds no message in the layout of DiscordChatExporter: "
+                f"{has}",
+            )
 
 
 def _describe(ids: list[bytes], bodies: list[bytes]) -> pl.DataFrame:

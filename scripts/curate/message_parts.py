@@ -24,7 +24,7 @@ _AUTHOR = (
 )
 _HEADER_LINK = (
     rf"chatlog__timestamp\b{ATTRIBUTES}>\s*"
-    r"(?:<a\s[^<>]*?\bhref=[\"']?#chatlog__message-container-(?P<id>\d+))?"
+    r"(?:<a\s[^<>]*?\bhref\s*=\s*[\"']?#chatlog__message-container-(?P<id>\d+))?"
 )
 
 

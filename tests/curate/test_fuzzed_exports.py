@@ -130,6 +130,8 @@ def test_a_damaged_place_never_joins_two_messages(tmp_path, damage):
             assert message in truth, "an id, once damaged, differs from its copy in the same tag"
             is_same = [prompt == truth[message][0], video == truth[message][1]]
             assert any(is_same), (prompt, video, truth[message])
+            others = [values for name, values in truth.items() if name != message]
+            assert all(prompt != other[0] and video != other[1] for other in others), message
 
 
 @pytest.mark.parametrize("dress", ["minified", "2.34, not minified"])

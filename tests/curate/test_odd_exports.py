@@ -206,6 +206,23 @@ def test_no_message_of_many_is_an_error_that_says_what_the_file_looks_like(tmp_p
     assert "\n" not in str(error.value)
 
 
+def test_attributes_may_stand_apart_from_their_values(tmp_path):
+    document = export(GENERATIONS)
+    spaced = re.sub(r"(<(?:div|span|a)[^<>]*?)=", r"\1 = ", document)
+    assert " id = " in spaced and spaced != document
+    assert extract(tmp_path, spaced)[:2] == extract(tmp_path, document)[:2]
+
+
+def test_a_file_whose_tags_are_not_known_and_that_has_no_count_is_odd(tmp_path):
+    """And not an export that was cut off before its first message, which has nothing to lose."""
+    document = export(GENERATIONS)
+    shouted = re.sub(r"</?[a-z]+", lambda tag: tag[0].upper(), document)
+    with pytest.raises(UserError, match=r"no closing line, but holds no message .*<DIV "):
+        extract(tmp_path, shouted)
+    cut_off = document[: document.index("data-message-id=")]
+    assert "cut off" in extract(tmp_path, cut_off)[3].notes[0]
+
+
 def test_a_good_export_says_so(tmp_path):
     _, _, state, _ = extract(tmp_path, export(GENERATIONS))
     assert (state["file"], state["status"], state["reason"]) == ("export.html", "ok", None)
