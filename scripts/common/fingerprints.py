@@ -13,7 +13,7 @@ def fingerprint(**parts: object) -> str:
         parts: JSON-like values: an entry of a sheet, settings, checksums of code or of files.
     """
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
 def hash_files(paths: Iterable[Path | str]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.errors import UserError
+from scripts.common.fingerprints import fingerprint
 from scripts.common.study import Study
 
 DEMO_EXPORTS = ("demo-animate.html", "demo-create.html", "demo-create [part 2].html")
@@ -16,6 +17,8 @@ DEMO_EXPORTS = ("demo-animate.html", "demo-create.html", "demo-create [part 2].h
 MEDIA_FOLDERS = ("*_Files",)
 """Folders into which the exporter puts what was attached to messages."""
 _SUFFIXES = (".html", ".htm")
+_NO_INPUT = re.compile(r"[{}\ud800-\udfff]")
+_LONGEST_NAME = 100  # a file of results has it with a suffix, and no name may have over 255 bytes
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,12 @@ class CurateGraph:
 
     @cached_property
     def export_inputs(self) -> dict[str, str]:
-        """Name -> HTML file of every export, by a path that Snakemake does not take for a pattern."""
+        """Name -> HTML file of every export, by a path with which Snakemake can deal.
+
+        It takes braces for a pattern, and cannot write down bytes that are no text.
+        """
         return {
-            name: f"results/exports/{name}.html" if re.search(r"[{}]", path) else path
+            name: f"results/exports/{name}.html" if _NO_INPUT.search(path) else path
             for name, path in self.exports.items()
         }
 
@@ -106,7 +112,7 @@ def find_exports(
     """Return name -> path of every export, in the order of the names.
 
     The name is the file's with everything but ASCII letters and digits made a dash; files whose
-    names agree then get a number. What was attached to a message may itself be called ``.html``,
+    names agree then get a number. A long name is cut off, and a checksum is put behind it. What was attached to a message may itself be called ``.html``,
     and may be a forged export: nothing in a folder of media is one.
 
     Args:
@@ -122,6 +128,8 @@ def find_exports(
     exports: dict[str, str] = {}
     for path in paths:
         name = re.sub(r"[^A-Za-z0-9]+", "-", path.stem).strip("-") or "export"
+        if len(name) > _LONGEST_NAME:
+            name = f"{name[:_LONGEST_NAME]}-{fingerprint(name=name)[:8]}"
         number = 2
         unique = name
         while unique in exports:

@@ -1,10 +1,13 @@
 """Curate's wiring from exports: what its rules ask."""
 
+import os
+import re
 from types import SimpleNamespace
 
 import pytest
 
 from scripts.common.errors import UserError
+from scripts.common.fingerprints import fingerprint
 from scripts.common.study import Study
 from scripts.curate.graph import CurateGraph
 
@@ -31,6 +34,19 @@ def test_each_export_has_its_files(tmp_path):
     assert curate.export_path(one) == str(tmp_path / "{x}.html")
     assert curate.export_input(SimpleNamespace(export="a")) == str(tmp_path / "a.html")
     assert curate.export_pattern == r"a|b\-1|x"
+
+
+def test_names_with_which_nothing_can_deal_are_given_up(tmp_path):
+    """Long ones in files' names; in Snakemake's lists, names of bytes that are no text."""
+    for name in ("lo" * 120, "lo" * 119):
+        (tmp_path / f"{name}.html").touch()
+    with open(os.fsencode(tmp_path) + b"/x\xff.html", "wb"):
+        pass
+    curate = graph(tmp_path)
+    assert [len(name) for name in curate.exports] == [109, 109, 1]
+    assert curate.export_inputs["x"] == "results/exports/x.html"
+    assert len(fingerprint(path=curate.exports["x"])) == 20
+    assert not any(re.search(r"(.+?)\1{19}$", name) for name in curate.exports), "Snakemake minds"
 
 
 def test_a_folder_without_exports_is_said_when_prompts_are_wanted(tmp_path):
