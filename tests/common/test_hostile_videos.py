@@ -1,6 +1,7 @@
 """Files that are called videos and reach out: nothing is opened but the bytes that are given."""
 
 import io
+import re
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from scripts.common import video
+from scripts.common.code import ROOT
 from scripts.common.errors import Rejected
 from scripts.common.video import encode_video, probe_video, read_frames, read_header
 
@@ -117,3 +119,13 @@ def test_a_video_that_takes_too_long_is_left(monkeypatch):
 
 
 open_ = av.open
+
+
+def test_no_other_place_opens_a_video():
+    """Released tars, outside sources and generated videos all come through here."""
+    opens = re.compile(r"\bav\.open\(|VideoCapture|read_video\(|Video(?:Reader|Decoder)\(|ffmpeg")
+    scripts = {path: path.read_text(encoding="utf-8") for path in ROOT.glob("scripts/**/*.py")}
+    found = {
+        path.relative_to(ROOT).as_posix() for path, text in scripts.items() if opens.search(text)
+    }
+    assert found == {"scripts/common/video.py"}
