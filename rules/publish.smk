@@ -77,6 +77,30 @@ rule describe_dataset:
         "../scripts/publish/describe_dataset.py"
 
 
+rule describe_croissant:
+    """Describe the packed data set in Croissant, with where each column comes from."""
+    input:
+        packed=publish.packed_shards,
+    output:
+        croissant="results/dataset/croissant.json",
+    log:
+        "logs/describe_croissant.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=more(500),
+        runtime=more(30),
+    params:
+        annotators=publish.annotators,
+        banner=config["banner"],
+        code=code_of("scripts/publish/describe_croissant.py"),
+        licence="cc-by-nc-4.0",
+        sheet=publish.croissant,
+        source=config["source"],
+    script:
+        "../scripts/publish/describe_croissant.py"
+
+
 rule pack_capsule:
     """Pack what Tables 3, 4, 5 and 7 and Figure 6 are made from, without videos and weights."""
     input:

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from scripts.annotate.graph import EMBEDDINGS, AnnotateGraph
+from scripts.common.code import ROOT
 from scripts.common.study import Study
 from scripts.common.weight_files import describe_weights
 
@@ -42,7 +45,11 @@ class PublishGraph:
     def dataset(self) -> list[str]:
         """The data set as Hugging Face datasets loads it, and what lies beside it."""
         files = [*self.packed_shards, *self.packed_embeddings, *self.parameters]
-        return ["results/dataset/README.md", *files]
+        return ["results/dataset/README.md", "results/dataset/croissant.json", *files]
+
+    def croissant(self, wildcards: Any) -> dict[str, Any]:
+        """Return what the Croissant file says beside what tables tell."""
+        return yaml.safe_load((ROOT / "config/croissant.yaml").read_text(encoding="utf-8"))
 
     def vectors(self, wildcards: Any) -> list[str]:
         """Return the tables of the embeddings of texts or of images, one for each shard."""
