@@ -79,9 +79,24 @@ def find_faults(study: Study) -> list[str]:
         if "backend" in entry:
             try:
                 check_packages(entry)
+                _check_pipeline(entry)
             except UserError as error:
                 faults.append(f"{where}: {error}")
     return faults
+
+
+def _check_pipeline(entry: Mapping[str, Any]) -> None:
+    """Refuse a pipeline of diffusers that does not exist, or takes no such argument.
+
+    Raises:
+        UserError: as ``scripts.generate.any_pipeline.check_call``.
+    """
+    settings = entry.get("settings") or {}
+    if "pipeline" in settings:
+        # Here alone: diffusers takes seconds, and most studies name none of its entries.
+        from scripts.generate.any_pipeline import check_call
+
+        check_call(settings["pipeline"], settings["call"])
 
 
 def find_absences(study: Study) -> list[str]:

@@ -23,6 +23,7 @@ def load_pipeline(
     precision: str,
     variant: str | None,
     device: str,
+    **parts: Any,
 ) -> DiffusionPipeline:
     """Return a pipeline on its device, from safetensors in the hub's local cache or in a folder.
 
@@ -32,17 +33,19 @@ def load_pipeline(
         precision: float32, float16 or bfloat16.
         variant: suffix of the weight files (``fp16``), or None.
         device: auto, cpu, cuda or cuda:N.
+        parts: components that were loaded by themselves.
 
     Raises:
         UserError: the weights are not there, or not as diffusers lays them out.
     """
     try:
         pipeline = kind.from_pretrained(
-            _find_folder(weights),
+            find_folder(weights),
             variant=variant,
             dtype=getattr(torch, precision),
             use_safetensors=True,
             local_files_only=True,
+            **parts,
         )
     except (OSError, ValueError) as error:
         raise UserError(
@@ -96,7 +99,12 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator("cpu").manual_seed(seed)
 
 
-def _find_folder(weights: Mapping[str, str]) -> str:
+def find_folder(weights: Mapping[str, str]) -> str:
+    """Return the folder of weights: ``path``, or the hub's snapshot in the local cache.
+
+    Raises:
+        OSError: it is not there.
+    """
     if "path" in weights:
         if not Path(weights["path"]).is_dir():
             raise OSError(f"the folder {weights['path']} is missing")

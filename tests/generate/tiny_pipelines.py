@@ -4,27 +4,39 @@ import io
 import json
 from pathlib import Path
 
+import diffusers
 import torch
 from diffusers import (
     AutoencoderKL,
     AutoencoderKLCogVideoX,
+    AutoencoderKLLTXVideo,
     AutoencoderKLTemporalDecoder,
+    AutoencoderKLWan,
     CogVideoXDDIMScheduler,
     CogVideoXImageToVideoPipeline,
     CogVideoXTransformer3DModel,
     DDIMScheduler,
     EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
     I2VGenXLPipeline,
     I2VGenXLUNet,
+    LTXImageToVideoPipeline,
+    LTXVideoTransformer3DModel,
+    SkyReelsV2ImageToVideoPipeline,
+    SkyReelsV2Transformer3DModel,
     StableVideoDiffusionPipeline,
     UNetSpatioTemporalConditionModel,
+    UniPCMultistepScheduler,
+    WanTransformer3DModel,
 )
 from transformers import (
     CLIPImageProcessor,
+    CLIPProcessor,
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTokenizer,
     CLIPVisionConfig,
+    CLIPVisionModel,
     CLIPVisionModelWithProjection,
     T5Config,
     T5EncoderModel,
@@ -108,12 +120,9 @@ def save_cogvideox(folder: Path) -> None:
         norm_num_groups=2,
         temporal_compression_ratio=4,
     )
-    encoder = T5EncoderModel(
-        T5Config(vocab_size=64, d_model=32, d_kv=16, d_ff=32, num_layers=1, num_heads=2)
-    )
     CogVideoXImageToVideoPipeline(
         tokenizer=_t5_tokenizer(folder.with_name("t5")),
-        text_encoder=encoder.eval(),
+        text_encoder=_t5_encoder(),
         vae=vae.eval(),
         transformer=transformer.eval(),
         scheduler=CogVideoXDDIMScheduler(),
@@ -170,6 +179,138 @@ def save_i2vgen_xl(folder: Path) -> None:
             set_alpha_to_one=False,
         ),
     ).save_pretrained(folder, safe_serialization=True)
+
+
+def save_wan(folder: Path, pipeline: str = "WanImageToVideoPipeline", experts: int = 1) -> None:
+    """Save a Wan pipeline of a few thousand weights: 2.1 sees the image, 2.2 has two experts."""
+    torch.manual_seed(0)
+    seen = experts == 1
+    transformers_ = [
+        WanTransformer3DModel(
+            patch_size=(1, 2, 2),
+            num_attention_heads=2,
+            attention_head_dim=12,
+            in_channels=36,
+            out_channels=16,
+            text_dim=32,
+            freq_dim=32,
+            ffn_dim=32,
+            num_layers=1,
+            cross_attn_norm=True,
+            qk_norm="rms_norm_across_heads",
+            rope_max_seq_len=32,
+            image_dim=32 if seen else None,
+        ).eval()
+        for _ in range(experts)
+    ]
+    vae = AutoencoderKLWan(
+        base_dim=3,
+        z_dim=16,
+        dim_mult=[1, 1, 1, 1],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+    )
+    parts = {"transformer_2": transformers_[-1], "boundary_ratio": 0.9} if not seen else {}
+    if pipeline.startswith("Wan"):
+        parts |= {"image_processor": None, "image_encoder": None} if not seen else {}
+    if seen:
+        parts["image_processor"] = CLIPImageProcessor(crop_size=32, size=32)
+        parts["image_encoder"] = CLIPVisionModel(_image_encoder(32).config).eval()
+    getattr(diffusers, pipeline)(
+        tokenizer=_t5_tokenizer(folder.with_name("t5")),
+        text_encoder=_t5_encoder(),
+        vae=vae.eval(),
+        transformer=transformers_[0],
+        scheduler=UniPCMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
+        ),
+        **parts,
+    ).save_pretrained(folder, safe_serialization=True)
+
+
+def save_skyreels_v2(folder: Path) -> None:
+    """Save a SkyReels V2 pipeline, which has Wan's parts under a transformer of its own."""
+    torch.manual_seed(0)
+    transformer = SkyReelsV2Transformer3DModel(
+        patch_size=(1, 2, 2),
+        num_attention_heads=2,
+        attention_head_dim=12,
+        in_channels=36,
+        out_channels=16,
+        text_dim=32,
+        freq_dim=32,
+        ffn_dim=32,
+        num_layers=1,
+        cross_attn_norm=True,
+        qk_norm="rms_norm_across_heads",
+        rope_max_seq_len=32,
+        image_dim=32,
+    )
+    vae = AutoencoderKLWan(
+        base_dim=3,
+        z_dim=16,
+        dim_mult=[1, 1, 1, 1],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+    )
+    SkyReelsV2ImageToVideoPipeline(
+        tokenizer=_t5_tokenizer(folder.with_name("t5")),
+        text_encoder=_t5_encoder(),
+        image_encoder=_image_encoder(32),
+        image_processor=CLIPProcessor(
+            CLIPImageProcessor(crop_size=32, size=32), _clip_tokenizer(folder.with_name("clip"))
+        ),
+        transformer=transformer.eval(),
+        vae=vae.eval(),
+        scheduler=UniPCMultistepScheduler(flow_shift=8.0, use_flow_sigmas=True),
+    ).save_pretrained(folder, safe_serialization=True)
+
+
+def save_ltx(folder: Path) -> None:
+    """Save an LTX-Video pipeline of a few thousand weights."""
+    torch.manual_seed(0)
+    transformer = LTXVideoTransformer3DModel(
+        in_channels=8,
+        out_channels=8,
+        patch_size=1,
+        patch_size_t=1,
+        num_attention_heads=2,
+        attention_head_dim=8,
+        cross_attention_dim=16,
+        num_layers=1,
+        caption_channels=32,
+    )
+    vae = AutoencoderKLLTXVideo(
+        in_channels=3,
+        out_channels=3,
+        latent_channels=8,
+        block_out_channels=(8,) * 4,
+        decoder_block_out_channels=(8,) * 4,
+        layers_per_block=(1,) * 5,
+        decoder_layers_per_block=(1,) * 5,
+        spatio_temporal_scaling=(True, True, False, False),
+        decoder_spatio_temporal_scaling=(True, True, False, False),
+        decoder_inject_noise=(False,) * 5,
+        upsample_residual=(False,) * 4,
+        upsample_factor=(1,) * 4,
+        timestep_conditioning=False,
+        patch_size=1,
+        patch_size_t=1,
+        encoder_causal=True,
+        decoder_causal=False,
+    )
+    LTXImageToVideoPipeline(
+        transformer=transformer.eval(),
+        vae=vae.eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        text_encoder=_t5_encoder(),
+        tokenizer=_t5_tokenizer(folder.with_name("t5")),
+    ).save_pretrained(folder, safe_serialization=True)
+
+
+def _t5_encoder() -> T5EncoderModel:
+    config = T5Config(vocab_size=64, d_model=32, d_kv=16, d_ff=32, num_layers=1, num_heads=2)
+    return T5EncoderModel(config).eval()
 
 
 def _image_encoder(size: int, projection: int = 32) -> CLIPVisionModelWithProjection:

@@ -1,0 +1,210 @@
+"""Any image-to-video pipeline of diffusers, as its entry of config/generators.yaml says."""
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+import transformers
+from PIL import Image
+
+from scripts.common.errors import UserError
+from scripts.generate.diffusion import find_folder, fit_image, frames_of, load_pipeline, seeded
+
+OWN = ("image", "video", "prompt", "width", "height", "generator", "output_type")
+"""Arguments of a call that are no choice of an entry's ``call``."""
+MEMORY = ("vae_tiling", "vae_slicing", "offload")
+
+
+class AnyPipeline:
+    """Animates an image by a pipeline of diffusers; what models differ in stands in the entry."""
+
+    def __init__(
+        self,
+        weights: Mapping[str, str],
+        *,
+        pipeline: str,
+        call: Mapping[str, Any],
+        size: Mapping[str, Any],
+        fps: float,
+        precision: str = "bfloat16",
+        variant: str | None = None,
+        parts: Mapping[str, Mapping[str, str]] | None = None,
+        scheduler: Mapping[str, Any] | None = None,
+        guider: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, str] | None = None,
+        memory: Mapping[str, Any] | None = None,
+        device: str = "auto",
+    ):
+        """Load the weights.
+
+        Args:
+            weights: ``hub`` and ``revision``, or ``path`` of a folder in diffusers' layout.
+            pipeline: the class.
+            call: arguments of the pipeline's call, as they are.
+            size: of the video: ``by`` is fixed (``width`` and ``height``), area (as many pixels, in
+                the image's proportions) or model (the pipeline decides); sides are multiples of
+                ``multiple``; ``fit`` is what is done to images of other proportions.
+            fps: frame rate of the file in 1/s.
+            precision: of the weights.
+            variant: of the weight files.
+            parts: component -> ``class`` (of diffusers or transformers), and perhaps ``hub`` and
+                ``revision`` or ``path`` where it lies elsewhere, ``subfolder`` and ``precision``.
+            scheduler: ``class`` in place of the weights' own, and arguments, such as flow_shift.
+            guider: arguments of the pipeline's guider that are others than the weights'.
+            inputs: ``image`` is how the image goes in (image, or video of one frame), ``suffix``
+                what is put after each prompt, ``prompt`` may be none.
+            memory: ``vae_tiling`` and ``vae_slicing`` (true), ``offload`` (model or sequential).
+            device: where the model runs.
+
+        Raises:
+            UserError: the weights are not there, or a class or an argument does not exist.
+        """
+        kind = check_call(pipeline, call)
+        own = {name: load_part(part, weights, precision) for name, part in (parts or {}).items()}
+        memory = memory or {}
+        self._pipeline = load_pipeline(
+            kind, weights, precision=precision, variant=variant,
+            device="cpu" if memory.get("offload") else device, **own,
+        )  # fmt: skip
+        if scheduler:
+            changed = {key: value for key, value in scheduler.items() if key != "class"}
+            current = self._pipeline.scheduler
+            chosen = class_of(scheduler["class"]) if "class" in scheduler else type(current)
+            self._pipeline.scheduler = chosen.from_config(current.config, **changed)
+        if guider:
+            self._pipeline.guider = self._pipeline.guider.new(**guider)
+        save_memory(self._pipeline, memory, device)
+        self._call, self._size, self._fps = dict(call), size, fps
+        self._inputs = {"image": "image", "prompt": "text", "suffix": ""} | dict(inputs or {})
+        self._takes = inspect.signature(kind.__call__).parameters
+
+    @torch.inference_mode()
+    def generate(self, image: np.ndarray, prompt: str, *, seed: int) -> tuple[np.ndarray, float]:
+        """Return frames and frame rate (``scripts.common.roles.Generator``)."""
+        picture, sides = self._sized(image)
+        shown = [picture] if self._inputs["image"] == "video" else picture
+        given: dict[str, Any] = {self._inputs["image"]: shown} | sides
+        if self._inputs["prompt"] != "none":
+            given["prompt"] = prompt + self._inputs["suffix"]
+        # Some pipelines draw without the generator that they are given.
+        torch.manual_seed(seed % 2**63)
+        output = self._pipeline(**given, **self._call, generator=seeded(seed), output_type="np")
+        return even(frames_of(output)), float(self._fps)
+
+    def _sized(self, image: np.ndarray) -> tuple[Image.Image, dict[str, int]]:
+        """Return the image as it goes in, and the sides that are asked for."""
+        if self._size["by"] == "model":
+            return Image.fromarray(image), {}
+        width, height = self._size["width"], self._size["height"]
+        if self._size["by"] == "area":
+            width, height = sides_of(
+                image.shape[1] / image.shape[0], width * height, self._size.get("multiple", 16)
+            )
+        asked = {"width": width, "height": height}
+        sides = {name: side for name, side in asked.items() if name in self._takes}
+        return fit_image(image, width, height, self._size.get("fit", "crop")), sides
+
+
+def check_call(pipeline: str, call: Mapping[str, Any]) -> type:
+    """Return a pipeline's class whose call has all arguments.
+
+    Raises:
+        UserError: there is no such class, or no such argument; the nearest one is named.
+    """
+    kind = class_of(pipeline)
+    known = [name for name in inspect.signature(kind.__call__).parameters if name != "self"]
+    for name in call:
+        if name in OWN:
+            raise UserError(
+                f"{pipeline}: '{name}' is given for each image; take it out of settings.call"
+            )
+        if name not in known:
+            raise UserError(f"{pipeline} takes no '{name}'{_nearest(name, known)}")
+    return kind
+
+
+def class_of(name: str) -> Any:
+    """Return a class of diffusers or transformers.
+
+    Raises:
+        UserError: neither has it; the nearest name is given.
+    """
+    for library in (diffusers, transformers):
+        if hasattr(library, name):
+            return getattr(library, name)
+    raise UserError(
+        f"neither diffusers nor transformers has '{name}'{_nearest(name, dir(diffusers))}"
+    )
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; the nearest is '{near[0]}'" if near else ""
+
+
+def load_part(part: Mapping[str, str], weights: Mapping[str, str], precision: str) -> Any:
+    """Return a component that is loaded by itself, such as a VAE at full precision.
+
+    Args:
+        part: as in ``AnyPipeline``.
+        weights: of the pipeline, where the part names no place of its own.
+        precision: of the pipeline, where the part names none.
+    """
+    settings: dict[str, Any] = {"local_files_only": True}
+    if "subfolder" in part:
+        settings["subfolder"] = part["subfolder"]
+    kind = class_of(part["class"])
+    if issubclass(kind, torch.nn.Module):
+        settings["dtype"] = getattr(torch, part.get("precision", precision))
+    place = part if {"hub", "path"} & part.keys() else weights
+    try:
+        return kind.from_pretrained(find_folder(place), **settings)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{part['class']}: the weights at {place.get('path') or place.get('hub')} cannot be "
+            f"loaded ({str(error).splitlines()[0]}); run make check"
+        ) from None
+
+
+def save_memory(pipeline: Any, memory: Mapping[str, Any], device: str) -> None:
+    """Have a pipeline take less memory, at the cost of time.
+
+    Raises:
+        UserError: a way is not known.
+    """
+    for name in memory:
+        if name not in MEMORY:
+            raise UserError(f"settings.memory has '{name}'{_nearest(name, list(MEMORY))}")
+    if memory.get("vae_tiling"):
+        pipeline.vae.enable_tiling()
+    if memory.get("vae_slicing"):
+        pipeline.vae.enable_slicing()
+    if way := memory.get("offload"):
+        offload = {
+            "model": "enable_model_cpu_offload",
+            "sequential": "enable_sequential_cpu_offload",
+        }
+        getattr(pipeline, offload[way])(device=None if device == "auto" else device)
+
+
+def sides_of(aspect: float, area: int, multiple: int) -> tuple[int, int]:
+    """Return width and height of about so many pixels, multiples of a number.
+
+    Args:
+        aspect: width over height.
+        area: in pixels; not exceeded by more than the rounding of the width.
+        multiple: of both sides.
+    """
+    height = max(1, round((area / aspect) ** 0.5 / multiple)) * multiple
+    width = max(1, int(area / height / multiple)) * multiple
+    return width, height
+
+
+def even(frames: np.ndarray) -> np.ndarray:
+    """Return frames without a last odd row or column, which video files cannot have."""
+    height, width = frames.shape[1:3]
+    return frames[:, : height - height % 2, : width - width % 2]

@@ -1,0 +1,160 @@
+"""One backend for every pipeline: each entry's arguments exist; real classes run with tiny weights."""
+
+import numpy as np
+import pytest
+import torch
+
+from scripts.common.backends import load_backend
+from scripts.common.code import ROOT
+from scripts.common.configuration import read_sheets
+from scripts.common.errors import UserError
+from scripts.generate import any_pipeline
+from scripts.generate.any_pipeline import check_call, class_of, even, sides_of
+from tests.generate import tiny_pipelines
+from tests.generate.made_up import picture
+
+SHEET = read_sheets(ROOT / "config")["generators"]
+ENTRIES = {
+    name: entry for name, entry in SHEET.items() if "pipeline" in (entry.get("settings") or {})
+}
+# Entry -> what saves its tiny pipeline, and its video as small as the classes can.
+TINY = {
+    "wan2_1_480p": (tiny_pipelines.save_wan, {"num_frames": 9, "max_sequence_length": 16}),
+    "wan2_2_a14b": (lambda folder: tiny_pipelines.save_wan(folder, experts=2),
+                    {"num_frames": 9, "max_sequence_length": 16}),
+    "skyreels_v2": (tiny_pipelines.save_skyreels_v2, {"num_frames": 9, "max_sequence_length": 16}),
+    "ltx_video": (tiny_pipelines.save_ltx, {"num_frames": 9, "max_sequence_length": 16}),
+    "cogvideox_1_5": (tiny_pipelines.save_cogvideox, {"num_frames": 9, "max_sequence_length": 16}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_an_entry_names_what_there_is(name):
+    settings = ENTRIES[name]["settings"]
+    check_call(settings["pipeline"], settings["call"])
+    classes = [part["class"] for part in settings.get("parts", {}).values()]
+    classes += [settings["scheduler"]["class"]] if "class" in settings.get("scheduler", {}) else []
+    for each in classes:
+        class_of(each)
+    assert settings["size"]["by"] in ("fixed", "area", "model")
+    assert set(settings.get("memory", {})) <= set(any_pipeline.MEMORY)
+
+
+def test_there_are_entries_for_the_models_of_today():
+    assert len(ENTRIES) >= 15
+
+
+@pytest.fixture(scope="module", params=TINY)
+def tiny(request, tmp_path_factory):
+    """An entry's model as the sheet has it, but for its weights, its size and its steps."""
+    torch.set_num_threads(1)
+    save, smaller = TINY[request.param]
+    folder = tmp_path_factory.mktemp("weights") / request.param
+    save(folder)
+    entry = SHEET[request.param]
+    settings = {key: value for key, value in entry["settings"].items() if key != "memory"}
+    side = 32 if request.param == "ltx_video" else 16
+    settings["call"] = settings["call"] | smaller | {"num_inference_steps": 2}
+    settings["size"] = settings["size"] | {"by": "fixed", "width": side, "height": side}
+    parts = settings.get("parts", {})
+    settings["parts"] = {name: part | {"precision": "float32"} for name, part in parts.items()}
+    settings["precision"] = "float32"
+    entry = entry | {"weights": {"path": str(folder)}, "settings": settings}
+    return load_backend(entry, device="cpu"), side, settings
+
+
+def test_an_entry_animates_an_image(tiny):
+    generator, side, settings = tiny
+    image = picture("a cat", width=60, height=40)
+    first, fps = generator.generate(image, "a cat waves", seed=2**62)
+    assert first.shape == (9, side, side, 3) and first.dtype == np.uint8
+    assert fps == settings["fps"] and first.std() > 0.5
+    torch.rand(3)
+    assert np.array_equal(first, generator.generate(image, "a cat waves", seed=2**62)[0])
+    assert not np.array_equal(first, generator.generate(image, "a cat waves", seed=3)[0])
+    assert not np.array_equal(first, generator.generate(image[::-1], "a cat waves", seed=2**62)[0])
+
+
+def test_scheduler_arguments_change_the_weights_own(tiny):
+    generator, _, settings = tiny
+    wanted = settings.get("scheduler", {})
+    config = generator._pipeline.scheduler.config
+    assert {key: config[key] for key in wanted if key != "class"} == {
+        key: value for key, value in wanted.items() if key != "class"
+    }
+
+
+class _Recorder:
+    """A pipeline that keeps what it is called with."""
+
+    def __call__(self, image=None, prompt="", width=0, height=0, video=None, **others):
+        self.given = {"image": image, "prompt": prompt, "width": width, "height": height,
+                      "video": video} | others  # fmt: skip
+        frames = np.full((1, 2, 5, 7, 3), 0.5, dtype=np.float32)
+        return type("Output", (), {"frames": frames})
+
+
+@pytest.fixture
+def recorder(monkeypatch):
+    made = _Recorder()
+    monkeypatch.setattr(any_pipeline, "load_pipeline", lambda *args, **others: made)
+    monkeypatch.setattr(any_pipeline, "check_call", lambda pipeline, call: _Recorder)
+    return made
+
+
+def build(**settings):
+    common = {"pipeline": "x", "call": {"steps": 3}, "fps": 8,
+              "size": {"by": "fixed", "width": 32, "height": 16}}  # fmt: skip
+    return any_pipeline.AnyPipeline({}, **common | settings)
+
+
+def test_what_goes_in_is_as_the_entry_says(recorder):
+    image = picture("a cat", width=60, height=40)
+    frames, _ = build(inputs={"image": "video", "suffix": " motion score: 30."}).generate(
+        image, "waves", seed=1
+    )
+    given = recorder.given
+    assert given["prompt"] == "waves motion score: 30." and given["image"] is None
+    assert [each.size for each in given["video"]] == [(32, 16)]
+    assert (given["width"], given["height"], given["steps"]) == (32, 16, 3)
+    assert given["output_type"] == "np" and isinstance(given["generator"], torch.Generator)
+    assert frames.shape == (2, 4, 6, 3)  # files have even sides
+    build(inputs={"prompt": "none"}).generate(image, "waves", seed=1)
+    assert recorder.given["prompt"] == ""
+
+
+def test_sizes(recorder):
+    image = picture("a cat", width=60, height=40)
+    build(size={"by": "model"}).generate(image, "", seed=1)
+    assert (recorder.given["width"], recorder.given["image"].size) == (0, (60, 40))
+    build(size={"by": "area", "width": 96, "height": 64, "multiple": 16}).generate(
+        image, "", seed=1
+    )
+    assert (recorder.given["width"], recorder.given["height"]) == (96, 64)
+    assert recorder.given["image"].size == (96, 64)
+
+
+@pytest.mark.parametrize("aspect", [16 / 9, 9 / 16, 1.0, 2.35])
+def test_an_area_keeps_the_proportions(aspect):
+    width, height = sides_of(aspect, 832 * 480, 16)
+    assert (width % 16, height % 16) == (0, 0) and width * height <= 832 * 480
+    assert width / height == pytest.approx(aspect, rel=0.05)
+    assert width * height > 0.93 * 832 * 480
+
+
+def test_an_extreme_image_still_has_two_sides():
+    assert sides_of(10_000, 832 * 480, 16) == (24_960, 16)
+    assert even(np.zeros((1, 4, 6, 3))).shape == (1, 4, 6, 3)
+
+
+def test_what_does_not_exist_is_named_with_the_nearest():
+    with pytest.raises(UserError, match="takes no 'num_frame'; the nearest is 'num_frames'"):
+        check_call("WanImageToVideoPipeline", {"num_frame": 81})
+    with pytest.raises(UserError, match=r"neither .* 'WanImage2VideoPipeline'; the nearest is 'Wan"):
+        check_call("WanImage2VideoPipeline", {})
+    with pytest.raises(UserError, match="'width' is given for each image"):
+        check_call("WanImageToVideoPipeline", {"width": 832})
+    with pytest.raises(
+        UserError, match=r"settings\.memory has 'vae_tile'; the nearest is 'vae_tiling'"
+    ):
+        any_pipeline.save_memory(None, {"vae_tile": True}, "cpu")
