@@ -10,7 +10,7 @@ from diffusers import DiffusionPipeline
 from huggingface_hub import snapshot_download
 from PIL import Image, ImageOps
 
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.models.devices import pick_device
 
 FITS = ("crop", "pad", "stretch")
@@ -86,11 +86,11 @@ def frames_of(output: Any) -> np.ndarray:
         Shape (frames, height, width, 3).
 
     Raises:
-        ValueError: a pixel is not a number, as when half precision overflows.
+        Rejected: not_a_number, as when half precision overflows.
     """
     frames = np.asarray(output.frames[0], dtype=np.float32)
     if not np.isfinite(frames).all():
-        raise ValueError("the model gave frames that are not numbers; try another precision")
+        raise Rejected("not_a_number", "try another precision")
     return np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8)
 
 

@@ -24,6 +24,8 @@ from scripts.common.video import encode_video, probe_video
 
 CRF = 18
 """Rate factor of every generator's videos, hardly visible: the encoder must not tell them apart."""
+BLANK = 2
+"""Levels of 255 within which all pixels of a video lie if it shows nothing."""
 SCRIPT = "scripts/generate/generate_videos.py"
 
 
@@ -115,11 +117,14 @@ def generate_videos(
     return counts
 
 
-def _animate(backend: Generator, wanted: Sequence[Animation]) -> list[bytes]:
-    videos = []
+def _animate(backend: Generator, wanted: Sequence[Animation]) -> list[bytes | Rejected]:
+    videos: list[bytes | Rejected] = []
     for each in wanted:
-        frames, fps = backend.generate(each.image, each.prompt, seed=each.seed)
-        videos.append(encode_video(_checked(frames), fps, crf=CRF))
+        try:
+            frames, fps = backend.generate(each.image, each.prompt, seed=each.seed)
+            videos.append(encode_video(_checked(frames), fps, crf=CRF))
+        except Rejected as fault:
+            videos.append(fault)
     return videos
 
 
@@ -137,12 +142,18 @@ def _prompts_of_shard(chosen: Path, shard: int, shards: int) -> dict[str, str]:
 
 
 def _checked(frames: np.ndarray) -> np.ndarray:
-    """Return frames if they are what the protocol says, which a new generator may get wrong."""
+    """Return frames if they are what the protocol says, which a new generator may get wrong.
+
+    Raises:
+        Rejected: blank_video, which shows one colour alone from its start to its end.
+    """
     shape = getattr(frames, "shape", ())
     if len(shape) != 4 or shape[3] != 3 or not shape[0] or shape[1] % 2 or shape[2] % 2:
         raise ValueError(f"frames of shape {shape} are not (frames, even height, even width, 3)")
     if frames.dtype != np.uint8:
         raise ValueError(f"frames are {frames.dtype}, not uint8")
+    if np.ptp(frames) <= BLANK:
+        raise Rejected("blank_video")
     return frames
 
 

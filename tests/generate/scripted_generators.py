@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.common.errors import Rejected
+
 
 class Scripted:
     """Shows the image at a few brightnesses; the prompt may ask for a failure."""
@@ -21,6 +23,10 @@ class Scripted:
             raise RuntimeError("an odd shape\nin two lines")
         if "too large" in prompt:
             raise RuntimeError("CUDA out of memory")
+        if "blank" in prompt:
+            return np.full((3, 16, 16, 3), 7, dtype=np.uint8), 8.0
+        if "nan" in prompt:
+            raise Rejected("not_a_number")
         frame = np.resize(image, (16, 16, 3))
         if "odd" in prompt:
             return np.stack([frame[:15, :15]] * 3), 8.0

@@ -150,7 +150,9 @@ def test_an_extreme_image_still_has_two_sides():
 def test_what_does_not_exist_is_named_with_the_nearest():
     with pytest.raises(UserError, match="takes no 'num_frame'; the nearest is 'num_frames'"):
         check_call("WanImageToVideoPipeline", {"num_frame": 81})
-    with pytest.raises(UserError, match=r"neither .* 'WanImage2VideoPipeline'; the nearest is 'Wan"):
+    with pytest.raises(
+        UserError, match=r"neither .* 'WanImage2VideoPipeline'; the nearest is 'Wan"
+    ):
         check_call("WanImage2VideoPipeline", {})
     with pytest.raises(UserError, match="'width' is given for each image"):
         check_call("WanImageToVideoPipeline", {"width": 832})

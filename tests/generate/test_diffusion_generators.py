@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.generate.cogvideox import CogVideoX
 from scripts.generate.diffusion import fit_image, frames_of
 from scripts.generate.i2vgen_xl import I2VGenXL
@@ -131,5 +131,5 @@ def test_frames_that_are_no_numbers_fail():
     class Output:
         frames = np.full((1, 2, 4, 4, 3), np.nan)
 
-    with pytest.raises(ValueError, match="not numbers"):
+    with pytest.raises(Rejected, match="not_a_number"):
         frames_of(Output())

@@ -71,6 +71,12 @@ def test_every_wanted_prompt_has_a_row_and_the_others_are_done(tmp_path, run):
     assert any("RuntimeError: an odd shape" in note and "\n" not in note for note in counts.notes)
 
 
+def test_what_shows_nothing_is_no_video(tmp_path, run):
+    paths = write_prompts(tmp_path, ["a blank wall", "nan", "a cat", "a dog"])
+    counts = run(paths)[0]
+    assert counts.kept == 2 and dict(counts.rejected) == {"blank_video": 1, "not_a_number": 1}
+
+
 def test_the_row_describes_the_video_and_the_seed_is_the_prompts_own(tmp_path, run):
     inputs = write_prompts(tmp_path, ["a cat"])
     _, shard, made, _ = run(inputs)

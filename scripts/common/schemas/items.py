@@ -45,6 +45,8 @@ REASONS = {
     "no_video": "there is no video for the item",
     "no_image": "there is no image prompt for the item",
     "generation_failed": "the generator raised an error for the item",
+    "blank_video": "the generator gave one colour alone from start to end",
+    "not_a_number": "the generator gave pixels that are not numbers",
     "no_member": "no tar of the released data set holds a file for the prompt",
     "cut_off": "the archive ends inside the file",
     "damaged_member": "the archive's own checksum or packing says that the file is damaged",
