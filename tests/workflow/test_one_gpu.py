@@ -31,8 +31,9 @@ TINY = {
 }  # fmt: skip
 
 
-def clip(number, seed, frames=24):
-    return video(frames, size=(64, 64), value=10 * number + seed)
+def clip(number, seed, frames=24, size=(64, 64)):
+    """Return a video that no other one equals: sources have sizes of their own."""
+    return video(frames, size=size, value=10 * number + seed)
 
 
 @pytest.fixture
@@ -46,10 +47,13 @@ def place(tmp_path):
         write_tar(release / f"eval_videos_tar/{name}_videos_eval.tar",
                   {f"{name}_{prompt_id(one)}.mp4": clip(one, seed) for one in PROMPTS})  # fmt: skip
     data = tmp_path / "data"
-    refs = {f"dataset_train/refs/R1{one:05d}.mp4": clip(one, 7, 60) for one in range(6)}
-    pack_folder(data / "VSC22", refs | {"dataset_test/queries/Q300001.mp4": clip(9, 7, 10)})
+    refs = {f"dataset_train/refs/R1{one:05d}.mp4": clip(one, 7, 60, (48, 64)) for one in range(6)}
+    pack_folder(
+        data / "VSC22", refs | {"dataset_test/queries/Q300001.mp4": clip(9, 7, 10, (48, 64))}
+    )
     texts = {
-        f"pika_videos/pika-{item_uuid('text', str(one))}.mp4": clip(one, 90) for one in range(12)
+        f"pika_videos/pika-{item_uuid('text', str(one))}.mp4": clip(one, 0, 24, (64, 48))
+        for one in range(12)
     }
     tar = pack_tar(data / "VidProM/pika_videos/pika_videos_1.tar", texts)
     tar.write_bytes(tar.read_bytes()[: tar.stat().st_size * 8 // 10])
