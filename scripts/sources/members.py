@@ -188,16 +188,16 @@ def _walk_zip(file: Path) -> Iterator[Member]:
                 reason = "decompression_bomb"  # entries that lie on each other, or swell
             elif entry.compress_type == zipfile.ZIP_STORED:
                 offset = _place_in_zip(plain, entry)
-                reason = "cut_off" if offset + entry.file_size > size else None
+                reason = "damaged_member" if offset is None else None
             yield _named(Member(entry.filename, file, entry.file_size, number, offset, reason))
 
 
-def _place_in_zip(file: IO[bytes], entry: zipfile.ZipInfo) -> int:
-    """Return where a stored entry's bytes begin: behind its own header, which states its lengths."""
+def _place_in_zip(file: IO[bytes], entry: zipfile.ZipInfo) -> int | None:
+    """Return where a stored entry's bytes begin: behind its own header, if that is there."""
     file.seek(entry.header_offset)
     header = file.read(30)
     if len(header) < 30 or header[:4] != b"PK\x03\x04":
-        raise zipfile.BadZipFile(f"no header at byte {entry.header_offset}")
+        return None
     name, extra = struct.unpack("<HH", header[26:])
     return entry.header_offset + 30 + name + extra
 
@@ -214,8 +214,6 @@ def _walk_tar(file: Path, notes: list[str]) -> Iterator[Member]:
                 return
             if not header.isdir():
                 reason = None if header.isreg() and not header.issparse() else "not_a_file"
-                if not is_packed and end > size:
-                    reason = reason or "cut_off"
                 name = header.name.encode("utf-8", "replace").decode()
                 offset = None if is_packed else header.offset_data
                 yield _named(Member(name, file, header.size, number, offset, reason))
@@ -233,6 +231,6 @@ def _stream(file: Path) -> tarfile.TarFile:
 
 def _named(member: Member) -> Member:
     path = PurePosixPath(member.name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+    if path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1]):
         return replace(member, reason="unsafe_path")
     return member

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scripts.common.errors import Rejected
-from scripts.common.video import encode_video, probe_video, read_frames, uniform_indices
+from scripts.common.video import cut_video, encode_video, probe_video, read_frames, uniform_indices
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +84,16 @@ def test_encoding_does_not_depend_on_what_lies_in_memory(size):
         results.add(encode_video(list(moving_discs(*size)), 24, crf=18))
         del junk
     assert len(results) == 1
+
+
+def test_a_video_is_cut_into_whole_pieces_and_the_rest_goes():
+    frames = np.stack([np.full((16, 32, 3), 4 * number, np.uint8) for number in range(60)])
+    pieces = list(cut_video(encode_video(frames, 8), 3))
+    assert [properties.frames for _, properties in pieces] == [24, 24]
+    for number, (data, properties) in enumerate(pieces):
+        assert probe_video(data) == properties
+        assert abs(int(read_frames(data, [0])[0].mean()) - 4 * 24 * number) <= 2
+    with pytest.raises(Rejected, match="undecodable"):
+        list(cut_video(b"no video", 3))
+    with pytest.raises(Rejected, match="too_many_pixels"):
+        list(cut_video(encode_video(frames, 8), 3, max_megapixels=1e-4))

@@ -169,7 +169,7 @@ def test_names_and_links_lead_nowhere(tmp_path, index):
         "../../up.jpg": jpeg(1), "/etc/absolute.jpg": jpeg(2), "C:\\drive.jpg": jpeg(3),
         "soft.jpg": link("soft.jpg", str(secret)),
         "hard.jpg": link("hard.jpg", "../secret/photo.jpg", tarfile.LNKTYPE),
-        "fifo.jpg": link("fifo.jpg", "", tarfile.FIFOTYPE), "fine.jpg": jpeg(4),
+        "fifo.jpg": link("fifo.jpg", "", tarfile.FIFOTYPE), "fine.jpg": jpeg(4), ".": b"x", "": b"x",
     }  # fmt: skip
     before = {path for path in tmp_path.rglob("*")}
     for packing, mode in (("a.tar", "w"), ("b.tgz", "w:gz")):
@@ -223,6 +223,16 @@ def test_entries_of_a_zip_that_lie_on_each_other_are_bombs(tmp_path, index):
     path.write_bytes(data)
     counts, _ = index("a.zip")
     assert counts.rejected["decompression_bomb"] >= 8
+
+
+def test_an_entry_of_a_zip_without_its_header_is_damaged_alone(tmp_path, index):
+    path = pack_zip(tmp_path / "a.zip", {f"{n}.jpg": jpeg(n) for n in range(3)})
+    data = bytearray(path.read_bytes())
+    second = data.find(b"PK\x03\x04", 4)
+    data[second : second + 4] = b"xxxx"
+    path.write_bytes(data)
+    counts, _ = index("a.zip")
+    assert (counts.kept, counts.rejected) == (2, {"damaged_member": 1})
 
 
 def test_playlists_called_videos_are_not_opened(tmp_path, index):
