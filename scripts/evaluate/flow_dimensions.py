@@ -10,9 +10,9 @@ import numpy as np
 
 from scripts.common.errors import UserError
 from scripts.common.roles import EvaluationItem
+from scripts.common.schemas.evaluate import COMPONENTS
 from scripts.evaluate import movement
 from scripts.evaluate.global_motion import GlobalMove, fit_move, moves_together
-from scripts.evaluate.graph import COMPONENTS
 from scripts.evaluate.unscorable import require_frames
 
 

@@ -5,11 +5,10 @@ from typing import Any
 
 from scripts.common.code import code_checksum
 from scripts.common.errors import UserError
+from scripts.common.schemas.evaluate import COMPONENTS
 from scripts.common.study import Study
 
 SCRIPT = "scripts/evaluate/score_videos.py"
-COMPONENTS = ("pan", "tilt", "zoom", "rotation", "strength")
-"""What ``CameraMotion`` can score."""
 
 
 @dataclass(frozen=True)

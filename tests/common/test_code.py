@@ -5,6 +5,7 @@ import pytest
 
 from scripts.common import code
 from scripts.common.code import PLUMBING, ROOT, code_checksum, hash_code, modules_of
+from scripts.common.configuration import read_sheets
 from scripts.common.fingerprints import fingerprint
 
 
@@ -73,6 +74,15 @@ def test_plumbing_reruns_a_rule_and_keeps_its_rows():
     texts = "scripts/annotate/annotate_texts.py"
     assert "scripts/common/video.py" in modules_of(texts)
     assert "scripts/common/video.py" not in modules_of(texts, plumbing=False)
+
+
+def test_no_model_is_what_plans_the_run():
+    """An edit of how sheets are read would make every score anew, and environments lack the packages."""
+    for sheet, entries in read_sheets(ROOT / "config").items():
+        for name, entry in entries.items():
+            if "backend" in entry:
+                module = entry["backend"].partition(":")[0].replace(".", "/") + ".py"
+                assert "scripts/common/study.py" not in modules_of(module), f"{sheet}: {name}"
 
 
 @pytest.mark.parametrize("name", PLUMBING)

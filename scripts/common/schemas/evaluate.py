@@ -20,6 +20,9 @@ REMARKS = {
 }
 """The closed list of remarks on items that were scored."""
 
+COMPONENTS = ("pan", "tilt", "zoom", "rotation", "strength")
+"""What ``CameraMotion`` can score."""
+
 _SCORE_COLUMNS = [
     column("generator", pa.string(), "entry of config/generators.yaml"),
     column("item", pa.string(), "UUID of the prompt"),
