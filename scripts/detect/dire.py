@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from diffusers import UNet2DModel
 from PIL import Image
 
-from scripts.detect.picture_classifier import PictureClassifier, read_resnet
+from scripts.detect.picture_classifier import ResNetClassifier
 from scripts.models.weights import State, load_exactly, read_tensors, rename_keys
 
 STEPS = 1000
@@ -26,7 +26,7 @@ _RESNET = (
 _ATTENTION = (("norm", "group_norm"), ("proj_out", "to_out.0"))
 
 
-class Dire(PictureClassifier):
+class Dire(ResNetClassifier):
     """DIRE (Wang et al., DIRE for diffusion-generated image detection, 2023).
 
     As in the harness of Table 3 and in the authors' release: the picture is taken to noise by ADM's
@@ -44,11 +44,9 @@ class Dire(PictureClassifier):
         attention_from: int = 3,
         head: int = 64,
         steps: int = 20,
-        resize: int | None = 256,
-        crop: int | None = 224,
-        device: str = "auto",
+        **settings: Any,
     ):
-        """Load both files in the folder ``weights['path']``; the rest as ``PictureClassifier``.
+        """Load both files in the folder ``weights['path']``.
 
         Args:
             weights: the folder.
@@ -59,16 +57,12 @@ class Dire(PictureClassifier):
             attention_from: level from which on, counted from 0, there is attention.
             head: channels of a head of the attention.
             steps: to noise, and back.
-            resize: of the difference.
-            crop: of the difference.
-            device: cpu, cuda or auto.
+            settings: ``resize`` and ``crop`` of what is made of a picture, and ``device``.
 
         Raises:
             UserError: a file is missing or does not fit.
         """
-        folder = Path(weights["path"])
-        network = read_resnet(folder / classifier)
-        super().__init__(network, resize=resize, crop=crop, device=device)
+        super().__init__(weights, classifier=classifier, **settings)
         self._size = size
         plain = ["Resnet"] * attention_from + ["Attn"] * (len(widths) - attention_from)
         self._model = UNet2DModel(
@@ -88,8 +82,8 @@ class Dire(PictureClassifier):
             attention_head_dim=head,
             attn_norm_num_groups=32,
         )
-        state = as_diffusers(read_tensors(folder / diffusion), len(widths), head)
-        load_exactly(self._model, state, folder / diffusion)
+        state = as_diffusers(read_tensors(self._folder / diffusion), len(widths), head)
+        load_exactly(self._model, state, self._folder / diffusion)
         self._model.eval().to(self._device)
         kept = np.cumprod(1 - np.linspace(1e-4, 0.02, STEPS))[:: STEPS // steps]
         self._times = list(range(0, STEPS, STEPS // steps))

@@ -8,14 +8,14 @@ import torch
 from scipy.fft import dct
 
 from scripts.common.errors import UserError
-from scripts.detect.picture_classifier import PictureClassifier, read_resnet, resize_and_crop
+from scripts.detect.picture_classifier import ResNetClassifier, resize_and_crop
 from scripts.models.weights import read_tensors
 
 SIDE = 224
 _TINY = 1e-12  # no zero under the logarithm
 
 
-class FreDect(PictureClassifier):
+class FreDect(ResNetClassifier):
     """FreDect (Frank et al., Leveraging frequency analysis for deep fake image recognition, 2020).
 
     As in the harness where Table 3's detectors are found together: a ResNet-50 with one output, the
@@ -29,12 +29,11 @@ class FreDect(PictureClassifier):
         Raises:
             UserError: a file is missing or does not fit.
         """
-        folder = Path(weights["path"])
-        self._mean = _coefficients(folder / "dct_mean")
-        self._deviation = np.sqrt(_coefficients(folder / "dct_var"))
         super().__init__(
-            read_resnet(folder / "FreDect.pth", "netC"), resize=256, crop=SIDE, device=device
+            weights, classifier="FreDect.pth", key="netC", resize=256, crop=SIDE, device=device
         )
+        self._mean = _coefficients(self._folder / "dct_mean")
+        self._deviation = np.sqrt(_coefficients(self._folder / "dct_var"))
 
     def prepare(self, picture: np.ndarray) -> torch.Tensor:
         """Return the normalised log cosine transform: float32 of shape (3, 224, 224)."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import log2, sqrt
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,12 +11,12 @@ from torch import nn
 from torch.nn import functional
 from torchvision.transforms import functional as transforms
 
-from scripts.detect.picture_classifier import PictureClassifier, read_resnet
+from scripts.detect.picture_classifier import ResNetClassifier
 from scripts.models.pixels import HALF
 from scripts.models.weights import load_exactly, read_tensors
 
 
-class LGrad(PictureClassifier):
+class LGrad(ResNetClassifier):
     """LGrad (Tan et al., Learning on gradients: generalized artifacts representation, 2023).
 
     As in the harness of Table 3, quirks included, since the classifier was trained on them: the
@@ -33,11 +33,9 @@ class LGrad(PictureClassifier):
         discriminator: str = "karras2019stylegan-bedrooms-256x256_discriminator.pth",
         resolution: int = 256,
         widest: int = 512,
-        resize: int | None = 256,
-        crop: int | None = 224,
-        device: str = "auto",
+        **settings: Any,
     ):
-        """Load both files in the folder ``weights['path']``; the rest as ``PictureClassifier``.
+        """Load both files in the folder ``weights['path']``.
 
         Args:
             weights: the folder.
@@ -45,18 +43,16 @@ class LGrad(PictureClassifier):
             discriminator: its file with the discriminator, in the layout of genforce.
             resolution: side of the picture that the discriminator takes, in pixels.
             widest: channels of its widest layers.
-            resize: of the gradient.
-            crop: of the gradient.
-            device: cpu, cuda or auto.
+            settings: ``resize`` and ``crop`` of what is made of a picture, and ``device``.
 
         Raises:
             UserError: a file is missing or does not fit.
         """
-        folder = Path(weights["path"])
-        network = read_resnet(folder / classifier)
-        super().__init__(network, resize=resize, crop=crop, device=device)
+        super().__init__(weights, classifier=classifier, **settings)
         source = StyleGanDiscriminator(resolution, widest)
-        load_exactly(source, read_tensors(folder / discriminator), folder / discriminator)
+        load_exactly(
+            source, read_tensors(self._folder / discriminator), self._folder / discriminator
+        )
         self._discriminator = source.eval().requires_grad_(False).to(self._device)
         self._size = [resolution, resolution]
 

@@ -1,18 +1,18 @@
 """LNP: a ResNet-50 on the noise that a denoiser finds in a picture."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torchvision.transforms import functional as transforms
 
-from scripts.detect.picture_classifier import PictureClassifier, batches, read_resnet
+from scripts.detect.picture_classifier import ResNetClassifier, batches
 from scripts.models.weights import cut_prefix, load_exactly, read_tensors
 
 
-class Lnp(PictureClassifier):
+class Lnp(ResNetClassifier):
     """LNP (Liu et al., Detecting generated images by real images, 2022).
 
     As in the harness of Table 3 and in the authors' own script, quirks included, since the
@@ -31,11 +31,9 @@ class Lnp(PictureClassifier):
         groups: int = 4,
         blocks: int = 8,
         channels: int = 64,
-        resize: int | None = 256,
-        crop: int | None = 224,
-        device: str = "auto",
+        **settings: Any,
     ):
-        """Load both files in the folder ``weights['path']``; the rest as ``PictureClassifier``.
+        """Load both files in the folder ``weights['path']``.
 
         Args:
             weights: the folder.
@@ -44,19 +42,15 @@ class Lnp(PictureClassifier):
             groups: residual groups of the denoiser.
             blocks: attention blocks of each.
             channels: of each.
-            resize: of the noise.
-            crop: of the noise.
-            device: cpu, cuda or auto.
+            settings: ``resize`` and ``crop`` of what is made of a picture, and ``device``.
 
         Raises:
             UserError: a file is missing or does not fit.
         """
-        folder = Path(weights["path"])
-        network = read_resnet(folder / classifier)
-        super().__init__(network, resize=resize, crop=crop, device=device)
+        super().__init__(weights, classifier=classifier, **settings)
         source = Denoiser(groups, blocks, channels)
-        state = cut_prefix(read_tensors(folder / denoiser, "state_dict"), r"module\.")
-        load_exactly(source, state, folder / denoiser)
+        state = cut_prefix(read_tensors(self._folder / denoiser, "state_dict"), r"module\.")
+        load_exactly(source, state, self._folder / denoiser)
         self._denoiser = source.eval().to(self._device)
 
     @torch.inference_mode()

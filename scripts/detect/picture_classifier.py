@@ -89,27 +89,38 @@ def batches(pictures: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     return [torch.stack(list(pictures))] if one_size else [picture[None] for picture in pictures]
 
 
-def read_resnet(path: str | Path, key: str = "model") -> torch.nn.Module:
-    """Return a ResNet-50 with one output, as most of these detectors are.
+class ResNetClassifier(PictureClassifier):
+    """A ResNet-50 with one output, as most of these detectors are."""
 
-    Args:
-        path: of the checkpoint.
-        key: under which its weights lie; those of a training on several GPUs begin with 'module.'.
+    def __init__(
+        self,
+        weights: Mapping[str, str],
+        *,
+        classifier: str = "",
+        key: str = "model",
+        **settings: Any,
+    ):
+        """Load its checkpoint; the rest as ``PictureClassifier``.
 
-    Raises:
-        UserError: the weights are missing or do not fit.
-    """
-    network = resnet50(num_classes=1)
-    load_exactly(network, cut_prefix(read_tensors(path, key), r"module\."), path)
-    return network
+        Args:
+            weights: 'path' of the checkpoint, or of a folder that holds it and other files.
+            classifier: its name in that folder.
+            key: under which its weights lie; those of a training on several GPUs begin with
+                'module.'.
+            settings: ``resize``, ``crop`` and ``device``.
+
+        Raises:
+            UserError: the weights are missing or do not fit.
+        """
+        self._folder = Path(weights["path"])
+        path = self._folder / classifier
+        network = resnet50(num_classes=1)
+        load_exactly(network, cut_prefix(read_tensors(path, key), r"module\."), path)
+        super().__init__(network, **settings)
 
 
-class CnnSpot(PictureClassifier):
+class CnnSpot(ResNetClassifier):
     """CNNSpot (Wang et al., CNN-generated images are surprisingly easy to spot... for now, 2020).
 
-    A ResNet-50 trained on pictures of one GAN.
+    It was trained on pictures of one GAN.
     """
-
-    def __init__(self, weights: Mapping[str, str], **settings: Any):
-        """Load the checkpoint at ``weights['path']``; the rest as ``PictureClassifier``."""
-        super().__init__(read_resnet(weights["path"]), **settings)
