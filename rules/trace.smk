@@ -78,11 +78,11 @@ rule extract_features:
     input:
         files=by_index(trace.picture_files(trace.query_sets)),
     output:
-        features=trace.query_tables(["{model}"]),
+        features=trace.query_tables(trace.described),
     log:
-        "logs/extract_features/{model}/queries.log",
+        f"logs/extract_features/{trace.job}/queries.log",
     benchmark:
-        "benchmarks/extract_features/{model}/queries.jsonl"
+        f"benchmarks/extract_features/{trace.job}/queries.jsonl"
     wildcard_constraints:
         model="|".join(trace.public) or "none",
     conda:
@@ -107,11 +107,11 @@ use rule extract_features as extract_reference_features with:
     input:
         files=by_index(trace.picture_files(["references"])),
     output:
-        features=trace.reference_tables(["{model}"]),
+        features=trace.reference_tables(trace.described),
     log:
-        "logs/extract_features/{model}/references/{shard}.log",
+        f"logs/extract_features/{trace.job}/references/{{shard}}.log",
     benchmark:
-        "benchmarks/extract_features/{model}/references/{shard}.jsonl"
+        f"benchmarks/extract_features/{trace.job}/references/{{shard}}.jsonl"
     params:
         pictures=trace.pictures(["references"]),
         shards=len(trace.reference_shards),

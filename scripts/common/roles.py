@@ -204,8 +204,11 @@ class Tracer(ImageEmbedder, Protocol):
 
 
 @runtime_checkable
-class Preparing(PreparesPictures, Protocol):
+class Preparing(Protocol):
     """A tracer whose pictures are made ready in threads, beside its network."""
+
+    def prepare(self, image: np.ndarray, squares: dict[Hashable, np.ndarray] | None = None) -> Any:
+        """Return a picture as the network takes it; ``squares`` are what others made of it."""
 
     def embed_prepared(self, pictures: Sequence[Any]) -> np.ndarray:
         """Return what ``embed`` does, of pictures that went through ``prepare``."""

@@ -36,8 +36,8 @@ def extract_features(
 ) -> Counts:
     """Describe the pictures of some sets, queries or references (Section 5.4), by some models.
 
-    A picture is read once for all models, in the order in which pictures lie in the tars, the next
-    ones while the models work. One that cannot be read or described is a row with a reason and no
+    A picture is read, and reduced to each input size, once for all models, in the order in which
+    pictures lie in the tars, the next ones while the models work. One that cannot be read or described is a row with a reason and no
     embedding. A row is kept under the checksum of its picture, so that a picture that is new or
     was made anew is described, and no other; the finished tables are the ledger, too.
 
@@ -63,6 +63,8 @@ def extract_features(
     tables_of: dict[str, dict[str, Path]] = {}
     for (model, name), [path] in by_model_and_set(features).items():
         tables_of.setdefault(name, {})[model] = path
+    keys = [model.key for model in models.values()]
+    twins = {name: f"-{name}" for name, model in models.items() if keys.count(model.key) > 1}
     counts, shard = Counts(), int(features[0].stem)
     for name, tables in tables_of.items():
         files = {file.uuid: file for file in find_pictures(pictures[name], shard, shards)}
@@ -72,13 +74,14 @@ def extract_features(
                 model,
                 files,
                 batch_size=batch_size,
-                folder=ledger_root / "trace" / models[model].key / part,
+                # Two entries that are equal but for their names: each keeps its own rows.
+                folder=ledger_root / "trace" / models[model].key / f"{part}{twins.get(model, '')}",
             )
             for model in tables
         }
         run(
             list(tasks.values()),
-            lambda uuid, files=files: files[uuid].read(),
+            lambda uuid, files=files: (files[uuid].read(), {}),
             what=f"features {name}",
             workers=threads,
             order=sorted(files, key=lambda uuid: (files[uuid].tar, files[uuid].offset or 0)),
@@ -151,8 +154,10 @@ def _load(entry: Mapping[str, Any], device: str, threads: int) -> Tracer:
     return tracer
 
 
-def _prepare(tracer: Tracer, picture: np.ndarray) -> Any:
-    return tracer.prepare(picture) if isinstance(tracer, Preparing) else picture
+def _prepare(tracer: Tracer, read: tuple[np.ndarray, dict]) -> Any:
+    """Return a picture as the tracer takes it; what several take of it is made once."""
+    picture, squares = read
+    return tracer.prepare(picture, squares) if isinstance(tracer, Preparing) else picture
 
 
 def _embed(tracer: Tracer, pictures: Sequence[Any]) -> np.ndarray:

@@ -201,6 +201,16 @@ class TraceGraph:
         return files
 
     @property
+    def described(self) -> list[str]:
+        """The public models whose features a job makes: one, which is a wildcard, or all."""
+        return self.public if self.settings["jobs"] == "together" else ["{model}"]
+
+    @property
+    def job(self) -> str:
+        """How the logs of such a job are called."""
+        return "public" if self.settings["jobs"] == "together" else "{model}"
+
+    @property
     def duplicates_entry(self) -> dict[str, Any]:
         """What decides which pictures look alike: the tracer that describes them."""
         name = self.settings["near_duplicates"]["tracer"]
@@ -218,8 +228,8 @@ class TraceGraph:
         return {name: f"results/trace/features/{model}/{name}/00000.parquet" for name in SHOWN}
 
     def public_entry(self, wildcards: Any) -> dict[str, Any]:
-        """Return what decides the features of the wildcard's model."""
-        return {wildcards.model: self.study.entry("tracers", wildcards.model)}
+        """Return what decides the features of the models that a job describes."""
+        return {name: self.study.entry("tracers", name) for name in self._lot(wildcards)}
 
     @property
     def trained_entries(self) -> dict[str, Any]:
@@ -229,8 +239,12 @@ class TraceGraph:
         return {model: network | {"weights": {"path": path}} for model, path in paths}
 
     def public_code(self, wildcards: Any) -> str:
-        """Return the checksum of what the script and the wildcard's model do."""
-        return code_checksum(EXTRACTING, self.study.fields("tracers", wildcards.model)["backend"])
+        """Return the checksum of what the script and the models of a job do."""
+        fields = (self.study.fields("tracers", name) for name in self._lot(wildcards))
+        return code_checksum(EXTRACTING, *sorted({entry["backend"] for entry in fields}))
+
+    def _lot(self, wildcards: Any) -> list[str]:
+        return [wildcards.model] if hasattr(wildcards, "model") else self.public
 
     def searches(self, wildcards: Any) -> dict[str, list[str]]:
         """Return the features of what a model searches for, in what, and what is in common."""

@@ -45,6 +45,11 @@ class Preprocessing:
                     f"{', '.join(known)}"
                 )
 
+    @property
+    def shape(self) -> tuple[int | str | None, ...]:
+        """All that decides ``to_square``: tracers that agree in it share a picture's square."""
+        return self.image_size, self.resize, self.shorter_side, self.interpolation
+
     def to_square(self, image: np.ndarray) -> np.ndarray:
         """Return a picture (uint8 RGB, any size) as uint8 (image_size, image_size, 3)."""
         size, filter_ = self.image_size, interpolation_of(self.interpolation)

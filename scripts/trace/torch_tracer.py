@@ -1,6 +1,6 @@
 """What all tracers that are torch networks share: batches, precision, unit vectors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -52,12 +52,22 @@ class TorchTracer:
         self._device, self._batch_size = pick_device(device), batch_size
         mixed_precision(self._device, precision)  # refuses an unknown one before any work
 
-    def prepare(self, image: np.ndarray) -> list[np.ndarray]:
+    def prepare(
+        self, image: np.ndarray, squares: dict[Hashable, np.ndarray] | None = None
+    ) -> list[np.ndarray]:
         """Return a picture (uint8 RGB) as the network's squares, one for each size.
 
         Readers call this in threads of their own, beside the network.
+
+        Args:
+            image: the picture.
+            squares: those that other tracers took of it, by how they are made; new ones are added.
         """
-        return [scale.to_square(image) for scale in self._scales]
+        squares = {} if squares is None else squares
+        for scale in self._scales:
+            if scale.shape not in squares:
+                squares[scale.shape] = scale.to_square(image)
+        return [squares[scale.shape] for scale in self._scales]
 
     def embed(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Return float32 of shape (images, dimension), rows of length 1; images are uint8 RGB.

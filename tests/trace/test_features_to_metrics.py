@@ -253,6 +253,16 @@ def test_a_picture_is_read_once_for_all_models_and_each_keeps_its_own_rows(trace
     assert alone.items() <= together.items()
 
 
+def test_equal_entries_under_two_names_have_the_same_rows(trace):
+    features = [trace.root / "features" / name / "left" / "00000.parquet" for name in ("a", "b")]
+    settings = {"batch_size": 1, "ledger_root": trace.root / "ledger"}
+    for _ in range(2):
+        extract_features(
+            features, entries={"a": HASH, "b": HASH}, pictures=pictures(trace), **settings
+        )
+        assert features[0].read_bytes() == features[1].read_bytes()
+
+
 def test_finished_features_are_not_kept_twice(trace):
     features, _ = extract(trace, "left")
     kept = [path for path in (trace.root / "ledger").rglob("*.parquet")]

@@ -80,7 +80,7 @@ def test_one_generator_has_no_other_domain():
 
 def made(graph):
     """Return every table of features that a rule makes."""
-    queries = graph.query_tables(["{model}"])
+    queries = graph.query_tables(graph.described)
     tables = [path.format(model=name) for name in graph.public for path in queries]
     tables += graph.query_tables(graph.trained)
     for shard in graph.reference_shards:

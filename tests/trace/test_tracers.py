@@ -308,3 +308,21 @@ def _squeezed(image, size):
     from PIL import Image
 
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
+
+
+def test_tracers_of_one_input_size_share_a_pictures_square(tmp_path, images, monkeypatch):
+    save_file(tiny_timm(num_classes=0).state_dict(), tmp_path / "model.safetensors")
+    path, made, squares = tmp_path / "model.safetensors", [], {}
+    others = ({}, {"normalisation": "half"}, {"sizes": [32]}, {"interpolation": "bilinear"})
+    tracers = [tracer_of_timm(path, **settings) for settings in others]
+    alone = [tracer.embed(images[:1]) for tracer in tracers]
+    to_square = Preprocessing.to_square
+    monkeypatch.setattr(
+        Preprocessing,
+        "to_square",
+        lambda *given: made.append(given[0].interpolation) or to_square(*given),
+    )
+    prepared = [tracer.prepare(images[0], squares) for tracer in tracers]
+    assert made == ["bicubic", "bilinear"]
+    for tracer, picture, expected in zip(tracers, prepared, alone, strict=True):
+        np.testing.assert_array_equal(tracer.embed_prepared([picture]), expected)

@@ -94,6 +94,12 @@ def test_tracers_describe_references_in_shards_and_all_queries_in_one_job(folder
     assert planned(answer, "extract_trained_reference_features") == 3
     assert planned(answer, "match_queries") == public + 1 + generators
     assert planned(answer, "check_splits") == 1
+    changes["trace"] |= {"jobs": "together"}
+    configured = ("--directory", folder, "--configfile", settings(folder, **changes))
+    answer = snakemake("-n", target, *configured)
+    assert planned(answer, "extract_features") == 1
+    assert planned(answer, "extract_reference_features") == 3
+    assert planned(answer, "match_queries") == public + 1 + generators
 
 
 @pytest.mark.parametrize(
