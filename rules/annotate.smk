@@ -108,11 +108,7 @@ use rule ask_endpoint as fetch_batches with:
         indexes=ancient(study.image_indexes),
         submitted="results/annotations/submitted/{annotation}.parquet",
     output:
-        annotations=expand(
-            "results/annotations/{annotation}/{shard}.parquet",
-            shard=study.shards,
-            allow_missing=True,
-        ),
+        annotations=annotate.tables("{annotation}"),
     log:
         "logs/fetch_batches/{annotation}.log",
     benchmark:
@@ -129,16 +125,8 @@ use rule ask_endpoint as fetch_batches with:
 
 use rule fetch_batches as fetch_embeddings with:
     output:
-        annotations=expand(
-            "results/annotations/{annotation}/{shard}.parquet",
-            shard=study.shards,
-            allow_missing=True,
-        ),
-        vectors=expand(
-            "results/embeddings/{annotation}/{shard}.parquet",
-            shard=study.shards,
-            allow_missing=True,
-        ),
+        annotations=annotate.tables("{annotation}"),
+        vectors=annotate.vectors("{annotation}"),
     wildcard_constraints:
         annotation=annotate.asked_by("fetch_batches", vectors=True),
 
