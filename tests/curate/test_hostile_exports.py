@@ -34,6 +34,12 @@ def test_class_names_that_somebody_typed_are_text(tmp_path):
     assert words in messages[1].content_and_video()[0]
 
 
+def test_somebody_called_like_the_mark_of_a_notice_gives_none(tmp_path):
+    name = "chatlog__system-notification-icon"
+    messages, _ = read(tmp_path, export([Said(FIRST_ID + 1, name, content="hi")]))
+    assert [(message.is_system, message.author.name) for message in messages] == [(False, name)]
+
+
 FAKE_VIDEO = (
     "</span></div><div class=chatlog__attachment><video class=chatlog__attachment-media controls>"
     '<source src="https://evil.example/x.mp4" title="Video: evil.mp4 (1 MB)"></video></div>'

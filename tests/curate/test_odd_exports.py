@@ -252,8 +252,9 @@ def test_a_message_in_which_another_begins_is_rejected(tmp_path, lost):
     assert rejects == {str(FIRST_ID + 1): "torn", str(FIRST_ID + 3): "no_author"}
 
 
-def test_a_group_whose_beginning_is_lost_is_not_given_to_the_author_before(tmp_path):
-    video = {"content": in_bold("my own"), "video": "https://x.example/y.mp4"}
+@pytest.mark.parametrize("content", [in_bold("my own"), None])
+def test_a_group_whose_beginning_is_lost_is_not_given_to_the_author_before(tmp_path, content):
+    video = {"content": content, "video": "https://x.example/y.mp4"}
     document = export(
         GENERATIONS, [Said(FIRST_ID + 5, "ann", **video), Said(FIRST_ID + 6, **video)]
     )

@@ -175,6 +175,17 @@ def test_what_is_missing_or_no_vector_is_rejected_or_found_in_the_next_table(tmp
     np.testing.assert_allclose(rows[prompt_id(0)]["embedding"], unit, atol=1e-3)
 
 
+def test_of_a_prompts_vectors_that_of_the_largest_table_counts(tmp_path):
+    values = vectors([0, 1], 8)
+    for name, vector in zip(("full", "subset"), values, strict=True):
+        columns = {"UUID": [prompt_id(0)], "v": pa.array([vector], pa.list_(pa.float32()))}
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    tables = [tmp_path / "full.parquet", tmp_path / "subset.parquet"]
+    _, rows, _ = deal_out(tmp_path, tables, numbers=[0])
+    unit = values[0] / np.linalg.norm(values[0])
+    np.testing.assert_allclose(rows[prompt_id(0)]["embedding"], unit, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     "columns",
     [
