@@ -8,7 +8,8 @@ import pytest
 from scripts.curate.downloads import Downloads, HostLimits, retry_after
 from scripts.curate.media_links import RefusedLinks
 from scripts.curate.partial_files import PartialFile
-from tests.curate.candidates import LINKS
+from tests.curate.candidates import HERE, LINKS, tiny_video
+from tests.curate.misbehaving_server import MisbehavingServer
 
 
 def test_a_torn_line_of_refusals_is_passed_over(tmp_path):
@@ -84,3 +85,18 @@ def test_a_part_without_a_mark_or_with_a_torn_record_is_not_gone_on_with(tmp_pat
     with again.open(0, None) as write:
         write(bytes(70_000))
     assert PartialFile(tmp_path / "x.part").mark is None
+
+
+def test_a_refusal_says_that_a_host_is_up(tmp_path):
+    async def run(port):
+        bounds = {"hosts": [f"media.test:{port}"], "give_up_after": 2, "tries": 1}
+        async with Downloads(LINKS | bounds, HERE) as downloads:
+            return [
+                (await downloads.fetch(f"http://media.test:{port}/1/{n}/{how}.mp4", part)).reason
+                for n, how in enumerate(["always_500", "always_404", "always_500", "good"])
+                if (part := PartialFile(tmp_path / f"{n}.part"))
+            ]
+
+    with MisbehavingServer(tiny_video()) as server:
+        reasons = asyncio.run(run(server.port))
+    assert reasons == ["server_error", "gone", "server_error", None]
