@@ -14,12 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scripts.common.identity_columns import (
-    normalise_prompts,
-    shards_of,
-    uuid_bytes,
-    uuid_texts,
-)
+from scripts.common.identity_columns import normalise_prompts, shards_of, uuid_bytes, uuid_texts
 from scripts.common.partitions import Partitions
 from scripts.common.progress import progress
 from scripts.common.rule_log import Counts, rule_log

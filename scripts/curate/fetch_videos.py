@@ -154,10 +154,7 @@ async def _search(
 
 
 async def _open_places(
-    search: CandidateVideos,
-    videos: Sequence[str],
-    network: Any,
-    stack: AsyncExitStack,
+    search: CandidateVideos, videos: Sequence[str], network: Any, stack: AsyncExitStack
 ) -> None:
     """Open what the configuration names; a run with local media alone imports none of it."""
     links = search.links

@@ -90,12 +90,13 @@ def test_a_part_without_a_mark_or_with_a_torn_record_is_not_gone_on_with(tmp_pat
 def test_a_refusal_says_that_a_host_is_up(tmp_path):
     async def run(port):
         bounds = {"hosts": [f"media.test:{port}"], "give_up_after": 2, "tries": 1}
+        place, reasons = f"http://media.test:{port}/1", []
         async with Downloads(LINKS | bounds, HERE) as downloads:
-            return [
-                (await downloads.fetch(f"http://media.test:{port}/1/{n}/{how}.mp4", part)).reason
-                for n, how in enumerate(["always_500", "always_404", "always_500", "good"])
-                if (part := PartialFile(tmp_path / f"{n}.part"))
-            ]
+            for number, how in enumerate(["always_500", "always_404", "always_500", "good"]):
+                part = PartialFile(tmp_path / f"{number}.part")
+                download = await downloads.fetch(f"{place}/{number}/{how}.mp4", part)
+                reasons.append(download.reason)
+        return reasons
 
     with MisbehavingServer(tiny_video()) as server:
         reasons = asyncio.run(run(server.port))

@@ -19,12 +19,7 @@ SCRIPT = "scripts/curate/release/list_members.py"
 
 
 def list_members(
-    tar: Path,
-    members: Path,
-    *,
-    kind: str,
-    decode: bool,
-    ledger_root: Path = LEDGER,
+    tar: Path, members: Path, *, kind: str, decode: bool, ledger_root: Path = LEDGER
 ) -> Counts:
     """Write a row for each file of a tar: its prompt, place, checksum and properties.
 

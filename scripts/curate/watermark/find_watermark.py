@@ -36,11 +36,7 @@ WHITE_AT = 2.0
 
 
 def find_watermark(
-    images: Shards,
-    overlays: Path,
-    *,
-    settings: Mapping[str, Any],
-    seed: int,
+    images: Shards, overlays: Path, *, settings: Mapping[str, Any], seed: int
 ) -> Counts:
     """Look at a sample of the image prompts, and write what those of each size have in common.
 

@@ -20,12 +20,7 @@ SCRIPT = "scripts/curate/watermark/score_watermarks.py"
 
 
 def score_watermarks(
-    tar: Path,
-    index: Path,
-    overlays: Path,
-    watermarks: Path,
-    *,
-    ledger_root: Path = LEDGER,
+    tar: Path, index: Path, overlays: Path, watermarks: Path, *, ledger_root: Path = LEDGER
 ) -> Counts:
     """Write a score for each image prompt, and whether it has an overlay.
 
