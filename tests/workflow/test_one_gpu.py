@@ -80,7 +80,7 @@ def test_the_study_on_one_gpu_runs_from_published_files(place):
     answer = snakemake(place, *tables)
     assert answer.returncode == 0, answer.stdout[-5000:]
     for table in tables:
-        assert "SVD" in pd.read_csv(place / table).columns, table
+        assert "svd" in pd.read_csv(place / table).columns, table
     splits = place / "results/splits"
     real = pd.read_parquet(splits / "tip_id/vsc22_part.parquet")
     assert len(real) == 12 and real["group"].nunique() == 6, "two pieces of 3 s of each of 7.5 s"
