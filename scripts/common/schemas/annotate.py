@@ -109,7 +109,7 @@ SUBMITTED = table_schema(
     "The prompts whose annotation was asked of an endpoint in batches, or was there already.",
     column("shard", pa.string(), "name of the shard"),
     column("prompts", pa.int64(), "prompts with an image"),
-    column("checksum", pa.string(), "of their UUIDs"),
+    column("checksum", pa.string(), "of what they are called"),
 )
 
 SUBJECTS = table_schema(
