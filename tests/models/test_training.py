@@ -11,7 +11,7 @@ from torch import nn
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.errors import UserError
-from scripts.detect.videomae_training import RunningSettings, TrainingSettings, course_of
+from scripts.detect.videomae_training import TrainingSettings
 from scripts.models.training import Lesson, MovingAverage, train
 from scripts.models.training_state import TrainingState
 
@@ -39,7 +39,7 @@ class Product(Lesson):
 
 def course(**changes):
     """The paper's recipe for VideoMAE, three steps at one rate."""
-    paper = course_of(RECIPE, RunningSettings(), seed=0)
+    paper = RECIPE.course(seed=0)
     return replace(paper, **{"steps": 3, "batch_size": 2, "rate": lambda step: 0.01} | changes)
 
 
