@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from scripts.common.errors import UserError
 from scripts.common.identity import seeded_order
 from scripts.common.pictures import decode_picture
-from scripts.common.schemas.annotate import DATASET, NSFW
+from scripts.common.schemas.annotate import DATASET, SAFE
 from scripts.common.shards import Shards
 from scripts.common.tables import read_frame
 from scripts.common.video import read_frames
@@ -28,7 +28,8 @@ class ShownPrompts:
     def __init__(self, dataset: Path, *, blurred: bool):
         """Read the data set; with ``blurred``, pictures of what is not safe are blurred."""
         self.rows = read_frame(dataset, DATASET).set_index("UUID", drop=False)
-        unsafe = (self.rows["Image_NSFW"] == NSFW) | (self.rows["Text_NSFW"] >= UNSAFE_TEXT)
+        # What nobody could say of is taken for unsafe.
+        unsafe = (self.rows["Image_NSFW"] != SAFE) | ~(self.rows["Text_NSFW"] < UNSAFE_TEXT)
         self.unsafe = set(self.rows.index[unsafe])
         self._blurred = self.unsafe if blurred else set()
 

@@ -21,9 +21,10 @@ VALUES = {
     "direction": [pl.col("verbs").list.join(", ").alias("Direction")],
 }
 """What the data set takes from each annotation: of embeddings, whether they are there."""
-UNANSWERED = ("subject", "direction")
-"""Annotations whose prompt stays without them: a model that refuses an unsafe prompt, as it may,
-must not take out of the data set what it is collected for."""
+MISSING_PICTURE = ("undecodable", "empty_file")
+"""Faults of an annotation that are the picture's: its prompt has none. For any other the prompt stays,
+without that value: a model that refuses an unsafe prompt, as it may, must not take out of the data set
+what it is collected for."""
 
 
 def build_dataset(
@@ -34,10 +35,10 @@ def build_dataset(
     dataset: Path,
     rejects: Path,
 ) -> Counts:
-    """Write a row for each prompt that has an image and all annotations; count the others.
+    """Write a row for each prompt that has a picture and was annotated; count the others.
 
-    A prompt of which a model named no subject or no direction, or would not answer, is kept with a
-    null; how many there are, and why, is noted.
+    A prompt for which an annotator has no value, since its model would not answer or failed, is kept
+    with a null; how many there are, and why, is noted.
 
     Args:
         prompts: tables of ``PROMPTS``, one for each shard.
@@ -61,7 +62,7 @@ def build_dataset(
         is_kept = pl.col("reason").is_null()
         kept.append(_release(rows.filter(is_kept), index.stem, names))
         rejected.append(rows.filter(~is_kept).select("uuid", "reason", "detail"))
-        for name in UNANSWERED:
+        for name in annotations:
             faults = rows.filter(is_kept)[f"no_{name}"].drop_nulls().value_counts()
             unanswered.update({f"{name}: {fault}": n for fault, n in faults.iter_rows()})
     rejected = pl.concat(rejected)
@@ -97,19 +98,19 @@ def _join_shard(prompts: Path, index: Path, annotations: Mapping[str, Path]) -> 
 
 
 def _join_annotation(table: pl.LazyFrame, name: str, path: Path) -> pl.LazyFrame:
-    """Add an annotation's values, and reject the rows that have none and no earlier fault.
+    """Add an annotation's values, and ``no_<name>``: why a row that stays has none.
 
-    Of ``UNANSWERED`` a row is only rejected that nobody was asked about; ``no_<name>`` says why
-    another has none.
+    Rejected are rows without an earlier fault whose picture cannot be read, or that nobody was asked
+    about.
     """
     found = pl.scan_parquet(path).select(
         "uuid", pl.col("status").alias("found"), pl.col("reason").alias("fault"), *VALUES[name]
     )
     table = table.join(found, on="uuid", how="left")
-    missing = pl.col("found").ne_missing(OK)
-    if name in UNANSWERED:
-        table = table.with_columns(pl.when(missing).then("fault").alias(f"no_{name}"))
-        missing = pl.col("found").is_null()
+    table = table.with_columns(
+        pl.when(pl.col("found").ne_missing(OK)).then("fault").alias(f"no_{name}")
+    )
+    missing = pl.col("found").is_null() | pl.col("fault").is_in(MISSING_PICTURE).fill_null(False)
     missing &= pl.col("reason").is_null()
     fault = pl.format("{}: {}", pl.lit(name), pl.col("fault").fill_null("not there"))
     return table.with_columns(
@@ -119,7 +120,7 @@ def _join_annotation(table: pl.LazyFrame, name: str, path: Path) -> pl.LazyFrame
 
 
 def _release(rows: pl.DataFrame, shard: str, subjects: pl.DataFrame) -> pl.DataFrame:
-    """Return the released columns of rows that lack nothing."""
+    """Return the released columns of rows that are kept."""
     return rows.join(
         subjects.rename({"subject": "Subject"}), on="variant", how="left", maintain_order="left"
     ).select(

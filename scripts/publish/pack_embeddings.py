@@ -25,7 +25,8 @@ def pack_embeddings(
     """Write the embedding of each row of the data set, one shard in memory at a time.
 
     The rows lie as in the data set's own files, shard after shard and sorted by UUID in each, so
-    row i here belongs to row i of what Hugging Face datasets loads.
+    row i here belongs to row i of what Hugging Face datasets loads. A prompt that its model did not
+    answer has a null.
 
     Args:
         dataset: table of ``DATASET``.
@@ -37,8 +38,7 @@ def pack_embeddings(
         Counts of the data set's rows.
 
     Raises:
-        UserError: the data set is empty, the embeddings are of several lengths, or a row of the
-            data set has none.
+        UserError: the data set is empty, or the embeddings are of several lengths.
     """
     shard = pl.col("Image_Prompt").str.extract(r"^images/(\d+)\.tar#").cast(pl.Categorical)
     rows = pl.scan_parquet(dataset).select("UUID", shard=shard).collect()
@@ -51,13 +51,9 @@ def pack_embeddings(
             wanted = rows.filter(pl.col("shard") == path.stem)["UUID"].sort().to_arrow()
             found = read_table(path, columns=["uuid", COLUMN])
             places = pc.index_in(wanted, found["uuid"].cast(wanted.type))
-            if places.null_count:
-                raise UserError(
-                    f"{path} lacks {places.null_count} embeddings of rows of {dataset}; delete it "
-                    "and run again"
-                )
             writer.write(pa.table([wanted, found[COLUMN].take(places)], names=schema.names))
-            counts.keep(len(wanted))
+            counts.keep(len(wanted) - places.null_count)
+            counts.reject("no_embedding", places.null_count)
     return counts
 
 

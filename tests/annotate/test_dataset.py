@@ -62,20 +62,28 @@ def test_what_a_model_would_not_answer_is_null_and_its_row_stays(stage):
     assert (counts.kept, counts.rejected) == (5, {"no_image": 1})
 
 
-def test_what_lacks_another_annotation_is_rejected_with_its_reason(stage):
-    failed = {"status": "rejected", "reason": "annotation_failed"}
-    stage.changes[("image_nsfw", "a dog runs")] = failed
-    stage.changes[("text_embedding", "dogs dance")] = failed | {"reason": "service_failed"}
+def test_only_a_missing_picture_removes_a_row(stage):
+    failed = {"status": "rejected"}
+    stage.changes[("image_nsfw", "a dog runs")] = failed | {"reason": "undecodable"}
+    stage.changes[("image_nsfw", "zoom in")] = failed | {"reason": "annotation_failed"}
+    stage.changes[("text_nsfw", "zoom in")] = failed | {"reason": "refused"}
+    stage.changes[("text_embedding", "dogs dance")] = failed | {"reason": "refused"}
     counts = stage.build()
     rows = read_table(stage.rejects, DATASET_REJECTS).to_pylist()
     found = {row["uuid"]: (row["reason"], row["detail"]) for row in rows}
     assert found == {
         prompt_uuid("a bird without image"): ("no_image", "no_video"),
-        prompt_uuid("a dog runs"): ("not_annotated", "image_nsfw: annotation_failed"),
-        prompt_uuid("dogs dance"): ("not_annotated", "text_embedding: service_failed"),
+        prompt_uuid("a dog runs"): ("not_annotated", "image_nsfw: undecodable"),
     }
-    assert sorted(stage.rows()) == ["a slow fish", "cats walk", "zoom in"]
-    assert (counts.read, counts.kept, counts.lost) == (6, 3, 0)
+    row = stage.rows()["zoom in"]
+    assert (row["Image_NSFW"], row["Text_NSFW"], row["Direction"]) == (None, None, "walk, run")
+    assert "dogs dance" in stage.rows()
+    assert counts.notes == [
+        "1 kept without image_nsfw: annotation_failed",
+        "1 kept without text_embedding: refused",
+        "1 kept without text_nsfw: refused",
+    ]
+    assert (counts.read, counts.kept, counts.lost) == (6, 4, 0)
 
 
 def test_an_annotation_that_is_not_there_is_no_silent_loss(stage, monkeypatch):

@@ -13,7 +13,7 @@ from PIL import Image
 from scripts.common.errors import UserError
 from scripts.common.schemas.annotate import PACKED_DATASET, embeddings
 from scripts.common.schemas.prompts import PARAMETERS
-from scripts.common.tables import write_table
+from scripts.common.tables import read_table, write_table
 from scripts.publish.describe_dataset import describe_dataset
 from scripts.publish.pack_dataset import encode_preview
 from tests.annotate.made_up import picture
@@ -26,7 +26,7 @@ def stage(tmp_path):
 
 
 def test_embeddings_are_those_of_the_data_sets_rows_and_no_others(stage):
-    failed = {"status": "rejected", "reason": "annotation_failed"}
+    failed = {"status": "rejected", "reason": "undecodable"}
     stage.changes[("image_nsfw", "a dog runs")] = failed
     stage.build()
     stage.pack()
@@ -55,9 +55,15 @@ def test_embeddings_of_several_lengths_are_refused(stage):
 
 def test_a_row_whose_embedding_is_missing_is_no_silent_loss(stage):
     stage.build()
+    whole = read_table(stage.pack_embeddings("Text")[0]).to_pylist()
+    gone = read_table(stage.vectors["text_embedding"][0])["uuid"].to_pylist()
     write_table([], stage.vectors["text_embedding"][0], embeddings(4))
-    with pytest.raises(UserError, match=r"00000\.parquet lacks \d embeddings of rows of .*dataset"):
-        stage.pack_embeddings("Text")
+    packed, counts = stage.pack_embeddings("Text")
+    rows = read_table(packed).to_pylist()
+    assert [row["UUID"] for row in rows] == [row["UUID"] for row in whole]
+    lost = {row["UUID"] for row in rows if row["Text_Embedding"] is None}
+    assert lost and lost <= set(gone)
+    assert counts.rejected == {"no_embedding": len(lost)} and counts.lost == 0
 
 
 def test_previews_keep_their_shape_and_are_never_enlarged():

@@ -23,7 +23,7 @@ REASONS = {
 
 DATASET_REASONS = {
     "no_image": "the prompt has no image; ``detail`` is the reason in the image index",
-    "not_annotated": "an annotation is missing; ``detail`` is annotator: reason",
+    "not_annotated": "the picture cannot be read, or nobody was asked; ``detail`` is annotator: reason",
 }
 """The closed list of reasons why a prompt is not in the data set."""
 
@@ -147,8 +147,8 @@ _RELEASED = [
     _IMAGE_PATH,
     optional("Subject", pa.string(), "merged subject; null if there is none"),
     column("Timestamp", pa.string(), "YYYY-MM-DD hh:mm:ss, UTC"),
-    column("Text_NSFW", pa.float32(), "how unsafe the text is, 0 to 1"),
-    column("Image_NSFW", pa.string(), f"{SAFE} or {NSFW}"),
+    optional("Text_NSFW", pa.float32(), "how unsafe the text is, 0 to 1; null if unanswered"),
+    optional("Image_NSFW", pa.string(), f"{SAFE} or {NSFW}; null if unanswered"),
     optional("UserID", pa.string(), "keyed hash of who asked"),
     optional(
         "Direction",
@@ -180,7 +180,9 @@ def packed_embeddings(modality: str, dimension: int) -> pa.Schema:
         "packed_embeddings",
         f"{modality} embeddings of the data set's rows, in the order of its files.",
         column("UUID", pa.string(), "version-5 UUID of the text prompt"),
-        column(f"{modality}_Embedding", embedding(dimension), "vector of length 1"),
+        optional(
+            f"{modality}_Embedding", embedding(dimension), "vector of length 1; null if unanswered"
+        ),
     )
 
 
