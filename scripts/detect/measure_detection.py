@@ -77,7 +77,8 @@ def measure_detection(
             if kind != IMAGE_GENERATED and not (part["status"] == OK).any():
                 raise UserError(_why_empty(kind, setting, part))
         if table == TABLE_3:
-            measures = binary_measures(*(part["score"].to_numpy() for part in chosen))
+            own = derived_seed(seed, setting, generator)
+            measures = binary_measures(*(part["score"].to_numpy() for part in chosen), seed=own)
         else:
             outputs = pd.concat(chosen)[[f"p_{name}" for name in CLASSES]].to_numpy()
             truth = np.repeat(np.arange(len(parts)), len(chosen[0]))

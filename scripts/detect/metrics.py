@@ -18,7 +18,7 @@ from scripts.common.schemas.detect import (
 Measures = dict[str, float | None]
 """Metric -> value; None without items."""
 
-OF_TWO = (ACCURACY, MAP, CAUGHT)
+OF_TWO = (ACCURACY, ACCURACY_LOW, ACCURACY_HIGH, MAP, CAUGHT)
 CONFUSION = tuple(f"{truth}_as_{answer}" for truth, answer in product(CLASSES, CLASSES))
 OF_CLASSES = (ACCURACY, ACCURACY_LOW, ACCURACY_HIGH, MAP, *CONFUSION)
 
@@ -26,7 +26,7 @@ SHARE_OF_FALSE_ALARMS = 0.01
 RESAMPLES = 10_000
 
 
-def binary_measures(real: Sequence[float], fake: Sequence[float]) -> Measures:
+def binary_measures(real: Sequence[float], fake: Sequence[float], seed: int = 0) -> Measures:
     """Measure scores of equally many real and generated items, as the detectors' authors do.
 
     Accuracy counts ``(score > 0.5) == generated``; what Table 3 calls mAP is the average precision
@@ -37,6 +37,7 @@ def binary_measures(real: Sequence[float], fake: Sequence[float]) -> Measures:
     Args:
         real: scores in [0, 1] of real items.
         fake: scores in [0, 1] of generated items, as many.
+        seed: of the interval's draws, as in ``class_measures``.
 
     Raises:
         ValueError: the classes differ in size.
@@ -48,8 +49,10 @@ def binary_measures(real: Sequence[float], fake: Sequence[float]) -> Measures:
     truth = np.repeat([False, True], len(real))
     scores = np.concatenate([real, fake])
     lowest = np.sort(real)[::-1][int(SHARE_OF_FALSE_ALARMS * len(real))]
-    accuracy, caught = np.mean((scores > 0.5) == truth), np.mean(np.asarray(fake) > lowest)
-    values = (accuracy, average_precision_score(truth, scores), caught)
+    right = [np.mean(np.asarray(real) <= 0.5), np.mean(np.asarray(fake) > 0.5)]
+    caught = np.mean(np.asarray(fake) > lowest)
+    bounds = _interval(right, len(real), seed)
+    values = (np.mean(right), *bounds, average_precision_score(truth, scores), caught)
     return dict(zip(OF_TWO, map(float, values), strict=True))
 
 
@@ -79,7 +82,17 @@ def class_measures(probabilities: np.ndarray, truth: np.ndarray, seed: int = 0) 
     answers = np.eye(len(sizes))[probabilities.argmax(axis=1)]
     confusion = np.stack([answers[truth == kind].mean(axis=0) for kind in range(len(sizes))])
     right = np.diag(confusion)
-    drawn = np.random.default_rng(seed).binomial(sizes, right, (RESAMPLES, len(sizes)))
-    low, high = np.quantile(drawn.sum(axis=1) / len(truth), [0.025, 0.975])
-    values = (right.mean(), low, high, precision, *confusion.flat)
+    values = (right.mean(), *_interval(right, sizes[0], seed), precision, *confusion.flat)
     return dict(zip(OF_CLASSES, map(float, values), strict=True))
+
+
+def _interval(right: Sequence[float], size: int, seed: int) -> np.ndarray:
+    """Return the bounds of an accuracy: percentiles when items of each class are drawn anew.
+
+    Args:
+        right: share of each class that is known rightly.
+        size: of each class.
+        seed: of the draws.
+    """
+    drawn = np.random.default_rng(seed).binomial(size, right, (RESAMPLES, len(right)))
+    return np.quantile(drawn.sum(axis=1) / (size * len(right)), [0.025, 0.975])

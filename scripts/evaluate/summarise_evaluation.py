@@ -1,5 +1,6 @@
 """Sum up the scores of all videos: one mean per dimension and generator (Table 7, Figure 6)."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +8,14 @@ import pandas as pd
 
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
-from scripts.common.schemas.evaluate import EVALUATION_SUMMARY, MEAN, MEAN_BY_FRAMES, SCORES
+from scripts.common.schemas.evaluate import (
+    EVALUATION_SUMMARY,
+    MEAN,
+    MEAN_BY_FRAMES,
+    MEAN_HIGH,
+    MEAN_LOW,
+    SCORES,
+)
 from scripts.common.schemas.items import OK
 from scripts.common.tables import read_frame, write_table
 
@@ -23,7 +31,8 @@ def summarise_evaluation(
 
     In ``mean``, which tables and figures show, every video counts the same; in ``mean_by_frames``
     each by its number of frames, as VBench's consistency dimensions count on one GPU (on several
-    they do as ``mean``). The two agree where all videos of a generator have one length.
+    they do as ``mean``). The two agree where all videos of a generator have one length. The interval
+    is that of the mean, 1.96 standard errors to each side; a single video has none.
 
     Args:
         scores: tables of ``SCORES``.
@@ -45,9 +54,11 @@ def summarise_evaluation(
                 "rejected": len(wanted) - len(scored),
                 "remarked": int(scored["remark"].notna().sum()),
             }
-            means = {MEAN: scored["value"].mean(), MEAN_BY_FRAMES: _weighed(scored)}
+            mean, error = scored["value"].mean(), 1.96 * scored["value"].sem()
+            means = {MEAN: mean, MEAN_LOW: mean - error, MEAN_HIGH: mean + error,
+                     MEAN_BY_FRAMES: _weighed(scored)}  # fmt: skip
             for metric, value in means.items():
-                known = value if len(scored) else None
+                known = value if len(scored) and not math.isnan(value) else None
                 rows.append(shared | {"metric": metric, "value": known})
     # Without sorting: the order is that of the configuration, which tables and figures follow.
     write_table(rows, summary, EVALUATION_SUMMARY)

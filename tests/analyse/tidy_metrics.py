@@ -127,9 +127,11 @@ def write_summary(path: Path, missing: tuple[str, str] | None = None) -> Path:
         for generator, column in COLUMNS.items():
             name = slug(row["dimension"])
             value = None if (name, generator) == missing else float(row[column])
-            rows.append(
-                {"dimension": name, "generator": generator, "metric": "mean", "value": value}
+            rows += [
+                {"dimension": name, "generator": generator, "metric": metric}
+                | {"value": None if value is None else value + more}
                 | {"items": 10_000, "rejected": 0, "remarked": 0}
-            )
+                for metric, more in {"mean": 0, "mean_low": -0.01, "mean_high": 0.02}.items()
+            ]
     write_table(rows, path, EVALUATION_SUMMARY)
     return path

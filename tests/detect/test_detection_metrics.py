@@ -17,6 +17,14 @@ def test_binary_measures_by_hand():
     assert measures[ACCURACY] == 0.75
 
 
+def test_the_interval_of_two_classes_is_that_of_their_items():
+    # All real items right; of 100 generated ones 80: the whole moves by half of a binomial's share.
+    measures = binary_measures([0.1] * 100, [0.9] * 80 + [0.2] * 20)
+    assert measures[ACCURACY] == pytest.approx(0.9)
+    assert measures[ACCURACY_LOW] == pytest.approx(0.9 - 1.96 * 0.04 / 2, abs=0.006)
+    assert measures[ACCURACY_HIGH] == pytest.approx(0.9 + 1.96 * 0.04 / 2, abs=0.006)
+
+
 def test_a_score_of_one_half_is_called_real():
     assert binary_measures(real=[0.5], fake=[0.5])[ACCURACY] == 0.5
 

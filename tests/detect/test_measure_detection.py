@@ -179,7 +179,7 @@ def test_each_detector_and_training_is_measured_by_its_own_rows(tmp_path):
     alone, _ = measure(tmp_path, [], [cross], settings=["cross_domain"])
     found = [list(table[table["setting"] == one]["value"]) for one in settings]
     assert found[1] == list(alone["value"]) != found[0]
-    assert set(table["items"][6:]) == {15} and counts.read == 8 + 15 + 15 + 27
+    assert set(table["items"][10:]) == {15} and counts.read == 8 + 15 + 15 + 27
 
 
 def test_the_choice_depends_on_the_item_alone():

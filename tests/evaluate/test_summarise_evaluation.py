@@ -49,8 +49,12 @@ def test_means_in_the_order_of_the_configuration(summarise):
         "remarked": [0, 1, 0, 0],
     }
     # All of one length: both ways agree, and each mean comes first.
-    assert frame["metric"].tolist() == ["mean", "mean_by_frames"] * 4
-    assert frame["value"].tolist()[::2] == frame["value"].tolist()[1::2]
+    assert frame["metric"].tolist() == ["mean", "mean_low", "mean_high", "mean_by_frames"] * 4
+    assert frame["value"].tolist()[::4] == frame["value"].tolist()[3::4]
+    # Of 0.25, 0.5 and 0.75: a deviation of a quarter, over the root of three.
+    low, high = frame["value"].tolist()[5:7]
+    assert (low, high) == (pytest.approx(0.5 - 0.2829, abs=1e-4), pytest.approx(0.7829, abs=1e-4))
+    assert frame["value"].isna().tolist()[1:3] == [True, True]  # a single video has no interval
     assert counts.sentence() == "read 7 = kept 6 + rejected 1 (too_large 1)"
 
 
@@ -59,7 +63,8 @@ def test_nothing_scored_has_no_mean(summarise):
         [[row("pika", "a", "smooth", None, "no_video")], []], ["smooth", "moves"], ["pika"]
     )
     assert frame["value"].isna().all()
-    assert frame["items"].tolist() == [0] * 4 and frame["rejected"].tolist() == [1, 1, 0, 0]
+    assert frame["items"].tolist() == [0] * 8
+    assert frame["rejected"].tolist() == [1] * 4 + [0] * 4
 
 
 def test_long_videos_weigh_more_where_frames_count(summarise):
@@ -69,4 +74,4 @@ def test_long_videos_weigh_more_where_frames_count(summarise):
         row("pika", "c", "smooth", None, "too_large", frames=1000),
     ]
     frame, _ = summarise([rows], ["smooth"], ["pika"])
-    assert frame["value"].tolist() == [pytest.approx(0.6), pytest.approx(0.75)]
+    assert frame["value"].tolist()[::3] == [pytest.approx(0.6), pytest.approx(0.75)]

@@ -42,6 +42,8 @@ SCORES = table_schema(
 MEAN, MEAN_BY_FRAMES = "mean", "mean_by_frames"
 """How scores are summed up: each video the same, as tables and figures show it, or each by its
 frames, as VBench does on one GPU."""
+MEAN_LOW, MEAN_HIGH = "mean_low", "mean_high"
+"""The 95 % interval of the mean."""
 
 EVALUATION_SUMMARY = table_schema(
     "evaluation_summary",
@@ -52,7 +54,7 @@ EVALUATION_SUMMARY = table_schema(
         "metric",
         pa.string(),
         "how the videos' scores are summed up",
-        values=[MEAN, MEAN_BY_FRAMES],
+        values=[MEAN, MEAN_LOW, MEAN_HIGH, MEAN_BY_FRAMES],
     ),
     optional("value", pa.float64(), "the mean; missing if no video was scored"),
     column("items", pa.int64(), "videos that were scored"),
