@@ -78,6 +78,25 @@ rule compare_generators:
         "../scripts/evaluate/compare_generators.py"
 
 
+rule score_topics:
+    """Score the subjects and directions of each generator's videos (Section 5.2)."""
+    input:
+        scores=evaluate.score_tables,
+        dataset="results/dataset.parquet",
+    output:
+        topics="results/evaluation/topics.parquet",
+    log:
+        "logs/score_topics.log",
+    conda:
+        "../envs/tabular.yaml"
+    params:
+        code=code_of("scripts/evaluate/score_topics.py"),
+        dimensions=evaluate.measured,
+        generators=study.generators,
+    script:
+        "../scripts/evaluate/score_topics.py"
+
+
 rule measure_camera:
     """Say whether videos do the camera moves that users asked for (TIP-Camera)."""
     input:

@@ -138,6 +138,8 @@ class AnalyseGraph:
         seed, generators = {"seed": self.study.config["seed"]}, {"generators": self.generators}
         popularity = {"popularity": "results/analysis/popularity.parquet"}
         summary = {"summary": "results/evaluation/summary.parquet"}
+        topics = {"topics": "results/evaluation/topics.parquet"}
+        least = self.study.config["analyse"]["figures"]["topics"]["least"]
         camera = {"camera": "results/evaluation/camera.parquet"}
         strength = {"strength": "results/evaluation/motion_strength.parquet"}
         annotators = {"annotators": self.annotators}
@@ -170,6 +172,8 @@ class AnalyseGraph:
                 {"leaderboard": "results/evaluation/leaderboard.parquet"},
                 seed | generators | {"dimensions": self.dimensions},
             ),
+            "build_topics": (topics, seed | generators | {"least": least}),
+            "plot_topics": (topics, seed | generators),
             "build_camera": (camera, seed | generators),
             "plot_camera": (camera | strength, seed | generators),
             "build_paper_comparison": (

@@ -319,7 +319,9 @@ def test_a_number_that_was_never_measured_is_an_error(tmp_path):
     summary = write_summary(tmp_path / "summary.parquet")
     table = read_frame(summary)
     write_table(table[table["generator"] != "svd"], summary, EVALUATION_SUMMARY)
-    with pytest.raises(UserError, match=r"summary.parquet has no mean(?:_low)? of 'dover' for 'svd'"):
+    with pytest.raises(
+        UserError, match=r"summary.parquet has no mean(?:_low)? of 'dover' for 'svd'"
+    ):
         build_table7(
             summary,
             faces(tmp_path, "table7"),

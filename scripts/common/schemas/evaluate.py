@@ -113,3 +113,13 @@ MOTION_STRENGTH = table_schema(
     ),
     optional("error", pa.float64(), "standard error of the mean"),
 )
+
+TOPICS = table_schema(
+    "topics",
+    "One row per subject or direction of TIP-Eval and generator: how good its videos are.",
+    column("kind", pa.string(), "subject or direction"),
+    column("name", pa.string(), "merged subject, or verb"),
+    column("generator", pa.string(), "entry of config/generators.yaml"),
+    column("items", pa.int64(), "scored videos"),
+    column("score", pa.float64(), "mean over videos and dimensions, in deviations from all videos"),
+)

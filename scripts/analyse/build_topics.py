@@ -1,0 +1,80 @@
+"""The three subjects and directions that each generator does best, and worst, as a table."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from scripts.analyse.paper_table import NOTHING, PaperTable, Row, Section
+from scripts.analyse.table_faces import write_paper_table
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
+from scripts.common.schemas.analyse import DIRECTION, SUBJECT
+from scripts.common.schemas.evaluate import TOPICS
+from scripts.common.tables import read_frame
+
+SHOWN = 3
+
+
+def build_topics(
+    topics: Path,
+    faces: Sequence[Path],
+    *,
+    generators: Sequence[Mapping[str, Any]],
+    least: int,
+    banner: str,
+) -> Counts:
+    """Lay out each generator's best and worst names.
+
+    Args:
+        topics: table of ``TOPICS``.
+        faces: the files to write (.csv, .md, .html).
+        generators: columns, in order: ``entry``, ``label``, ``embedded``.
+        least: videos that a generator must have of a name.
+        banner: a line put on every face.
+
+    Returns:
+        Counts of cells.
+    """
+    rows = read_frame(topics, TOPICS)
+    rows = rows[rows["items"] >= least]
+    lines = []
+    for kind in (SUBJECT, DIRECTION):
+        own = [rows[(rows["kind"] == kind) & (rows["generator"] == each["entry"])]
+               .sort_values(["score", "name"], ascending=[False, True]) for each in generators]  # fmt: skip
+        for place in range(SHOWN):
+            lines.append(_row(kind, f"best {place + 1}", own, place))
+        for place in range(SHOWN):
+            lines.append(_row(kind, f"worst {place + 1}", own, -1 - place))
+    table = PaperTable(
+        number="Subjects and directions",
+        caption="What each generator does best and worst: the mean of its videos over all dimensions, "
+        "in deviations from the mean of all generators' videos.",
+        keys=["kind", "place"],
+        generators=generators,
+        sections=[Section(["Kind", "Place"], lines)],
+        shown="{:+.2f}".format,
+        average=False,
+        notes=[f"Items: videos of the name. Names of fewer than {least} videos are left out."],
+    )
+    return write_paper_table(table, faces, banner)
+
+
+def _row(kind: str, place: str, tables: Sequence[pd.DataFrame], number: int) -> Row:
+    """Return one place of all generators; one that has not so many names has none."""
+    there = [len(table) > (number if number >= 0 else -1 - number) for table in tables]
+    found = [
+        table.iloc[number] if known else None for table, known in zip(tables, there, strict=True)
+    ]
+    return Row(
+        [kind, place],
+        [None if one is None else float(one["score"]) for one in found],
+        [None if one is None else int(one["items"]) for one in found],
+        place.replace(" ", "_"),
+        texts=[NOTHING if one is None else f"{one['name']} ({one['score']:+.2f})" for one in found],
+    )
+
+
+if __name__ == "__main__":
+    run_job(build_topics, snakemake)
