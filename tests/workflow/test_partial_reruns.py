@@ -17,6 +17,12 @@ from tests.workflow.demo_copy import Job, Workflow
 pytestmark = pytest.mark.demo
 
 GENERATORS = {"pika", "camera_move", "sway", "morph", "shimmer"}
+FROM_SCORES = {
+    "summarise_evaluation", "compare_generators", "measure_camera", "score_topics", "build_table7",
+    "build_leaderboard", "build_camera", "build_topics", "plot_figure6", "plot_camera",
+    "plot_topics",
+}  # fmt: skip
+"""What all scores of videos go into."""
 
 
 def of_rule(plan, rule):
@@ -72,8 +78,7 @@ def test_a_setting_of_one_dimension(demo):
     shards = len(GENERATORS) + 1  # Pika's videos lie in two, as the prompts do
     assert {job["generator"] for job in scored} == GENERATORS and len(scored) == shards
     assert rules(plan) == {
-        "score_videos", "summarise_evaluation", "build_table7", "plot_figure6",
-        "build_paper_comparison", "account_stage", "account", "plot_funnel",
+        "score_videos", *FROM_SCORES, "build_paper_comparison", "account_stage", "account", "plot_funnel",
     }  # fmt: skip
     assert {job["stage"] for job in of_rule(plan, "account_stage")} == {"evaluate"}
 
@@ -162,7 +167,7 @@ def test_a_module_of_one_stage(demo):
         plan = demo.plan()
     assert rules(plan) == {
         *(f"plot_figure{number}" for number in (1, 2, 4, 5, 6, 7, 9, 10, 11, 12)), "plot_funnel",
-        "plot_watermark", "plot_tracer_training",
+        "plot_watermark", "plot_tracer_training", "plot_camera", "plot_topics",
     }  # fmt: skip
     with demo.edited("scripts/trace/search.py", *edit):
         plan = demo.plan()
@@ -215,10 +220,9 @@ def jobs_of_a_new_generator(name):
     for_all = {
         job(rule)
         for rule in (
-            "check_splits", "summarise_evaluation", "measure_detection", "measure_tracing",
-            "build_table1", "build_table3", "build_table4", "build_table5", "build_table7",
-            "build_paper_comparison", "plot_figure1", "plot_figure2", "plot_figure6",
-            "plot_figure7", "plot_figure12", "plot_funnel",
+            *FROM_SCORES, "check_splits", "measure_detection", "measure_tracing",
+            "build_table1", "build_table3", "build_table4", "build_table5",
+            "build_paper_comparison", "plot_figure1", "plot_figure2", "plot_figure7", "plot_figure12", "plot_funnel",
             "plot_tracer_training", "account",
         )
     }  # fmt: skip
