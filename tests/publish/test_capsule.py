@@ -10,6 +10,8 @@ from scripts.common.errors import UserError
 from scripts.common.seen import read_seen, write_seen
 from scripts.publish.pack_capsule import pack_capsule
 
+CONFIG = {"source": "release", "seed": 7, "curate": {"shards": 2, "bot_ids": ["1"]}}
+
 
 @pytest.fixture
 def capsule(tmp_path, monkeypatch):
@@ -24,7 +26,7 @@ def capsule(tmp_path, monkeypatch):
     files[1].write_bytes(len(header).to_bytes(8, "little") + header + tensors)
     write_seen(files[1], sources={"pika": 3}, classes=3, uuids=["one", "two"])
     paths = [path.relative_to(tmp_path) for path in files]
-    pack_capsule(paths, tmp_path / "capsule", config={"source": "release", "seed": 7})
+    pack_capsule(paths, tmp_path / "capsule", config=CONFIG)
     return tmp_path / "capsule"
 
 
@@ -39,7 +41,9 @@ def test_a_capsule_has_checksums_and_the_study(capsule):
     manifest = json.loads((capsule / "manifest.json").read_text())
     assert set(manifest["files"]) == {"results/a/scores.parquet", "results/b/net.safetensors"}
     config = yaml.safe_load((capsule / "config.yaml").read_text())
-    assert config == {"source": "discord_exports", "seed": 7}, "no release is looked for"
+    assert config == {"source": "discord_exports", "seed": 7, "curate": {"shards": 2}}, (
+        "no release is looked for, and whose exports they were is not said"
+    )
 
 
 def test_what_is_no_capsule_or_was_changed_is_refused(capsule):

@@ -50,9 +50,13 @@ def test_all_files_touched(demo):
 
 def test_tars_touched_that_are_too_large_for_a_checksum(demo):
     """The index beside a tar has the checksum of each member, and speaks for both."""
+    # Other tests have made some files again with the same bytes, which dates alone cannot know.
+    without_checksums = ("--max-checksum-file-size", "1")
+    before = demo.plan(*without_checksums)
     for path in demo.results.rglob("*.tar"):
-        os.utime(path)
-    assert demo.plan("--max-checksum-file-size", "1") == set()
+        if "published" not in path.parts:  # a source as its publisher gives it has no index yet
+            os.utime(path)
+    assert demo.plan(*without_checksums) == before
 
 
 def test_the_workflow_moved_with_its_results(demo, tmp_path):
@@ -221,7 +225,7 @@ def jobs_of_a_new_generator(name):
         job(rule)
         for rule in (
             *FROM_SCORES, "check_splits", "measure_detection", "measure_tracing",
-            "build_table1", "build_table3", "build_table4", "build_table5",
+            "build_table1", "build_table2", "build_table3", "build_table4", "build_table5",
             "build_paper_comparison", "plot_figure1", "plot_figure2", "plot_figure7", "plot_figure12", "plot_funnel",
             "plot_tracer_training", "account",
         )
