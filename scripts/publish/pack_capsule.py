@@ -25,8 +25,7 @@ def pack_capsule(files: Sequence[Path], capsule: Path, *, config: Mapping[str, A
 
     Args:
         files: of the results, from the working directory.
-        capsule: the folder to make. ``config.yaml`` in it is the study's, but for what is about
-            exports, and ``manifest.json``
+        capsule: the folder to make. ``config.yaml`` in it is the study's without ids, and ``manifest.json``
             has the code's commit and each file's checksum.
         config: the configuration.
 
@@ -47,8 +46,8 @@ def pack_capsule(files: Sequence[Path], capsule: Path, *, config: Mapping[str, A
         checksums[str(path)] = sha256_of(target)
     # Nothing is collected from a capsule, and the tables of a release are not in it.
     source = "discord_exports" if config["source"] == "release" else config["source"]
-    # Where messages and links come from is nobody else's concern, nor are the ids in them.
-    published = {**config, "source": source, "curate": {"shards": config["curate"]["shards"]}}
+    # Ids in messages stay with the messages.
+    published = {**config, "source": source, "curate": {**config["curate"], "bot_ids": []}}
     text = yaml.safe_dump(published, sort_keys=True, allow_unicode=True)
     (capsule / "config.yaml").write_text(text, encoding="utf-8")
     manifest = {"code": code_version(), "files": checksums}

@@ -41,9 +41,11 @@ def test_a_capsule_has_checksums_and_the_study(capsule):
     manifest = json.loads((capsule / "manifest.json").read_text())
     assert set(manifest["files"]) == {"results/a/scores.parquet", "results/b/net.safetensors"}
     config = yaml.safe_load((capsule / "config.yaml").read_text())
-    assert config == {"source": "discord_exports", "seed": 7, "curate": {"shards": 2}}, (
-        "no release is looked for, and whose exports they were is not said"
-    )
+    assert config == {
+        "source": "discord_exports",
+        "seed": 7,
+        "curate": {"shards": 2, "bot_ids": []},
+    }, "no release is looked for, and no id is told"
 
 
 def test_what_is_no_capsule_or_was_changed_is_refused(capsule):
