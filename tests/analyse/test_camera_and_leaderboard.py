@@ -9,13 +9,9 @@ from scripts.analyse.plot_camera import confusion_of, plot_camera
 from scripts.common.schemas.evaluate import CAMERA, LEADERBOARD, MOTION_STRENGTH
 from scripts.common.tables import write_table
 from scripts.evaluate.camera_requests import ASKED
-from tests.analyse.tidy_metrics import entry
+from tests.analyse.tidy_metrics import entry, read
 
 GENERATORS = [entry("pika", "Pika"), entry("svd", "SVD")]
-
-
-def read(path):
-    return pd.read_csv(path, comment="#", dtype=str, keep_default_na=False)
 
 
 def place(generator, mean, rank, ranks, **more):

@@ -1,44 +1,32 @@
 """Tables from made-up tidy metrics: the paper's layout, rounding, and what is beside a number."""
 
-import pandas as pd
 import pytest
 
-from scripts.analyse.build_overview import build_overview
 from scripts.analyse.paper_table import mean_of, percent, percent_one_decimal
 from scripts.commands.check import read_configuration
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.errors import UserError
-from scripts.common.schemas.annotate import DATASET
 from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
-from scripts.common.schemas.split import TIP_EVAL
 from scripts.common.tables import read_frame, write_table
 from tests.analyse.tidy_metrics import (
     BANNER,
     COLUMNS,
+    FORMS,
     GENERATORS,
-    LAYOUTS,
     build_table3,
     build_table4,
     build_table5,
     build_table7,
     entry,
+    faces,
     paper_table,
+    read,
     slug,
     write_detection,
     write_summary,
     write_tracing,
 )
-
-FORMS = (".csv", ".md", ".tex", ".html")
-
-
-def faces(folder, name):
-    return [folder / f"{name}{form}" for form in FORMS]
-
-
-def read(path):
-    return pd.read_csv(path, comment="#", dtype=str, keep_default_na=False)
 
 
 def build_all(folder, banner=""):
@@ -360,47 +348,3 @@ def test_the_same_numbers_give_the_same_bytes(tmp_path):
         for form in FORMS:
             name = f"table{number}{form}"
             assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-
-
-def overview(folder, number, **known):
-    """Build Table 1 or 2 of three prompts, of which two are in TIP-Eval."""
-    rows = [
-        {"UUID": f"u{i}", "Text_Prompt": f"p{i}", "Image_Prompt": f"images/0.tar#u{i}.png"}
-        | {"Subject": "Cat", "Timestamp": f"2024-{month}-01 00:00:00", "Text_NSFW": 0.0}
-        | {"Image_NSFW": "Safe", "UserID": "a", "Direction": ""}
-        for i, month in enumerate(("03", "01", "02"))
-    ]
-    write_table(rows, folder / "dataset.parquet", DATASET)
-    chosen = [{"uuid": f"u{i}", "prompt": f"p{i}", "subject": "Cat"} for i in range(2)]
-    write_table(chosen, folder / "prompts.parquet", TIP_EVAL)
-    layout = LAYOUTS[f"table{number}"]
-    sources = read_sheets(ROOT / "config")["sources"]
-    build_overview(
-        folder / "dataset.parquet", folder / "prompts.parquet", faces(folder, f"table{number}"),
-        number=number, layout=layout, known=layout["known"] | known,
-        beside=[sources[name] for name in layout["beside"]], banner=BANNER,
-    )  # fmt: skip
-    return read(folder / f"table{number}.csv")
-
-
-@pytest.mark.parametrize("number", ["1", "2"])
-def test_other_data_sets_are_as_the_paper_prints_them_and_cited(tmp_path, number):
-    ours, theirs = overview(tmp_path, number), paper_table(number)
-    assert list(ours) == list(theirs[0]) and len(ours) == len(theirs)
-    for mine, row in zip(ours.to_dict("records"), theirs, strict=True):
-        for name, cell in row.items():
-            if "(Ours)" not in name + next(iter(row.values())):
-                assert mine[name] == cell.replace("-", "" if cell == "-" else "-")
-    for form in FORMS[1:]:
-        text = (tmp_path / f"table{number}{form}").read_text()
-        assert ("Huang et al. 2024" if number == "2" else "Wang and Yang 2024") in text
-        assert "Items" not in text and "made up" in text
-
-
-def test_ours_is_counted(tmp_path):
-    table = overview(tmp_path, "1", text_embedding="Ours").set_index("detail")["TIP-I2V (Ours)"]
-    assert table["No. of unique text prompts"] == table["No. of unique image prompts"] == "3"
-    assert table["Time span"] == "Jan 2024 ~ Mar 2024" and table["Domain"] == "Image-to-Video"
-    assert table["Embedding of text prompts"] == "Ours"
-    row = overview(tmp_path, "2").iloc[-1].tolist()
-    assert row == ["TIP-Eval (Ours)", "1", "2", "Real users", ""]

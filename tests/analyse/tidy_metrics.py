@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 from scripts.analyse.build_table import build_table
@@ -22,6 +23,7 @@ from scripts.common.schemas.trace import (
 )
 from scripts.common.tables import write_table
 
+FORMS = (".csv", ".md", ".tex", ".html")
 BANNER = "DEMO: made up; 100% not results"
 COLUMNS = {"pika": "Pika", "svd": "SVD", "opensora": "OpS", "i2vgenxl": "IXL", "cogvideox": "Cog"}
 GENERATORS = [{"entry": name, "label": label, "embedded": False} for name, label in COLUMNS.items()]
@@ -135,3 +137,13 @@ def write_summary(path: Path, missing: tuple[str, str] | None = None) -> Path:
             ]
     write_table(rows, path, EVALUATION_SUMMARY)
     return path
+
+
+def faces(folder, name):
+    """Return the files of a table in all its forms."""
+    return [folder / f"{name}{form}" for form in FORMS]
+
+
+def read(path):
+    """Return a table's CSV, every cell a text."""
+    return pd.read_csv(path, comment="#", dtype=str, keep_default_na=False)
