@@ -5,7 +5,8 @@ import pytest
 
 from scripts.analyse.build_paper_comparison import CITED, build_paper_comparison
 from scripts.common.code import ROOT
-from tests.analyse.test_tables import build_all, overview
+from tests.analyse.test_overview_tables import overview
+from tests.analyse.test_tables import build_all
 from tests.analyse.tidy_metrics import (
     COLUMNS,
     GENERATORS,
