@@ -82,6 +82,10 @@ def test_what_is_there_need_not_be_downloaded(study, tmp_path):
     assert 60 < whole < 120
     (tmp_path / "data/TIP-I2V").mkdir(parents=True)
     assert whole - download_gb(study, ["tables"]) == pytest.approx(0.08 + 6.5 + 5 * 4.7)
+    part = download_gb(study, ["tables"])
+    (tmp_path / "data/DISC21").mkdir()
+    (tmp_path / "data/DISC21/references_0.zip").touch()
+    assert part - download_gb(study, ["tables"]) == pytest.approx(8.3)
 
 
 def test_the_study_on_one_gpu_takes_a_day_and_200_gb(study, monkeypatch, capsys):

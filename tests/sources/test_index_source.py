@@ -104,7 +104,8 @@ def test_prompt_images_of_vbench_and_aigcbench(tmp_path, index):
     names = [f"crop/{ratio}/a squirrel: eating, fast!.jpg" for ratio in ("1-1", "16-9")]
     pack_zip(tmp_path / "crop.zip", {name: jpeg(n) for n, name in enumerate(names)})
     counts, items = index("crop.zip", members="(^|/)16-9/")
-    assert counts.kept == 1 and items.read(items.uuids[0]) == jpeg(1)
+    assert counts.sentence() == "read 1 = kept 1 + rejected 0", "other ratios are no members"
+    assert items.read(items.uuids[0]) == jpeg(1)
     pack_folder(tmp_path / "t2i", {"265_Amidst the lush canopy, a panda.png": jpeg(9, form="PNG")})
     assert index("t2i/**/*.png")[0].kept == 1
 
@@ -129,6 +130,9 @@ def test_real_videos_are_cut_into_pieces_in_one_decoding(tmp_path, index, monkey
         there = read_frames(items.read(uuid)).astype(int)
         assert np.abs(there - whole[24 * piece : 24 * piece + 24]).mean() < 3
     assert items.rows[item_uuid("vsc22", "R100001")]["reason"] == "too_short"
+    _, items = index("VSC22/dataset_*/*/*.mp4", kind="video", source="vsc22", segment_s=2)
+    assert {row["duration_s"] for row in items.rows.values()} == {2.0}, "cut anew, not recalled"
+    assert len(items.rows) == 3 + 1
 
 
 def test_broken_members_have_reasons_and_the_others_are_taken(tmp_path, index):

@@ -11,10 +11,10 @@ from scripts.sources.read_outside_prompts import read_outside_prompts
 UUID = "6a83eb92-faa0-572b-9e1f-67dec99b711d"
 
 
-def read(tmp_path, *files, **layout):
+def read(tmp_path, *files, seed=1, **layout):
     out = tmp_path / "prompts.parquet"
     counts = read_outside_prompts(
-        files, out, source="mine", layout=layout, label="Mine", seed=1
+        files, out, source="mine", layout=layout, label="Mine", seed=seed
     )  # fmt: skip
     return counts, read_table(out, OUTSIDE_PROMPTS).to_pylist()
 
@@ -52,6 +52,17 @@ def test_panda70m(tmp_path):
     assert {"It is a rally car.", "A man's shop."} < texts and len(texts) == 3
     counts, part = read(tmp_path, path, prompt="caption", items=2)
     assert len(part) == 2 and counts.rejected == {"not_drawn": 1}
+
+
+def test_a_part_is_a_seeded_choice(tmp_path):
+    path = tmp_path / "metadata.parquet"
+    pl.DataFrame({"prompt": [f"owl {n}" for n in range(60)]}).write_parquet(path)
+    every = [row["uuid"] for row in read(tmp_path, path, prompt="prompt")[1]]
+    drawn = [
+        tuple(row["uuid"] for row in read(tmp_path, path, prompt="prompt", items=9, seed=seed)[1])
+        for seed in (1, 2, 1)
+    ]
+    assert drawn[0] == drawn[2] != drawn[1] and tuple(every[:9]) not in drawn
 
 
 def test_a_column_that_is_not_there_is_a_sentence(tmp_path):
