@@ -53,6 +53,7 @@ localrules:
 
 
 onstart:
+    wait_for_jobs_alone()
     refuse_missing_weights(workflow.dag.needrun_jobs())
     recall_removals()
 

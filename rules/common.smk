@@ -102,6 +102,18 @@ def refuse_missing_weights(jobs):
         raise WorkflowError("Nothing was run, for this is missing:\n" + "\n".join(faults))
 
 
+def wait_for_jobs_alone():
+    """Let Snakemake look for work when a job ends, and at no other time.
+
+    It looks once more a second after each look as well, and each of these has a successor: after a
+    thousand jobs a thousand looks a second. That serves its limit of 100 new jobs a second, which
+    nothing here comes near to. A limit of one's own (--max-jobs-per-timespan) stays.
+    """
+    limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
+    if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
 def recall_removals():
     """Say so if the results still hold prompts that the removal list names."""
     try:
