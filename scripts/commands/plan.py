@@ -83,7 +83,7 @@ def planned_jobs(targets: Sequence[str], configs: Sequence[Path], folder: Path) 
     for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)", said, re.M):
         parts = dict(re.findall(r"^ {4}(wildcards|benchmark): (.*)$", body, re.M))
         pairs = [pair.split("=", 1) for pair in parts.get("wildcards", "").split(", ") if pair]
-        note = Path(folder, parts["benchmark"]) if "benchmark" in parts else None
+        note = Path(parts["benchmark"]) if "benchmark" in parts else None
         jobs.append(Job(rule, {key: value for key, value in pairs}, note))
     return jobs
 
@@ -195,7 +195,7 @@ def price(study: Study, jobs: Sequence[Job]) -> dict[str, Cost]:
     sheet = yaml.safe_load((ROOT / "config" / "costs.yaml").read_text(encoding="utf-8"))
     stages = _stages()
     costs: dict[str, Cost] = defaultdict(Cost)
-    measured = {rule: _measured(rule, jobs) for rule in {job.rule for job in jobs}}
+    measured = {kind: _measured(kind) for kind in {_kind(job) for job in jobs}}
     for job in jobs:
         cost, entry, items = costs[stages.get(job.rule, "other")], sheet.get(job.rule), 0.0
         cost.jobs += 1
@@ -208,7 +208,7 @@ def price(study: Study, jobs: Sequence[Job]) -> dict[str, Cost]:
                 one = maker.get("seconds_per_video", one)
             seconds, gpu = one * items, entry["gpu"]
             cost.disk_gb += items * entry["mb"] / 1000
-        if own := measured[job.rule]:
+        if own := measured[_kind(job)]:
             seconds = own
             cost.sources.add(f"{job.rule}: measured here, {own:.0f} s a job")
         elif entry:
@@ -220,15 +220,17 @@ def price(study: Study, jobs: Sequence[Job]) -> dict[str, Cost]:
     return costs
 
 
-def _measured(rule: str, jobs: Sequence[Job]) -> float | None:
-    """Return the mean seconds of finished jobs of a rule in this working directory."""
-    notes = {job.benchmark for job in jobs if job.rule == rule and job.benchmark}
-    top = Path("benchmarks", rule)
-    found = [*notes, *top.rglob("*.jsonl")] if top.is_dir() else [*notes]
-    seconds = [
-        json.loads(path.read_text().splitlines()[-1])["s"] for path in found if path.is_file()
-    ]
-    return fmean(seconds) if seconds else None
+def _kind(job: Job) -> Path:
+    """Return the folder of benchmarks of jobs of a rule (and generator), or the rule's only one."""
+    path = job.benchmark or Path("benchmarks", f"{job.rule}.jsonl")
+    return path if path.parent == Path("benchmarks") else path.parent
+
+
+def _measured(kind: Path) -> float | None:
+    """Return the mean seconds of finished jobs of a kind, if there are any."""
+    lines = [path.read_text().splitlines()[-1] for path in (kind, *kind.glob("*.jsonl"))
+             if path.is_file()]  # fmt: skip
+    return fmean(json.loads(line)["s"] for line in lines) if lines else None
 
 
 def _stages() -> dict[str, str]:

@@ -69,6 +69,21 @@ def test_videos_take_as_long_as_their_model(study):
         assert cost.gpu_h == pytest.approx(videos * seconds / 3600)
 
 
+def test_seconds_of_one_model_say_nothing_of_another(study):
+    paper = study_of(read_configuration())
+    Path("benchmarks/generate_videos/svd").mkdir(parents=True)
+    Path("benchmarks/generate_videos/svd/00000.jsonl").write_text(json.dumps({"s": 7200.0}))
+    for name, measured in (("svd", True), ("cogvideox", False)):
+        note = Path(f"benchmarks/generate_videos/{name}/00007.jsonl")
+        cost = price(paper, [job("generate_videos", note, generator=name)])["generate"]
+        assert (cost.gpu_h == 2) == measured
+        assert ("measured here" in "".join(cost.sources)) == measured
+    Path("benchmarks/merge_subjects.jsonl").write_text(json.dumps({"s": 36.0}))
+    cost = price(paper, [job(one, Path(f"benchmarks/{one}.jsonl"))
+                         for one in ("merge_subjects", "read_release")])["annotate"]  # fmt: skip
+    assert cost.cpu_h == pytest.approx(36 / 3600)
+
+
 def test_each_figure_of_the_sheet_says_where_it_is_from():
     stages = command._stages()
     for rule, entry in yaml.safe_load((ROOT / "config/costs.yaml").read_text()).items():
