@@ -37,11 +37,11 @@ rule count_popularity:
 rule account_stage:
     """Follow every item through the steps of a stage: read = kept + rejected, with reasons."""
     input:
-        analyse.step_files,
+        analyse.stages.reads,
     output:
-        account="results/analysis/account/{stage}.parquet",
+        **analyse.stages.outputs,
     log:
-        "logs/account_stage/{stage}.log",
+        analyse.stages.log("logs/account_stage") + ".log",
     wildcard_constraints:
         stage="|".join(STAGES),
     conda:
@@ -51,7 +51,7 @@ rule account_stage:
         runtime=more(60),
     params:
         code=code_of("scripts/analyse/account_stage.py"),
-        steps=analyse.steps,
+        lots=analyse.stages.arguments,
     script:
         "../scripts/analyse/account_stage.py"
 

@@ -32,21 +32,19 @@ rule split_tip_eval:
 rule split_tip_id:
     """Split a source's videos by prompt, real source video or item (Supplement 13)."""
     input:
-        indexes=split.wanted_indexes,
-        chosen=split.wanted_prompts,
+        files=split.tip_id_lots.reads,
     output:
-        split="results/splits/tip_id/{source}.parquet",
+        **split.tip_id_lots.outputs,
     log:
-        "logs/split_tip_id/{source}.log",
+        split.tip_id_lots.log("logs/split_tip_id") + ".log",
     wildcard_constraints:
         source="|".join(split.labels),
     conda:
         "../envs/tabular.yaml"
     params:
         code=code_of("scripts/split/split_tip_id.py"),
-        label=split.wanted_label,
+        lots=split.tip_id_lots.arguments,
         seed=lookup("seed", within=config),
-        tars=split.wanted_tars,
         test_share=lookup("split/tip_id/test_share", within=config),
     script:
         "../scripts/split/split_tip_id.py"
@@ -74,19 +72,19 @@ rule split_tip_trace:
 rule sample_trace_frames:
     """Sample training frames and query frames of one generator's videos (Supplement 15)."""
     input:
+        files=split.frame_lots.reads,
         prompts="results/splits/tip_trace/prompts.parquet",
-        indexes=split.wanted_indexes,
     output:
-        frames="results/splits/tip_trace/{generator}.parquet",
+        **split.frame_lots.outputs,
     log:
-        "logs/sample_trace_frames/{generator}.log",
+        split.frame_lots.log("logs/sample_trace_frames") + ".log",
     conda:
         "../envs/video.yaml"
     params:
         code=code_of("scripts/split/sample_trace_frames.py"),
         frames_per_video=lookup("split/tip_trace/frames_per_video", within=config),
+        lots=split.frame_lots.arguments,
         seed=lookup("seed", within=config),
-        tars=split.wanted_tars,
     script:
         "../scripts/split/sample_trace_frames.py"
 

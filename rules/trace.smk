@@ -18,16 +18,13 @@ wildcard_constraints:
 rule decode_frames:
     """Decode the frames that TIP-Trace wants of a shard of videos, each video once."""
     input:
-        wanted="results/splits/tip_trace/{generator}.parquet",
-        videos=by_index("results/videos/{generator}/{shard}.tar"),
-        video_index="results/videos/{generator}/{shard}.parquet",
+        files=by_index(trace.decoding.reads),
     output:
-        frames="results/trace/frames/{generator}/{shard}.tar",
-        frame_index="results/trace/frames/{generator}/{shard}.parquet",
+        **trace.decoding.outputs,
     log:
-        "logs/decode_frames/{generator}/{shard}.log",
+        trace.decoding.log("logs/decode_frames") + ".log",
     benchmark:
-        "benchmarks/decode_frames/{generator}/{shard}.jsonl"
+        trace.decoding.log("benchmarks/decode_frames") + ".jsonl"
     conda:
         "../envs/video.yaml"
     threads: 2
@@ -37,7 +34,7 @@ rule decode_frames:
     params:
         **trace.training_frame,
         code=code_of("scripts/trace/decode_frames.py"),
-        shards=study.video_shards,
+        lots=trace.decoding.arguments,
     script:
         "../scripts/trace/decode_frames.py"
 
@@ -45,17 +42,16 @@ rule decode_frames:
 rule train_cosface:
     """Train a Vision Transformer to trace frames, on all generators or all but one."""
     input:
-        unpack(by_index(trace.training_frames)),
+        files=by_index(trace.training.reads),
         images="results/splits/tip_trace/training_images.parquet",
         tars=by_index(study.image_tars),
         checked=ancient("results/splits/leakage.csv"),
     output:
-        weights="results/trace/checkpoints/{model}.safetensors",
-        training="results/trace/training/{model}.csv",
+        **trace.training.outputs,
     log:
-        "logs/train_cosface/{model}.log",
+        trace.training.log("logs/train_cosface") + ".log",
     benchmark:
-        "benchmarks/train_cosface/{model}.jsonl"
+        trace.training.log("benchmarks/train_cosface") + ".jsonl"
     wildcard_constraints:
         model="|".join(trace.trained),
     conda:
@@ -68,6 +64,7 @@ rule train_cosface:
     params:
         code=code_of("scripts/trace/train_cosface.py"),
         entry=trace.training_entry,
+        lots=trace.training.arguments,
         seed=lookup("seed", within=config),
     script:
         "../scripts/trace/train_cosface.py"
@@ -185,13 +182,13 @@ rule find_near_duplicates:
 rule match_queries:
     """Find the references nearest to each query that a model describes, and to each distractor."""
     input:
-        unpack(trace.searches),
+        files=trace.searching.reads,
     output:
-        matches="results/trace/matches/{model}.parquet",
+        **trace.searching.outputs,
     log:
-        "logs/match_queries/{model}.log",
+        trace.searching.log("logs/match_queries") + ".log",
     benchmark:
-        "benchmarks/match_queries/{model}.jsonl"
+        trace.searching.log("benchmarks/match_queries") + ".jsonl"
     conda:
         "../envs/models.yaml"
     threads: trace.threads
@@ -204,6 +201,7 @@ rule match_queries:
         candidates=lookup("trace/candidates", within=config),
         code=code_of("scripts/trace/match_queries.py"),
         gpu=config["trace"]["gpu"] > 0,
+        lots=trace.searching.arguments,
         normalisation={
             key: config["trace"]["score_normalisation"][key] for key in ("neighbours", "weight")
         },

@@ -14,6 +14,7 @@ from scripts.analyse.registry import FIGURES, RESULTS, TABLES, results_of
 from scripts.analyse.table_rows import classifier_rows, tracer_rows
 from scripts.annotate.graph import AnnotateGraph
 from scripts.common.code import ROOT
+from scripts.common.lots import Lots
 from scripts.common.schemas.analyse import DIRECTION, SUBJECT
 from scripts.common.schemas.trace import BACKGROUNDS, REFERENCES
 from scripts.common.study import Study, from_root
@@ -104,9 +105,16 @@ class AnalyseGraph:
             "trace": lambda: declared.trace_steps(study, self._frames, self._features),
         }[wildcards.stage]()
 
-    def step_files(self, wildcards: Any) -> list[str]:
-        """Return every file that the account of the wildcard's stage reads."""
-        return files_of(self.steps(wildcards))
+    @property
+    def stages(self) -> Lots:
+        """The stages, each of which has an account."""
+        return Lots(
+            wildcards=[{"stage": stage} for stage in STAGES],
+            files={"account": "results/analysis/account/{stage}.parquet"},
+            inputs=lambda lot: {"files": files_of(self.steps(lot))},
+            settings=lambda lot: {"steps": self.steps(lot)},
+            together=self.study.config["analyse"]["jobs"] == "together",
+        )
 
     @property
     def _frames(self) -> dict[str, list[str]]:

@@ -7,8 +7,9 @@ that line knows of Snakemake.
 import inspect
 import os
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from scripts.common.rule_log import Counts, rule_log
@@ -24,6 +25,9 @@ def run_job(function: Callable[..., Counts], job: Any, **others: Any) -> None:
     takes lines for the log; ``faces`` are the forms of a table or figure, whose provenance states
     parameters that the function need not take. An argument with a default may be missing.
 
+    A rule with a parameter ``lots`` (``scripts.common.lots``) has the function called for each of
+    them, with what it alone has besides.
+
     Args:
         function: returns the counts that close the log.
         job: the object ``snakemake`` of a script.
@@ -36,19 +40,24 @@ def run_job(function: Callable[..., Counts], job: Any, **others: Any) -> None:
     # jobs side by side takes all cores.
     os.environ["OMP_NUM_THREADS"] = str(job.threads)
     with rule_log(job) as log:
-        log.finish(function(**arguments_of(function, job, note=log.info, **others)))
+        lots = job.params.get("lots", [{}])
+        told = [arguments_of(function, job, lot, note=log.info, **others) for lot in lots]
+        log.finish(sum((function(**one) for one in told), Counts()))
 
 
-def arguments_of(function: Callable, job: Any, **others: Any) -> dict[str, Any]:
-    """Return the arguments that ``run_job`` passes to a function."""
+def arguments_of(
+    function: Callable, job: Any, lot: Mapping[str, Any] = MappingProxyType({}), **others: Any
+) -> dict[str, Any]:
+    """Return the arguments that ``run_job`` passes to a function, for one of a job's lots."""
     gpus = job.resources.get("gpu", 0)
     known = {"device": "auto" if gpus else "cpu", "devices": max(1, gpus), "gpus": gpus}
     stated = dict(job.output.items()).get("provenance")
     known |= {"threads": job.threads, "faces": [name for name in job.output if name != stated]}
     for values in (job.wildcards, job.params, job.input, job.output):
         known |= dict(values.items())
+    known |= lot
     wanted = inspect.signature(function).parameters
-    idle = [] if stated else sorted(set(job.params.keys()) - set(wanted) - {"code"})
+    idle = [] if stated else sorted(set(job.params.keys()) - set(wanted) - {"code", "lots"})
     missing = sorted(
         name
         for name, one in wanted.items()

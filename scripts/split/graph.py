@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from scripts.common.lots import Lots
 from scripts.common.schemas.split import IMAGE_GENERATED, REAL, TEXT_GENERATED
 from scripts.common.study import Study
 
@@ -95,19 +96,38 @@ class SplitGraph:
         files = [*self.sources.values(), *self.pictures.values()]
         return [index for some in files for index in some["indexes"]]
 
-    def wanted_tars(self, wildcards: Any) -> list[str]:
-        """Return the tars of the wildcard's source, which a split names but does not read."""
-        return self.tars(wildcards.get("source") or wildcards.generator)
+    @property
+    def tip_id_lots(self) -> Lots:
+        """TIP-ID's sources; only the split of a generator follows from the chosen prompts."""
 
-    def wanted_indexes(self, wildcards: Any) -> list[str]:
-        """Return the indexes of the wildcard's source."""
-        return self.indexes(wildcards.get("source") or wildcards.generator)
+        def inputs(lot: Any) -> dict[str, Any]:
+            generated = lot.source in self.study.generators
+            chosen = "results/chosen_prompts.parquet" if generated else []
+            return {"indexes": self.indexes(lot.source), "chosen": chosen}
 
-    def wanted_label(self, wildcards: Any) -> str:
-        """Return the class of the wildcard's source."""
-        return self.labels[wildcards.source]
+        def settings(lot: Any) -> dict[str, Any]:
+            return {"label": self.labels[lot.source], "tars": self.tars(lot.source)}
 
-    def wanted_prompts(self, wildcards: Any) -> str | list[str]:
-        """Return the chosen prompts, from which only the split of a generator follows."""
-        generated = wildcards.source in self.study.generators
-        return "results/chosen_prompts.parquet" if generated else []
+        return Lots(
+            wildcards=[{"source": source} for source in self.labels],
+            files={"split": "results/splits/tip_id/{source}.parquet"},
+            inputs=inputs,
+            settings=settings,
+            together=self.together,
+        )
+
+    @property
+    def frame_lots(self) -> Lots:
+        """TIP-Trace's generators."""
+        return Lots(
+            wildcards=[{"generator": name} for name in self.study.generators],
+            files={"frames": "results/splits/tip_trace/{generator}.parquet"},
+            inputs=lambda lot: {"indexes": self.indexes(lot.generator)},
+            settings=lambda lot: {"tars": self.tars(lot.generator)},
+            together=self.together,
+        )
+
+    @property
+    def together(self) -> bool:
+        """Whether one job splits all sources."""
+        return self.study.config["split"]["jobs"] == "together"

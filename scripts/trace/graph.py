@@ -7,6 +7,7 @@ from typing import Any
 
 from scripts.common.code import code_checksum
 from scripts.common.identity import shard_names
+from scripts.common.lots import Lots
 from scripts.common.schemas.split import SOURCE_IMAGE
 from scripts.common.schemas.trace import (
     BACKGROUNDS,
@@ -201,14 +202,64 @@ class TraceGraph:
         return files
 
     @property
+    def together(self) -> bool:
+        """Whether one job does all of what would else be a job for each model, or each shard."""
+        return self.settings["jobs"] == "together"
+
+    @property
+    def decoding(self) -> Lots:
+        """The frames of a generator's shard, decoded."""
+        folder = "results/trace/frames/{generator}/{shard}"
+        return Lots(
+            wildcards=[
+                {"generator": name, "shard": shard}
+                for name in self.study.generators
+                for shard in self.study.shards_of(name)
+            ],
+            files={"frames": f"{folder}.tar", "frame_index": f"{folder}.parquet"},
+            inputs=self.videos,
+            settings=lambda lot: {"shards": self.study.video_shards(lot)},
+            together=self.together,
+        )
+
+    @property
+    def training(self) -> Lots:
+        """The trained models."""
+        return Lots(
+            wildcards=[{"model": model} for model in self.trained],
+            files={
+                "weights": "results/trace/checkpoints/{model}.safetensors",
+                "training": "results/trace/training/{model}.csv",
+            },
+            inputs=self.training_frames,
+            together=self.together,
+        )
+
+    @property
+    def searching(self) -> Lots:
+        """The matches of each model."""
+        return Lots(
+            wildcards=[{"model": model} for model in self.models],
+            files={"matches": "results/trace/matches/{model}.parquet"},
+            inputs=self.searches,
+            together=self.together,
+        )
+
+    def videos(self, wildcards: Any) -> dict[str, str]:
+        """Return a shard of a generator's videos, and the list of the frames that are wanted."""
+        videos = f"results/videos/{wildcards.generator}/{wildcards.shard}"
+        wanted = f"results/splits/tip_trace/{wildcards.generator}.parquet"
+        return {"wanted": wanted, "videos": f"{videos}.tar", "video_index": f"{videos}.parquet"}
+
+    @property
     def described(self) -> list[str]:
         """The public models whose features a job makes: one, which is a wildcard, or all."""
-        return self.public if self.settings["jobs"] == "together" else ["{model}"]
+        return self.public if self.together else ["{model}"]
 
     @property
     def job(self) -> str:
         """How the logs of such a job are called."""
-        return "public" if self.settings["jobs"] == "together" else "{model}"
+        return "public" if self.together else "{model}"
 
     @property
     def duplicates_entry(self) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def test_the_account_of_a_stage_reads_what_its_steps_name(stage):
     graph = graph_of("demo.yaml")
     wildcards = SimpleNamespace(stage=stage)
     steps = graph.steps(wildcards)
-    assert graph.step_files(wildcards) == files_of(steps)
+    assert graph.stages.inputs(wildcards)["files"] == files_of(steps)
     assert len({(step["rule"], step["part"]) for step in steps}) == len(steps)
 
 

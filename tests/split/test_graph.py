@@ -38,19 +38,23 @@ def test_every_source_has_its_class():
 def test_indexes_lie_beside_the_tars_of_their_source():
     split = graph()
     for name in split.labels:
-        tars, indexes = split.wanted_tars(source(name)), split.wanted_indexes(source(name))
+        [lot] = split.tip_id_lots.arguments(source(name))
+        tars, indexes = lot["tars"], lot["indexes"]
         assert len(tars) == len(indexes) == {"pika": 2, "svd": 3, "vsc22": 64}.get(name, 1)
         if name in split.study.generators:
             assert all(f"/videos/{name}/" in path for path in [*tars, *indexes])
         assert split.sources[name]["indexes"] == indexes
-    assert split.wanted_indexes(Wildcards(generator="svd")) == split.sources["svd"]["indexes"]
-    assert split.wanted_tars(Wildcards(generator="svd")) == split.tars("svd")
+        assert lot["label"] == split.labels[name] and indexes == [
+            path for path in split.tip_id_lots.reads(source(name)) if "chosen" not in path
+        ]
+    [lot] = split.frame_lots.arguments(Wildcards(generator="svd"))
+    assert (lot["indexes"], lot["tars"]) == (split.indexes("svd"), split.tars("svd"))
 
 
 def test_only_a_generators_split_follows_from_the_chosen_prompts():
     split = graph()
-    assert split.wanted_prompts(source("svd")) == "results/chosen_prompts.parquet"
-    assert split.wanted_prompts(source("vsc22")) == []
+    assert "results/chosen_prompts.parquet" in split.tip_id_lots.reads(source("svd"))
+    assert "results/chosen_prompts.parquet" not in split.tip_id_lots.reads(source("vsc22"))
 
 
 def test_the_check_against_leakage_is_among_the_targets_beside_all_that_it_checks():
