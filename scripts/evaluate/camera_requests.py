@@ -22,7 +22,8 @@ _TEXTS = {
     },
     "zoom_in": r"\bzoom(?:s|ed|ing)?[ -]?in\b|\b(?:push|dolly)(?:es|ing)?[ -]?in\b",
     "zoom_out": r"\bzoom(?:s|ed|ing)?[ -]?out\b|\b(?:pull|dolly)(?:s|ing)? (?:back|out)\b",
-    "static": r"\b(?:static|still|fixed|locked) (?:camera|shot)\b|\bno camera mo(?:vement|tion)\b",
+    "static": r"\b(?:static|still|fixed|locked) (?:camera|shot)\b|\bcamera (?:is )?static\b"
+    r"|\bno camera mo(?:vement|tion)\b",
     ROTATE: rf"\b{_CAMERA}\b(?:rotat|spin|roll)\w*",
 }
 _PATTERNS = {move: re.compile(pattern, re.IGNORECASE) for move, pattern in _TEXTS.items()}

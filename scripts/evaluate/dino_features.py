@@ -13,7 +13,12 @@ from torchvision.transforms.functional import resize
 
 from scripts.common.roles import EvaluationItem
 from scripts.common.weight_files import weights_file
-from scripts.evaluate.frame_transforms import centre_crop, resize_frames, shorter_side_to
+from scripts.evaluate.frame_transforms import (
+    centre_crop,
+    resize_frames,
+    resize_picture,
+    shorter_side_to,
+)
 from scripts.evaluate.similarity import coherence, consistency, faithfulness
 from scripts.evaluate.unscorable import require_frames
 from scripts.models.devices import pick_device
@@ -128,7 +133,8 @@ class ImageFaithfulness(_Dino):
             Rejected: too_few_frames.
         """
         require_frames(len(item.frames), 2)
-        [image] = self._cropped(item.image[None])
+        target = shorter_side_to(*item.image.shape[:2], self._size * 8 // 7)
+        [image] = self._cropped(resize_picture(item.image, *target)[None])
         return faithfulness(self._cropped(item.frames), image)
 
     def _cropped(self, frames: np.ndarray) -> np.ndarray:

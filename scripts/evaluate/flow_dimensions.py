@@ -8,12 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.roles import EvaluationItem
 from scripts.common.schemas.evaluate import COMPONENTS
 from scripts.evaluate import movement
-from scripts.evaluate.global_motion import GlobalMove, fit_move, moves_together
+from scripts.evaluate.camera_requests import asked_in_text
+from scripts.evaluate.global_motion import (
+    MOVES,
+    GlobalMove,
+    classify_tracked,
+    fit_move,
+    moves_together,
+)
 from scripts.evaluate.unscorable import require_frames
+
+ASKED = "asked"
+"""What of a camera's motion is no number of its own, but whether it is what the prompt asks for."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,9 @@ class CameraMotionRule(FlowDimension):
     ``pan`` to the right and ``tilt`` up in shorter sides of the picture, ``zoom`` in as a natural
     logarithm, ``rotation`` of the scene clockwise in degrees; ``strength`` is the
     strongest motion between frames an eighth of a second apart, the median, in shorter sides.
+    ``asked`` is the suite's dimension (VBench-I2V, ``camera_motion``): the share of the moves named
+    by the prompt that the camera does, so 1 or 0 where it names one, as the suite's prompts do. The
+    suite tracks points by CoTracker; here they go where the fitted move takes them.
     """
 
     def choose(self, component: str) -> None:
@@ -93,16 +106,27 @@ class CameraMotionRule(FlowDimension):
         Raises:
             UserError: there is no such component.
         """
-        if component not in COMPONENTS:
+        if component not in (*COMPONENTS, ASKED):
             raise UserError(
                 f"there is no component '{component}' of camera motion; 'settings.component' may "
-                f"be one of: {', '.join(COMPONENTS)}"
+                f"be one of: {', '.join((*COMPONENTS, ASKED))}"
             )
         self._component = component
 
     def score(self, item: EvaluationItem) -> float:
-        """Return the component; errors as ``motions``."""
+        """Return the component.
+
+        Raises:
+            Rejected: no_move_asked, or what ``motions`` raises.
+        """
+        asked = asked_in_text(item.prompt).intersection(MOVES)
+        if self._component == ASKED and not asked:
+            raise Rejected("no_move_asked")
         motions = self.motions(item)
         if self._component == "strength":
             return float(np.median([each.strongest / min(each.size) for each in motions]))
-        return getattr(moves_together(each.move for each in motions), self._component)
+        whole = moves_together(each.move for each in motions)
+        if self._component == ASKED:
+            height, width = item.frames.shape[1:3]
+            return len(asked & classify_tracked(whole, height, width)) / len(asked)
+        return getattr(whole, self._component)

@@ -75,10 +75,15 @@ def clip_pictures(pictures: Iterable[np.ndarray], size: int) -> torch.Tensor:
     """
     squares = []
     for picture in pictures:
-        height, width = shorter_side_to(*picture.shape[:2], size)
-        resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
-        squares.append(centre_crop(torch.from_numpy(np.array(resized)).permute(2, 0, 1), size))
+        resized = resize_picture(picture, *shorter_side_to(*picture.shape[:2], size))
+        squares.append(centre_crop(torch.from_numpy(resized).permute(2, 0, 1), size))
     return normalise(torch.stack(squares), OPENAI_CLIP)
+
+
+def resize_picture(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a picture, uint8 RGB, at another size as PIL resizes it: bicubic, with antialiasing."""
+    resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
+    return np.array(resized)
 
 
 def squeeze_to(frame: np.ndarray, height: int, width: int) -> np.ndarray:

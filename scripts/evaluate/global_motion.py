@@ -6,7 +6,7 @@ multiplications. Things that move by themselves are outliers of the fit.
 """
 
 import cmath
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,27 +121,54 @@ def moves_together(moves: Iterable[GlobalMove]) -> GlobalMove:
     return whole
 
 
-def classify(move: GlobalMove, width: float = 1.0, height: float = 1.0, step: float = VBENCH_STEP):
-    """Return what the camera does by VBench's rule on the middles of the picture's edges.
-
-    The reference tracks points by CoTracker from the first frame to the last; here the points go
-    where the fitted move takes them.
+def classify(move: GlobalMove, step: float = VBENCH_STEP) -> set[str]:
+    """Return what the camera does by VBench's rule on the middles of a square's edges.
 
     Args:
         move: of a whole video.
-        width: of the picture, in shorter sides...
-        height: ...and its height.
         step: shorter sides by which an edge must move to count.
 
     Returns:
         Set of ``MOVES``; empty where the edges fit no class, such as those of a rotation.
     """
-    places = -0.5j * height, 0.5j * height, -0.5 * width, 0.5 * width
-    top, bottom, left, right = (_directions(move.at(place), step) for place in places)
-    found = {_ROWS.get((a, b)) for a in top for b in bottom}
-    found |= {_COLUMNS.get((a, b)) for a in left for b in right}
-    found -= {None}
-    return found - {"static"} or found
+    return _classes([move.at(place) for place in (-0.5j, 0.5j, -0.5, 0.5)], step)
+
+
+def classify_tracked(move: GlobalMove, height: int, width: int) -> set[str]:
+    """Return what the camera does by VBench-I2V's rule on the points that it tracks.
+
+    CoTracker follows a grid of ten by ten points, in a picture of 384 x 512, whose sixth stand for
+    the edges; places are cut to whole pixels. Here the points go where the fitted move takes them.
+
+    Args:
+        move: of a whole video.
+        height: of the video, in pixels...
+        width: ...and its width.
+
+    Returns:
+        As ``classify``.
+    """
+    across, along = (np.linspace(8, side - 8, 10) / (side - 1) for side in (512, 384))
+    short, middle = min(height, width), complex(width - 1, height - 1) / 2
+    moved = []
+    for column, row in ((5, 0), (5, 9), (0, 5), (9, 5)):
+        start = complex(across[column] * (width - 1), along[row] * (height - 1))
+        end = start + short * move.at((start - middle) / short)
+        moved.append(_whole(end) - _whole(start))
+    return _classes(moved, VBENCH_STEP * short)
+
+
+def _whole(place: complex) -> complex:
+    return complex(int(place.real), int(place.imag))
+
+
+def _classes(edges: Sequence[complex], step: float) -> set[str]:
+    """Return the classes of how the top, bottom, left and right edge move."""
+    top, bottom, left, right = (_directions(moved, step) for moved in edges)
+    rows = [_ROWS.get((a, b), "") for a in top for b in bottom]
+    columns = [_COLUMNS.get((a, b), "") for a in left for b in right]
+    still = rows == columns == ["static"]
+    return {"static"} if still else {*rows, *columns} - {"", "static"}
 
 
 def _directions(moved: complex, step: float) -> list[str]:

@@ -14,6 +14,7 @@ from scripts.evaluate.global_motion import (
     MOVES,
     GlobalMove,
     classify,
+    classify_tracked,
     fit_move,
     moves_together,
 )
@@ -80,6 +81,10 @@ def test_seven_of_seven_moves_are_known(scenery, asked, crossed):
     thing = texture(70, 70, seed=2)[..., ::-1] if crossed else None
     parts, move = measured(item_of(film(scenery, CAMERA[asked], thing)))
     assert classify(move, step=0.02) == {asked}
+    words = {"static": "camera static"}.get(asked, f"camera {asked.replace('_', 's ')}")
+    score = CameraMotionEmbedded(component="asked").score
+    item = item_of(film(scenery, CAMERA[asked], thing), prompt=f"a lake, {words}")
+    assert score(item) == 1
     right = {"pan_right": ("pan", 40 / 144), "pan_left": ("pan", -40 / 144),
              "tilt_up": ("tilt", 30 / 144), "tilt_down": ("tilt", -30 / 144),
              "zoom_in": ("zoom", math.log(1.3)), "zoom_out": ("zoom", -math.log(1.3))}  # fmt: skip
@@ -135,6 +140,32 @@ def test_signs_are_the_cameras():
 def test_classes_are_vbenchs(move, classes):
     assert classify(move) == classes
     assert set(MOVES) == set(CAMERA)
+
+
+@pytest.mark.parametrize("turn, shift, size, classes", [
+    (1.3, 0, (144, 256), {"pan_left", "tilt_up", "zoom_in"}),  # its points are off the middle
+    (1.05, 0, (576, 1024), {"pan_left", "zoom_in"}),
+    (0.8, 0, (512, 512), {"pan_right", "tilt_down", "zoom_out"}),
+    (cmath.rect(1, 0.1), 0, (480, 720), {"tilt_up"}),
+    (1, 0.0052, (144, 256), {"pan_left"}),
+    (1, -0.02 + 0.03j, (576, 1024), {"pan_right", "tilt_up"}),
+    (1, 0.004j, (576, 1024), {"tilt_up"}),  # below the step, but for the cut to whole pixels
+    (1.0031237, -0.0029267 - 6.5e-5j, (480, 720), set()),  # two edges stand still, two do not
+])  # fmt: skip
+def test_classes_are_those_of_vbenchs_own_code_on_points_moved_alike(turn, shift, size, classes):
+    """VBench 45e79ec: its rule on CoTracker's grid (the same for 4,000 drawn moves)."""
+    assert classify_tracked(GlobalMove(complex(turn), complex(shift)), *size) == classes
+
+
+def test_the_suites_camera_motion_is_whether_the_named_move_is_done(scenery):
+    score = CameraMotionEmbedded(component="asked").score
+    frames = film(scenery, CAMERA["pan_left"], frames=4)
+    assert score(item_of(frames, prompt="a lake, camera pans left")) == 1
+    assert score(item_of(frames, prompt="a lake, camera pans right")) == 0
+    assert score(item_of(frames, prompt="camera pans left, zooms out")) == 0.5
+    for prompt in ("a lake", "the camera rotates"):  # the suite has no such class
+        with pytest.raises(Rejected, match="no_move_asked"):
+            score(item_of(frames, prompt=prompt))
 
 
 def test_components_share_one_flow(scenery, monkeypatch):

@@ -20,7 +20,8 @@ STILL = dict.fromkeys(COMPONENTS, 0.0)
     ("zoom in on a temple", {"zoom_in"}),
     ("zooming out, camera moves to the left", {"zoom_out", "pan_left"}),
     ("dolly in", {"zoom_in"}), ("pull back", {"zoom_out"}),
-    ("static camera", {"static"}), ("the camera rotates around her", {"rotate"}),
+    ("static camera", {"static"}), ("a lake, camera static", {"static"}),
+    ("the camera rotates around her", {"rotate"}),
     ("a frying pan left on the stove", {"pan_left"}),  # words, not sense: a known fault
     ("a man walks to the left", set()), ("she looks up at the camera", set()),
     ("camera man. He moves left", set()), ("company leaders", set()), ("zoom meeting", set()),

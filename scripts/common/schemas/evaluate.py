@@ -10,6 +10,7 @@ REASONS = ITEM_REASONS | {
     "too_large": "the decoded video would take more than evaluate.max_decoded_mb",
     "too_few_frames": "the dimension compares frames, and the video has too few of them",
     "too_small": "the picture is smaller than the model can take",
+    "no_move_asked": "the text prompt names no camera move, and the dimension is whether it is done",
     "not_a_number": "the dimension gave no finite number",
     "scoring_failed": "the dimension raised an error for the item",
 }
