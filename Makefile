@@ -12,7 +12,7 @@
 # make remove   take what config/removals.txt lists out of all results (DIRECTORY=demo)
 # make du     what results take, by stage and folder (DIRECTORY=demo)
 # make prune  delete ledgers of fingerprints that no result uses any more (DIRECTORY=demo, DAYS=7)
-# make show   the report of the demo in a browser, from this machine alone (DIRECTORY=.)
+# make show   the gallery and the report of the demo in a browser, from this machine alone (DIRECTORY=.)
 # make tables FROM=results/capsule   Tables 3, 4, 5, 7 and Figure 6 from a capsule: no GPU, no videos
 # make bench  the benchmarks (NAME=parse for one)
 

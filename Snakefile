@@ -26,6 +26,7 @@ include: "rules/detect.smk"
 include: "rules/trace.smk"
 include: "rules/analyse.smk"
 include: "rules/publish.smk"
+include: "rules/publish_gallery.smk"
 include: "rules/collect.smk"
 
 
@@ -74,3 +75,4 @@ rule all:
         publish.dataset,
         split.targets,
         analyse.targets,
+        rules.build_gallery.output,

@@ -5,7 +5,7 @@
 It is no rule: a rule's outputs would be newer than all that was made from them, and one removed
 prompt would have millions of others looked at again. Here rows and bytes are taken out where they
 lie, the files keep their dates, and Snakemake sees nothing to do but to draw again what showed
-single prompts (Figures 1, 2, 7, 10 and 11) and to count again (the funnel). New runs leave the same prompts out
+single prompts (the gallery, Figures 1, 2, 7, 10 and 11) and to count again (the funnel). New runs leave the same prompts out
 when they collect prompts. What was counted, measured or trained before stays as it was.
 
 Results that are copied elsewhere after a removal must keep their dates (``cp -a``, ``rsync -a``);
@@ -44,8 +44,8 @@ DRAWN_AGAIN = (
     "report/index.html"
 )  # fmt: skip
 """What shows single prompts or counts them; Snakemake makes these few again from what is left."""
-CAPSULE = "capsule"
-"""Copies of tables and their checksums; it goes whole, and is packed again when it is asked for."""
+COPIES = ("capsule", "gallery")
+"""Copies of results and their checksums; they go whole, and are made again when they are asked for."""
 _BLANK = b"\0" * (1 << 20)
 
 
@@ -81,7 +81,8 @@ def remove_items(results: Path, removals: RemovalList) -> Counter[str]:
         for pattern in DRAWN_AGAIN:
             for path in results.glob(pattern):
                 path.unlink()
-        shutil.rmtree(results / CAPSULE, ignore_errors=True)
+        for name in COPIES:
+            shutil.rmtree(results / name, ignore_errors=True)
     return gone
 
 
@@ -144,7 +145,7 @@ def _tables(results: Path) -> list[Path]:
     tables = (
         path
         for path in results.rglob("*.parquet")
-        if not path.is_symlink() and path.relative_to(results).parts[0] != CAPSULE
+        if not path.is_symlink() and path.relative_to(results).parts[0] not in COPIES
     )
     return sorted(tables, key=lambda path: (".ledger" in path.parts, path))
 

@@ -40,8 +40,10 @@ def make_report(profile: str, directory: Path) -> int:
             return answer.returncode
     for line in closing_lines(results):
         print(line)
-    print(f"report:  {write_page(directory)}   (make show opens a server for it)")
-    print(f"         {report}   (Snakemake's own: unpack it and open report.html in a browser)")
+    print(f"report:  {write_page(directory)}   (Snakemake's own: {report})")
+    if (gallery := results / "gallery/index.html").exists():
+        print(f"gallery: {gallery}   (opens from disk or on any static host)")
+    print("to look: make show   (a server of both on this machine alone)")
     return 0
 
 

@@ -54,6 +54,8 @@ def results(tmp_path):
     copied = folder / "capsule/results/images/00000.parquet"
     copied.parent.mkdir(parents=True)
     copied.write_bytes((folder / "images/00000.parquet").read_bytes())
+    (folder / "gallery/data").mkdir(parents=True)
+    (folder / "gallery/data/uuids.js").write_text("x")
     return folder
 
 
@@ -85,6 +87,7 @@ def test_a_listed_prompt_goes_and_all_files_keep_their_dates(results):
     left = Shard(results / "images/00000.tar", results / "images/00000.parquet")
     assert {uuid: left.read(uuid) for uuid in left.uuids} == others
     assert not (results / "figures/figure1.png").exists() and not (results / "capsule").exists()
+    assert not (results / "gallery").exists()
     assert {stamp for path, stamp in dates(results).items() if ".ledger" not in path.parts} == {
         10**18
     }

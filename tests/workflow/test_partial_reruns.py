@@ -19,7 +19,7 @@ pytestmark = pytest.mark.demo
 GENERATORS = {"pika", "camera_move", "sway", "morph", "shimmer"}
 FROM_SCORES = {
     "summarise_evaluation", "compare_generators", "measure_camera", "score_topics", "build_table7",
-    "build_leaderboard", "build_camera", "build_topics", "plot_figure6", "plot_camera",
+    "build_leaderboard", "build_gallery", "build_camera", "build_topics", "plot_figure6", "plot_camera",
     "plot_topics",
 }  # fmt: skip
 """What all scores of videos go into."""
@@ -174,7 +174,7 @@ def test_a_module_of_one_stage(demo):
     with demo.edited("scripts/trace/search.py", *edit):
         plan = demo.plan()
     assert rules(plan) == {
-        "match_queries", "measure_tracing", "build_table5", "build_paper_comparison",
+        "match_queries", "measure_tracing", "build_table5", "build_paper_comparison", "build_gallery",
         "account_stage", "account", "plot_funnel",
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from tests.workflow.contents import files_with
 pytestmark = pytest.mark.demo
 
 AGAIN = {f"plot_figure{number}" for number in (1, 2, 7, 10, 11)}
-AGAIN |= {"plot_funnel", "account", "account_stage"}
+AGAIN |= {"plot_funnel", "account", "account_stage", "build_gallery"}
 """What shows single prompts or counts them."""
 
 
