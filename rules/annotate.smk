@@ -136,14 +136,14 @@ if annotate.texts:
     rule annotate_texts:
         """Annotate the text prompts of a shard by models on this machine (Section 3)."""
         input:
-            prompts="results/prompts/{shard}.parquet",
-            indexes="results/images/{shard}.parquet",
+            prompts=annotate.of_job("results/prompts/{shard}.parquet"),
+            indexes=annotate.of_job("results/images/{shard}.parquet"),
         output:
             **annotate.outputs(annotate.texts),
         log:
-            "logs/annotate_texts/{shard}.log",
+            annotate.log("logs/annotate_texts") + ".log",
         benchmark:
-            "benchmarks/annotate_texts/{shard}.jsonl"
+            annotate.log("benchmarks/annotate_texts") + ".jsonl"
         conda:
             "../envs/models.yaml"
         resources:
@@ -164,14 +164,14 @@ if annotate.pictures:
     rule annotate_pictures:
         """Annotate the image prompts of a shard, each decoded once for all (Section 3)."""
         input:
-            tar=by_index("results/images/{shard}.tar"),
-            index="results/images/{shard}.parquet",
+            tars=by_index(annotate.of_job("results/images/{shard}.tar")),
+            indexes=annotate.of_job("results/images/{shard}.parquet"),
         output:
             **annotate.outputs(annotate.pictures),
         log:
-            "logs/annotate_pictures/{shard}.log",
+            annotate.log("logs/annotate_pictures") + ".log",
         benchmark:
-            "benchmarks/annotate_pictures/{shard}.jsonl"
+            annotate.log("benchmarks/annotate_pictures") + ".jsonl"
         conda:
             "../envs/models.yaml"
         threads: config["annotate"]["decoders"]

@@ -13,16 +13,14 @@ evaluate = EvaluateGraph(study)
 rule score_videos:
     """Score a shard of one generator's videos of TIP-Eval in every dimension."""
     input:
-        unpack(by_index(study.images_of)),
+        files=by_index(evaluate.scoring.reads),
         prompts="results/splits/tip_eval/prompts.parquet",
-        videos=by_index("results/videos/{generator}/{shard}.tar"),
-        video_index="results/videos/{generator}/{shard}.parquet",
     output:
-        scores="results/evaluation/{generator}/{shard}.parquet",
+        **evaluate.scoring.outputs,
     log:
-        "logs/score_videos/{generator}/{shard}.log",
+        evaluate.scoring.log("logs/score_videos") + ".log",
     benchmark:
-        "benchmarks/score_videos/{generator}/{shard}.jsonl"
+        evaluate.scoring.log("benchmarks/score_videos") + ".jsonl"
     conda:
         "../envs/evaluation.yaml"
     threads: 2
@@ -35,8 +33,8 @@ rule score_videos:
     params:
         code=evaluate.code,
         entries=evaluate.entries,
+        lots=evaluate.scoring.arguments,
         max_decoded_mb=lookup("evaluate/max_decoded_mb", within=config),
-        shards=study.video_shards,
     script:
         "../scripts/evaluate/score_videos.py"
 

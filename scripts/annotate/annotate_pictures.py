@@ -9,7 +9,7 @@ import numpy as np
 from scripts.annotate.annotator import Annotation, Annotator
 from scripts.annotate.embedding import EMBEDDING
 from scripts.common.engine import run
-from scripts.common.job import run_job
+from scripts.common.job import files_of, run_job
 from scripts.common.ledger import LEDGER
 from scripts.common.pictures import decode_picture
 from scripts.common.roles import ImageSafety
@@ -21,11 +21,10 @@ SCRIPT = "scripts/annotate/annotate_pictures.py"
 
 
 def annotate_pictures(
-    tar: Path,
-    index: Path,
-    outputs: Mapping[str, Path],
+    tars: Sequence[Path],
+    indexes: Sequence[Path],
+    outputs: Mapping[str, Sequence[Path]],
     *,
-    shard: str,
     entries: Mapping[str, Mapping[str, Any]],
     batch_size: int,
     threads: int = 1,
@@ -38,10 +37,9 @@ def annotate_pictures(
     models work. One whose bytes have changed is looked at again, and no other.
 
     Args:
-        tar: of the images.
-        index: beside it (``ITEM_INDEX``).
-        outputs: annotation -> its table; ``vectors`` -> that of the embeddings.
-        shard: its name.
+        tars: of the images, one for each shard.
+        indexes: beside them (``ITEM_INDEX``); their stems are the shards.
+        outputs: annotation -> its tables, in the same order; ``vectors`` -> those of embeddings.
         entries: one of ``PICTURE_ANNOTATIONS`` -> its annotator.
         batch_size: images per call of a model; it changes no result.
         threads: read images and prepare them for the models.
@@ -51,24 +49,24 @@ def annotate_pictures(
     Returns:
         Counts of images, all annotations together.
     """
-    images, kinds = Shard(tar, index), PICTURE_ANNOTATIONS
-    versions = {uuid: images.rows[uuid]["sha256"] for uuid in images.uuids}
+    kinds, counts = PICTURE_ANNOTATIONS, Counts(declared=0)
     annotators = [
-        Annotator(entry, name, shard, SCRIPT, device, ledger_root=ledger_root)
+        Annotator(entry, name, script=SCRIPT, device=device, ledger_root=ledger_root)
         for name, entry in entries.items()
     ]
-    tasks = [
-        one.task(kinds[one.annotation], versions, prepare=_prepare, batch_size=batch_size)
-        for one in annotators
-    ]
+    for number, (tar, index) in enumerate(zip(tars, indexes, strict=True)):
+        images, part = Shard(tar, index), index.stem
+        versions = {uuid: images.rows[uuid]["sha256"] for uuid in images.uuids}
+        settings = {"part": part, "prepare": _prepare, "batch_size": batch_size}
+        tasks = [one.task(kinds[one.annotation], versions, **settings) for one in annotators]
 
-    def read(uuid: str) -> np.ndarray:
-        return decode_picture(images.read(uuid))
+        def read(uuid: str, images: Shard = images) -> np.ndarray:
+            return decode_picture(images.read(uuid))
 
-    run(tasks, read, what=f"pictures {shard}", workers=threads)
-    counts = Counts(declared=0)
-    for annotator, task in zip(annotators, tasks, strict=True):
-        counts += annotator.write(task, kinds[annotator.annotation], outputs)
+        run(tasks, read, what=f"pictures {part}", workers=threads)
+        for annotator, task in zip(annotators, tasks, strict=True):
+            paths = {name: tables[number] for name, tables in outputs.items()}
+            counts += annotator.write(task, kinds[annotator.annotation], paths)
     return counts
 
 
@@ -90,5 +88,4 @@ PICTURE_ANNOTATIONS = {
 
 
 if __name__ == "__main__":
-    files = {name: Path(path) for name, path in snakemake.output.items()}
-    run_job(annotate_pictures, snakemake, outputs=files)
+    run_job(annotate_pictures, snakemake, outputs=files_of(snakemake.output))

@@ -6,7 +6,7 @@ from typing import Any
 
 from scripts.annotate.annotator import ALL, VECTORS, Annotator
 from scripts.annotate.text_annotations import TEXT_ANNOTATIONS, texts_of
-from scripts.common.job import run_job
+from scripts.common.job import files_of, run_job
 from scripts.common.ledger import LEDGER
 from scripts.common.rule_log import Counts
 
@@ -71,6 +71,4 @@ if __name__ == "__main__":
     made = dict(snakemake.output.items())
     if "annotations" in made:  # behind an endpoint, whose rules have the annotation as a wildcard
         made[snakemake.wildcards.annotation] = made.pop("annotations")
-    lists = {name: [one] if isinstance(one, str) else one for name, one in made.items()}
-    files = {name: list(map(Path, found)) for name, found in lists.items()}
-    run_job(annotate_texts, snakemake, outputs=files)
+    run_job(annotate_texts, snakemake, outputs=files_of(made))

@@ -91,13 +91,23 @@ class AnnotateGraph:
         """The annotations of pictures that are made; models of pictures work on this machine."""
         return [name for name in PICTURES if name in self.made]
 
-    def outputs(self, annotations: Sequence[str]) -> dict[str, str]:
-        """Return what a rule makes of a shard: a table for each annotation, and the vectors."""
-        outputs = {name: f"results/annotations/{name}/{{shard}}.parquet" for name in annotations}
+    def outputs(self, annotations: Sequence[str]) -> dict[str, str | list[str]]:
+        """Return what a job makes of its shards: a table for each annotation, and the vectors."""
+        files = {name: f"results/annotations/{name}/{{shard}}.parquet" for name in annotations}
         for name in EMBEDDINGS.values():
             if name in annotations:
-                outputs["vectors"] = f"results/embeddings/{name}/{{shard}}.parquet"
-        return outputs
+                files["vectors"] = f"results/embeddings/{name}/{{shard}}.parquet"
+        return {name: self.of_job(file) for name, file in files.items()}
+
+    def of_job(self, file: str) -> str | list[str]:
+        """Return the files of a job on this machine: of a shard, its wildcard, or of all."""
+        if self.settings["jobs"] == "each":
+            return file
+        return [file.format(shard=shard) for shard in self.study.shards]
+
+    def log(self, name: str) -> str:
+        """Return a name with the wildcard of such a job, of a log or a benchmark."""
+        return name + "/{shard}" * (self.settings["jobs"] == "each")
 
     def entry(self, annotation: str) -> dict[str, Any]:
         """Return what decides an annotation's rows: the question of its entry, say, but no label."""

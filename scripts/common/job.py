@@ -45,6 +45,12 @@ def run_job(function: Callable[..., Counts], job: Any, **others: Any) -> None:
         log.finish(sum((function(**one) for one in told), Counts()))
 
 
+def files_of(named: Any) -> dict[str, list[Path]]:
+    """Return the files that a rule has by some names, each of which may be one or several."""
+    lists = {name: [one] if isinstance(one, str) else one for name, one in named.items()}
+    return {name: list(map(Path, found)) for name, found in lists.items()}
+
+
 def arguments_of(
     function: Callable, job: Any, lot: Mapping[str, Any] = MappingProxyType({}), **others: Any
 ) -> dict[str, Any]:

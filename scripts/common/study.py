@@ -119,6 +119,15 @@ class Study:
         times = self.fields("generators", generator).get("times_shards", 1)
         return shard_names(times * self.config["generate"]["shards"])
 
+    @property
+    def lots(self) -> list[dict[str, str]]:
+        """Every shard of every generator's videos, as wildcards."""
+        return [
+            {"generator": name, "shard": shard}
+            for name in self.generators
+            for shard in self.shards_of(name)
+        ]
+
     def video_shards(self, wildcards: Any) -> int:
         """Return the number of shards of the wildcard's generator's videos."""
         return len(self.shards_of(wildcards.generator))

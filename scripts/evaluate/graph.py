@@ -5,6 +5,7 @@ from typing import Any
 
 from scripts.common.code import code_checksum
 from scripts.common.errors import UserError
+from scripts.common.lots import Lots
 from scripts.common.schemas.evaluate import COMPONENTS
 from scripts.common.study import Study
 
@@ -67,12 +68,28 @@ class EvaluateGraph:
         return {name: self.study.entry("dimensions", name) for name in self.scored}
 
     @property
+    def scoring(self) -> Lots:
+        """The scores of each shard of each generator's videos."""
+
+        def inputs(lot: Any) -> dict[str, Any]:
+            videos = f"results/videos/{lot.generator}/{lot.shard}"
+            own = {"videos": f"{videos}.tar", "video_index": f"{videos}.parquet"}
+            return own | self.study.images_of(lot)
+
+        return Lots(
+            wildcards=self.study.lots,
+            files={"scores": "results/evaluation/{generator}/{shard}.parquet"},
+            inputs=inputs,
+            settings=lambda lot: {"shards": self.study.video_shards(lot)},
+            together=self.study.config["evaluate"]["jobs"] == "together",
+        )
+
+    @property
     def score_tables(self) -> list[str]:
         """The scores of every generator and shard."""
         return [
-            f"results/evaluation/{generator}/{shard}.parquet"
-            for generator in self.study.generators
-            for shard in self.study.shards_of(generator)
+            "results/evaluation/{generator}/{shard}.parquet".format(**lot)
+            for lot in self.study.lots
         ]
 
     def code(self, wildcards: Any) -> str:

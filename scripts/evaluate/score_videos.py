@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.backends import load_backend
-from scripts.common.code import settings_of
 from scripts.common.engine import Task, ledger_key, run
 from scripts.common.errors import Rejected
 from scripts.common.fingerprints import fingerprint
 from scripts.common.identity import shard_of
+from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.pictures import decode_picture
 from scripts.common.roles import Dimension, EvaluationItem, Remarking
-from scripts.common.rule_log import Counts, rule_log
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.evaluate import SCORES
 from scripts.common.schemas.items import OK, REJECTED
 from scripts.common.shards import Shards
@@ -200,18 +200,34 @@ def _row(generator: str, dimension: str, uuid: str, fault: Rejected | None = Non
     }
 
 
+def score_shard(
+    prompts: Path,
+    videos: Path,
+    video_index: Path,
+    images: Sequence[Path],
+    image_indexes: Sequence[Path],
+    scores: Path,
+    *,
+    generator: str,
+    shard: int,
+    shards: int,
+    max_decoded_mb: int,
+    entries: Mapping[str, Mapping[str, Any]],
+    device: str,
+    threads: int,
+) -> Counts:
+    """Score one shard of a generator's videos; arguments as ``VideoShard`` and ``score_videos``."""
+    wanted = VideoShard(
+        prompts=prompts,
+        generator=generator,
+        videos=Shards([videos], [video_index]),
+        images=Shards(images, image_indexes),
+        shard=shard,
+        shards=shards,
+        max_decoded_mb=max_decoded_mb,
+    )
+    return score_videos(wanted, scores, entries=entries, device=device, threads=threads)
+
+
 if __name__ == "__main__":
-    with rule_log(snakemake) as log:
-        settings = settings_of(snakemake.params)
-        shard = VideoShard(
-            prompts=Path(snakemake.input.prompts),
-            generator=snakemake.wildcards.generator,
-            videos=Shards([snakemake.input.videos], [snakemake.input.video_index]),
-            images=Shards(snakemake.input.images, snakemake.input.image_indexes),
-            shard=int(snakemake.wildcards.shard),
-            shards=settings.pop("shards"),
-            max_decoded_mb=settings.pop("max_decoded_mb"),
-        )
-        device = "auto" if snakemake.resources.gpu else "cpu"
-        scores, threads = Path(snakemake.output.scores), snakemake.threads
-        log.finish(score_videos(shard, scores, device=device, threads=threads, **settings))
+    run_job(score_shard, snakemake)

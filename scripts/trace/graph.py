@@ -211,11 +211,7 @@ class TraceGraph:
         """The frames of a generator's shard, decoded."""
         folder = "results/trace/frames/{generator}/{shard}"
         return Lots(
-            wildcards=[
-                {"generator": name, "shard": shard}
-                for name in self.study.generators
-                for shard in self.study.shards_of(name)
-            ],
+            wildcards=self.study.lots,
             files={"frames": f"{folder}.tar", "frame_index": f"{folder}.parquet"},
             inputs=self.videos,
             settings=lambda lot: {"shards": self.study.video_shards(lot)},

@@ -66,8 +66,9 @@ class MadeUpShard:
 
     def images(self, *names, **entries):
         entries = dict.fromkeys(names, self.entry) | entries
-        settings = {"shard": "00000", "entries": entries} | self.settings
-        return annotate_pictures(self.tar, self.index, self.outputs(entries), **settings)
+        outputs = {name: [path] for name, path in self.outputs(entries).items()}
+        paths = ([self.tar], [self.index], outputs)
+        return annotate_pictures(*paths, entries=entries, **self.settings)
 
     def rows(self, name):
         table = read_table(self.outputs([])["vectors"].with_name(f"{name}.parquet"), SCHEMAS[name])

@@ -25,10 +25,6 @@ FROM_SCORES = {
 """What all scores of videos go into."""
 
 
-def of_rule(plan, rule):
-    """Return the planned jobs of one rule."""
-    return {job for job in plan if job.rule == rule}
-
 
 def rules(plan):
     """Return the names of the planned rules."""
@@ -78,9 +74,6 @@ def test_a_colour_of_a_figure(demo):
 def test_a_setting_of_one_dimension(demo):
     with demo.edited("config/dimensions.yaml", "short_side: 48", "short_side: 40"):
         plan = demo.plan()
-    scored = of_rule(plan, "score_videos")
-    shards = len(GENERATORS) + 1  # Pika's videos lie in two, as the prompts do
-    assert {job["generator"] for job in scored} == GENERATORS and len(scored) == shards
     assert rules(plan) == {
         "score_videos", *FROM_SCORES, "build_paper_comparison", "account_stage", "account", "plot_funnel",
     }  # fmt: skip
@@ -101,8 +94,7 @@ def test_a_network_or_a_procedure(demo):
     """What an edit causes by itself; what is downstream of that is planned for its sake."""
     edit = ("\n\n\n", "\n\nEDITED = 1\n\n\n")
     with demo.edited("scripts/models/efficientnet.py", *edit):
-        pictures = {Job("annotate_pictures", (("shard", shard),)) for shard in ("00000", "00001")}
-        assert demo.causes() == pictures
+        assert demo.causes() == {Job("annotate_pictures")}
     with demo.edited("scripts/evaluate/classical_flow.py", *edit):
         assert {job.rule for job in demo.causes()} == {"score_videos"}
     with demo.edited("scripts/trace/perceptual_hash.py", *edit):
@@ -122,7 +114,7 @@ def test_other_weights_at_the_same_path(demo):
         assert demo.snakemake(target).returncode == 0
         assert demo.plan(target) == set()
         weights.write_bytes(b"two")
-        own = Job("score_videos", (("generator", "sway"), ("shard", "00000")))
+        own = Job("score_videos")
         assert demo.plan(target) == demo.causes(target) == {own}
     weights.unlink()
     assert demo.snakemake(target).returncode == 0
@@ -131,7 +123,7 @@ def test_other_weights_at_the_same_path(demo):
 
 def test_weights_of_a_branch_that_moved(demo, tmp_path, monkeypatch):
     """The commit at which it stands decides, as the local cache knows it; nothing is run here."""
-    target, own = "results/evaluation/sway/00000.parquet", {"generator": "sway", "shard": "00000"}
+    target = "results/evaluation/sway/00000.parquet"
     cache = tmp_path / "models--me--mine"
     (cache / "refs").mkdir(parents=True)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
@@ -141,8 +133,7 @@ def test_weights_of_a_branch_that_moved(demo, tmp_path, monkeypatch):
         for commit in ("a" * 40, "b" * 40):
             (cache / "snapshots" / commit).mkdir(parents=True)
             (cache / "refs/main").write_text(commit)
-            job = {Job("score_videos", tuple(own.items()))}
-            assert demo.plan(target) == demo.causes(target) == job
+            assert demo.plan(target) == demo.causes(target) == {Job("score_videos")}
             assert demo.snakemake(target, "--touch").returncode == 0
             assert demo.plan(target) == set()
     assert demo.snakemake(target, "--touch").returncode == 0
@@ -198,16 +189,13 @@ def jobs_of_a_new_generator(name):
     def job(rule, **wildcards):
         return Job(rule, tuple(sorted(wildcards.items())))
 
-    own = {
-        job("generate_videos", generator=name, shard="00000"),
-        job("score_videos", generator=name, shard="00000"),
-    }
-    # In the demo one job splits all sources, decodes, trains, describes and searches; it recalls
-    # what it did. That a job of its own would be the generator's alone is held of each stage's Lots.
+    own = {job("generate_videos", generator=name, shard="00000")}
+    # In the demo one job splits all sources, decodes, scores, trains, describes and searches; it
+    # recalls what it did. That a job of its own would be the generator's alone is held of its Lots.
     together = {
         job(rule)
         for rule in (
-            "split_tip_id", "sample_trace_frames", "decode_frames", "score_frames",
+            "split_tip_id", "sample_trace_frames", "decode_frames", "score_videos", "score_frames",
             "classify_videos", "train_cosface", "extract_features", "extract_trained_features",
             "match_queries", "account_stage",
         )
