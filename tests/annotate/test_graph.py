@@ -43,9 +43,8 @@ def test_the_demos_annotators_are_asked_nothing_and_make_vectors_apart():
     demo = graph(DEMO)
     assert (demo.asked, demo.texts) == ([], list(TEXTS))
     assert demo.gpus([*demo.annotators, "subjects"]) == 0
-    vectors = demo.outputs(demo.pictures)["vectors"]
-    assert vectors == "results/embeddings/image_embedding/{shard}.parquet"
-    assert demo.outputs(demo.texts)["vectors"].startswith("results/embeddings/text_embedding/")
+    for made, name in ((demo.texts, "text_embedding"), (demo.pictures, "image_embedding")):
+        assert demo.outputs(made)["vectors"] == demo.vectors(name)  # of all shards, in one job
     assert not set(demo.vectors("text_embedding")) & set(demo.tables("text_embedding"))
 
 
@@ -131,3 +130,11 @@ def test_packed_embeddings_are_of_the_vectors_of_their_modality():
     assert publish.packed_shards == [
         f"results/dataset/data/Full-0000{n}-of-00002.parquet" for n in range(2)
     ]
+
+
+def test_a_job_on_this_machine_has_a_shard_or_all():
+    """Of the paper's prompts a shard is work enough; each of the demo's jobs would be imports."""
+    each, file = graph(), "results/images/{shard}.tar"
+    assert (each.of_job(file), each.log("logs/annotate")) == (file, "logs/annotate/{shard}")
+    demo = graph(DEMO)
+    assert (demo.of_job(file), demo.log("logs/x")) == (demo.study.image_tars, "logs/x")
