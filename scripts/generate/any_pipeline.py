@@ -86,14 +86,18 @@ class AnyPipeline:
     def generate(self, image: np.ndarray, prompt: str, *, seed: int) -> tuple[np.ndarray, float]:
         """Return frames and frame rate (``scripts.common.roles.Generator``)."""
         picture, sides = self._sized(image)
-        shown = [picture] if self._inputs["image"] == "video" else picture
+        shown = to_video(picture) if self._inputs["image"] == "video" else picture
         given: dict[str, Any] = {self._inputs["image"]: shown} | sides
         if self._inputs["prompt"] != "none":
-            given["prompt"] = prompt + self._inputs["suffix"]
+            given |= self._text(prompt + self._inputs["suffix"])
         # Some pipelines draw without the generator that they are given.
         torch.manual_seed(seed % 2**63)
         output = self._pipeline(**given, **self._call, generator=seeded(seed), output_type="np")
         return even(frames_of(output)), float(self._fps)
+
+    def _text(self, prompt: str) -> dict[str, Any]:
+        """Return the arguments by which a prompt goes in."""
+        return {"prompt": prompt}
 
     def _sized(self, image: np.ndarray) -> tuple[Image.Image, dict[str, int]]:
         """Return the image as it goes in, and the sides that are asked for."""
@@ -202,6 +206,11 @@ def sides_of(aspect: float, area: int, multiple: int) -> tuple[int, int]:
     height = max(1, round((area / aspect) ** 0.5 / multiple)) * multiple
     width = max(1, int(area / height / multiple)) * multiple
     return width, height
+
+
+def to_video(picture: Image.Image) -> torch.Tensor:
+    """Return a picture as a video of one frame: float32 in [0, 1] of shape (1, 1, 3, height, width)."""
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None, None] / 255
 
 
 def even(frames: np.ndarray) -> np.ndarray:

@@ -1,0 +1,74 @@
+"""Every entry's real classes, with tiny random weights, animate an image from the entry alone."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers.pipelines.cosmos import pipeline_cosmos2_video2world
+
+from scripts.common.backends import load_backend
+from scripts.common.code import ROOT
+from scripts.common.configuration import read_sheets
+from tests.generate.made_up import picture
+from tests.generate.tiny_pipelines import Guardrail, save_tiny
+
+SHEET = read_sheets(ROOT / "config")["generators"]
+ENTRIES = {
+    name: entry for name, entry in SHEET.items() if "pipeline" in (entry.get("settings") or {})
+}
+IMAGE = picture("a cat", width=60, height=40)
+SEED = 2**62
+# Frames that a class gives for those asked for, where it is not as many: whole sections, or less a first piece.
+FRAMES = {"hunyuan_video": 5, "framepack": 13, "helios": 33}
+
+
+@pytest.fixture(scope="module", params=ENTRIES)
+def tiny(request, tmp_path_factory):
+    """Load an entry as a job does, from a cache of the hub that has its model in tiny."""
+    torch.set_num_threads(1)
+    hub = tmp_path_factory.mktemp("hub")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub))
+        patch.setattr(pipeline_cosmos2_video2world, "CosmosSafetyChecker", Guardrail)
+        torch.compiler.set_stance("force_eager")  # AnyFlow's attention takes seconds to trace
+        entry = save_tiny(request.param, SHEET[request.param], hub)
+        yield request.param, entry["settings"], load_backend(entry, device="cpu")
+        torch.compiler.set_stance("default")
+
+
+def test_an_entry_animates_an_image(tiny):
+    name, settings, generator = tiny
+    first, fps = generator.generate(IMAGE, "a cat waves", seed=SEED)
+    call, size = settings["call"], settings["size"]
+    wanted = FRAMES.get(name) or call.get("num_frames") or call["frames"]
+    # A model's own size follows the picture's proportions.
+    sides = (size["height"], size["width"]) if "width" in size else (12, 16)
+    assert first.shape == (wanted, *sides, 3) and first.dtype == np.uint8
+    assert fps == settings["fps"] and first.std() > 1
+    torch.rand(3)  # whatever else drew numbers in between
+    again = [generator.generate(IMAGE, "a cat waves", seed=SEED)[0],
+             generator.generate(IMAGE, "a cat waves", seed=3)[0],
+             generator.generate(255 - IMAGE, "a cat waves", seed=SEED)[0],
+             generator.generate(IMAGE, "zoom in on the sea", seed=SEED)[0]]  # fmt: skip
+    takes_no_text = name == "svd"
+    same = [np.array_equal(first, each) for each in again]
+    assert same == [True, False, False, takes_no_text]
+
+
+def test_a_model_is_built_as_its_entry_says(tiny):
+    _, settings, generator = tiny
+    pipeline = generator._pipeline
+    for name, part in settings.get("parts", {}).items():
+        made = getattr(pipeline, name)
+        assert type(made).__name__ == part["class"]
+        if "precision" in part:
+            assert made.dtype == getattr(torch, part["precision"])
+    main = getattr(pipeline, "transformer", None) or pipeline.unet
+    assert main.dtype == getattr(torch, settings.get("precision", "bfloat16"))
+    scheduler = dict(settings.get("scheduler", {}))
+    kind = scheduler.pop("class", type(pipeline.scheduler).__name__)
+    assert type(pipeline.scheduler).__name__ == kind
+    assert {key: pipeline.scheduler.config[key] for key in scheduler} == scheduler
+    guider = settings.get("guider", {})
+    assert {key: pipeline.guider.config[key] for key in guider} == guider
+    if settings.get("memory", {}).get("vae_tiling"):
+        assert pipeline.vae.use_tiling
