@@ -81,6 +81,7 @@ rule sample_trace_frames:
     conda:
         "../envs/video.yaml"
     params:
+        along=lookup("split/tip_trace/along", within=config),
         code=code_of("scripts/split/sample_trace_frames.py"),
         frames_per_video=lookup("split/tip_trace/frames_per_video", within=config),
         lots=split.frame_lots.arguments,

@@ -178,7 +178,8 @@ class Measured:
     def notes(self) -> list[str]:
         """Return the layout's notes with the spans of numbers in them."""
         columns = self._layout.get("stands_on", [])
-        counts = {column: sorted({row[column] for row in self.rows}) for column in columns}
+        shown = [row for row in self.rows if row["metric"] in self._layout["blocks"]]
+        counts = {column: sorted({row[column] for row in shown}) for column in columns}
         spans = {
             column: f"{found[0]:,}" if len(found) == 1 else f"{found[0]:,} to {found[-1]:,}"
             for column, found in counts.items()

@@ -12,6 +12,7 @@ from scripts.annotate.graph import AnnotateGraph
 from scripts.common.schemas.detect import TABLE_3, TABLE_4
 from scripts.common.schemas.items import REJECTED
 from scripts.common.schemas.split import (
+    ALONG,
     DISTRACTOR,
     QUERY,
     REFERENCE,
@@ -19,7 +20,7 @@ from scripts.common.schemas.split import (
     TEST,
     TRAINING_IMAGE,
 )
-from scripts.common.schemas.trace import REFERENCES
+from scripts.common.schemas.trace import ALONG_SET, REFERENCES
 from scripts.common.study import Study
 from scripts.detect.graph import DetectGraph
 
@@ -291,6 +292,9 @@ def trace_steps(
     listed = {name: f"results/splits/tip_trace/{name}.parquet"
               for name in [*study.generators, REFERENCES, "distractors"]}  # fmt: skip
     pictures = {name: items(indexes, where={"part": [QUERY]}) for name, indexes in frames.items()}
+    # Features name a frame of several by its video and its number, so these are counted.
+    along = {ALONG_SET.format(name): rows(indexes, where={"part": [ALONG]})
+             for name, indexes in frames.items()}  # fmt: skip
     return [
         *(
             step("decode_frames", "frames", name, read=items(listed[name], OF_FRAMES),
@@ -298,8 +302,9 @@ def trace_steps(
             for name, indexes in frames.items()
         ),
         *(
-            step("extract_features", "images", f"{model} {name}", out=items(shards),
-                 read=pictures.get(name) or items(listed[name]))
+            step("extract_features", "images", f"{model} {name}",
+                 out=(rows if name in along else items)(shards),
+                 read=along.get(name) or pictures.get(name) or items(listed[name]))
             for model, sets in features.items()
             for name, shards in sets.items()
         ),

@@ -16,7 +16,7 @@ from scripts.annotate.graph import AnnotateGraph
 from scripts.common.code import ROOT
 from scripts.common.lots import Lots
 from scripts.common.schemas.analyse import DIRECTION, SUBJECT
-from scripts.common.schemas.trace import BACKGROUNDS, REFERENCES
+from scripts.common.schemas.trace import BACKGROUNDS, MUAP_AT, MUAP_VIDEO, REFERENCES
 from scripts.common.study import Study, from_root
 from scripts.detect.graph import DetectGraph
 from scripts.evaluate.graph import EvaluateGraph
@@ -165,6 +165,7 @@ class AnalyseGraph:
         shown = {"blurred": self.study.config["analyse"]["figures"]["blurred"]}
         overlays = {"overlays": "results/watermark/overlays.parquet"}
         tracer = self.shown("tracers", self.study.config["trace"]["cosface"])
+        tracers = tracer_rows(self.tracers, tracer, self.generators)
         return {
             "build_table1": self._overview("1"),
             "build_table2": self._overview("2"),
@@ -172,9 +173,7 @@ class AnalyseGraph:
             "build_table4": self._table(
                 "4", classifier_rows(self.videomae, self.generators), split["tip_id"]
             ),
-            "build_table5": self._table(
-                "5", tracer_rows(self.tracers, tracer, self.generators), split["tip_trace"]
-            ),
+            "build_table5": self._table("5", tracers, split["tip_trace"]),
             "build_table7": self._table("7", self.dimensions, split["tip_eval"]),
             "build_leaderboard": (
                 {"leaderboard": "results/evaluation/leaderboard.parquet"},
@@ -228,6 +227,10 @@ class AnalyseGraph:
                 | {"frames": [f"{TIP_TRACE}/{name}.parquet" for name in self.study.generators]},
                 {},
             ),
+            "plot_tracing_along": (
+                {"metrics": "results/trace/metrics.parquet"},
+                seed | generators | {"rows": tracers, "frames": self._frames_along},
+            ),
             "plot_tracer_training": (
                 {"tables": self.training_tables},
                 seed | {"network": tracer, "runs": list(self.trainings.values())},
@@ -280,7 +283,22 @@ class AnalyseGraph:
         videomae = self.videomae["label"]
         for layout in sheet.values():
             layout["caption"] = layout["caption"].replace("{videomae}", videomae)
+        if frames := self._frames_along:
+            along = sheet["table5"]["along"]
+            headers = {
+                f"{MUAP_AT}{n}": along["frame"].format(n, frames) for n in range(1, frames + 1)
+            }
+            headers[MUAP_VIDEO] = along["video"]
+            sheet["table5"]["supplements"] |= {
+                key: [header, "Method"] for key, header in headers.items()
+            }
+            sheet["table5"]["closing"] += [along["note"]]
         return sheet
+
+    @property
+    def _frames_along(self) -> int:
+        """Frames along each video that is followed; none where none is."""
+        return self.study.config["split"]["tip_trace"]["along"]["frames"] if self.trace.along else 0
 
     # What they show
 

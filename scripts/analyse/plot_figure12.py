@@ -11,7 +11,7 @@ from matplotlib.patches import ConnectionPatch, FancyBboxPatch
 from scripts.analyse.figure_style import bare_axes, figure_style, save_figure
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
-from scripts.common.schemas.split import QUERY, REFERENCE, SOURCE_IMAGE
+from scripts.common.schemas.split import QUERY, REFERENCE, SOURCE_IMAGE, TRAIN
 
 
 def plot_figure12(
@@ -45,7 +45,7 @@ def plot_figure12(
     sources, others = (int((roles == role).sum()) for role in (SOURCE_IMAGE, REFERENCE))
     alone = pl.scan_parquet(distractors).select(pl.len()).collect().item()
     images = pl.scan_parquet(training_images).select(pl.len()).collect().item()
-    generators, trained = len(frames), len(parts) - queries
+    generators, trained = len(frames), int((parts == TRAIN).sum())
     ours, theirs = style["subject_colour"], style["direction_colour"]
     sets = {
         "Training set": [

@@ -108,6 +108,7 @@ RESULTS = {
         Result("figure12", "Figure 12", "plot_figure12", PICTURES),
         Result("topics", "Subjects and directions", "plot_topics", PICTURES),
         Result("camera", "Camera moves", "plot_camera", PICTURES),
+        Result("tracing_along", "Tracing along the video", "plot_tracing_along", PICTURES),
         Result("tracer_training", "Training of the tracers", "plot_tracer_training", PICTURES),
         Result("funnel", "Account of items", "plot_funnel", PICTURES),
         Result("watermark", "Watermark check", "plot_watermark", PICTURES),

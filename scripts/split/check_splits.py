@@ -13,6 +13,7 @@ from scripts.common.rule_log import Counts
 from scripts.common.schemas.generate import CHOSEN
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.split import (
+    ALONG,
     COVERAGE_COLUMNS,
     IMAGE_GENERATED,
     LEAKAGE_COLUMNS,
@@ -97,7 +98,8 @@ def check_splits(
         here = videos[videos["source"] == source]
         rows += _coverage("tip_id", source, wanted, here["split"])
         if labels[source] == IMAGE_GENERATED:
-            here = sampled[sampled["source"] == source].drop_duplicates("uuid")
+            here = sampled[(sampled["source"] == source) & (sampled["part"] != ALONG)]
+            here = here.drop_duplicates("uuid")
             traced = wanted[wanted["uuid"].isin(parts["uuid"])]
             rows += _coverage("tip_trace", source, traced, here["part"])
     _write_csv(rows, coverage, COVERAGE_COLUMNS)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.split import (
+    ALONG,
     DISTRACTOR,
     IMAGE_GENERATED,
     QUERY,
@@ -182,7 +183,7 @@ def check_tip_trace(
             "frames_apart",
             "frames of a query prompt do not train, whatever the generator, nor the reverse",
             len(frames),
-            frames.loc[frames["uuid"].map(parts) != frames["part"], "uuid"],
+            frames.loc[frames["uuid"].map(parts) != frames["part"].replace(ALONG, QUERY), "uuid"],
         ),
         _tip_trace(
             "one_frame_per_query",
@@ -241,12 +242,12 @@ def check_tip_trace(
         ),
         _tip_trace(
             "known_parts",
-            "prompts and frames are for training or for queries, and a picture has a role that its "
-            "list is for",
+            "prompts and frames are for training or for queries (or along their videos), and a picture "
+            "has a role that its list is for",
             len(prompts) + len(frames) + len(images),
             [
                 *prompts.loc[~prompts["part"].isin([TRAIN, QUERY]), "uuid"],
-                *frames.loc[~frames["part"].isin([TRAIN, QUERY]), "uuid"],
+                *frames.loc[~frames["part"].isin([TRAIN, QUERY, ALONG]), "uuid"],
                 *images.loc[
                     [
                         r not in ROLES[f]

@@ -22,7 +22,7 @@ from scripts.common.prefetch import work_ahead
 from scripts.common.progress import progress
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK, REJECTED
-from scripts.common.schemas.split import TRACE_FRAMES, TRAIN
+from scripts.common.schemas.split import ALONG, TRACE_FRAMES, TRAIN
 from scripts.common.schemas.trace import FRAME_INDEX
 from scripts.common.shards import Shard
 from scripts.common.tables import read_table, write_table
@@ -54,7 +54,7 @@ def decode_frames(
         wanted: ``TRACE_FRAMES`` of the generator.
         videos: the shard's tar.
         video_index: the index beside it.
-        frames: the tar to write; members are ``<uuid>.<frame>.png`` and ``<uuid>.<frame>.jpg``,
+        frames: the tar to write; members are ``<uuid>.<frame>.png``, ``.along.png`` and ``.jpg``,
             which WebDataset reads as one sample per video.
         frame_index: the ``FRAME_INDEX`` beside it.
         shards: number of shards of the generator's videos.
@@ -85,7 +85,7 @@ def decode_frames(
                     row |= {"status": REJECTED, "reason": data.reason}
                     counts.reject(data.reason)
                     continue
-                extension = "jpg" if row["part"] == TRAIN else "png"
+                extension = {TRAIN: "jpg", ALONG: "along.png"}.get(row["part"], "png")
                 member = tarfile.TarInfo(f"{row['uuid']}.{row['frame']:05d}.{extension}")
                 member.size, member.mtime, member.mode = len(data), 0, 0o644
                 row |= {"status": OK, "offset": archive.offset + tarfile.BLOCKSIZE}

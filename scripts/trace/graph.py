@@ -8,8 +8,9 @@ from typing import Any
 from scripts.common.code import code_checksum
 from scripts.common.identity import shard_names
 from scripts.common.lots import Lots
-from scripts.common.schemas.split import SOURCE_IMAGE
+from scripts.common.schemas.split import ALONG, SOURCE_IMAGE
 from scripts.common.schemas.trace import (
+    ALONG_SET,
     BACKGROUNDS,
     CROSS_DOMAIN,
     DISTRACTORS,
@@ -138,12 +139,20 @@ class TraceGraph:
     def query_sets(self) -> list[str]:
         """Sets of pictures that a model describes besides references: a few thousand each."""
         background = [BACKGROUNDS] if self.settings["score_normalisation"]["weight"] else []
-        return [*self.study.generators, DISTRACTORS, *background]
+        return [*self.study.generators, *self.along.values(), DISTRACTORS, *background]
+
+    @property
+    def along(self) -> dict[str, str]:
+        """Generator -> the set of frames along its videos; none where none are asked for."""
+        wanted = self.study.config["split"]["tip_trace"]["along"]
+        generators = self.study.generators if wanted["prompts"] else []
+        return {name: ALONG_SET.format(name) for name in generators}
 
     def sets_of(self, model: str) -> list[str]:
         """Return the ``query_sets`` of a model; across domains it has one generator's frames."""
         own = self.held_out(model)
         others = set(self.study.generators) - {own} if own else set()
+        others |= {self.along[name] for name in others if self.along}
         return [name for name in self.query_sets if name not in others]
 
     @property
@@ -172,10 +181,14 @@ class TraceGraph:
 
     def pictures(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return of each set where its pictures are listed (``find_pictures``)."""
-        lists: dict[str, dict[str, Any]] = {
-            name: {"frames": self.frame_tars([name]), "frame_indexes": self.frame_indexes([name])}
-            for name in self.study.generators
-        }
+        lists: dict[str, dict[str, Any]] = {}
+        for name in self.study.generators:
+            decoded = {
+                "frames": self.frame_tars([name]),
+                "frame_indexes": self.frame_indexes([name]),
+            }
+            lists[name] = decoded
+            lists[ALONG_SET.format(name)] = decoded | {"part": ALONG}
         for name in (REFERENCES, DISTRACTORS, TRAINING_IMAGES):
             lists[name] = {"images": f"results/splits/tip_trace/{name}.parquet"}
         most = self.settings["score_normalisation"]["max_images"]
@@ -199,7 +212,7 @@ class TraceGraph:
                 paths = source.get(kind, [])
                 files += [paths] if isinstance(paths, str) else paths
             files += tars.get(name, [])
-        return files
+        return list(dict.fromkeys(files))
 
     @property
     def together(self) -> bool:

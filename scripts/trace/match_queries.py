@@ -1,6 +1,7 @@
 """Search every query that a model describes among all references."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +18,7 @@ from scripts.common.ledger import LEDGER, JobLedger
 from scripts.common.progress import progress
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK
-from scripts.common.schemas.trace import MATCHES
+from scripts.common.schemas.trace import ALONG_SET, MATCHES, VIDEO_SET
 from scripts.common.tables import read_table, write_table
 from scripts.trace.candidate_list import best_pairs
 from scripts.trace.feature_tables import (
@@ -26,9 +27,11 @@ from scripts.trace.feature_tables import (
     read_pictures,
     read_vectors,
 )
+from scripts.trace.fused_frames import fuse_frames, prompt_of
 from scripts.trace.match_rows import match_rows, sought, unmatched_rows
 from scripts.trace.search import Products, find_top_matches
 
+_ALONG = ALONG_SET.format("")
 OFF = {"weight": 0.0, "neighbours": 3}
 SCRIPT = "scripts/trace/match_queries.py"
 _BYTES_PER_NUMBER = 4
@@ -51,7 +54,7 @@ def match_queries(
     """Find the references that are nearest to each query by cosine (Section 5.4), exactly.
 
     All sets of queries are searched in one pass over the references, and the distractors once,
-    not once for each generator. A set that was searched before in the same features is recalled.
+    not once for each generator. Frames along videos are searched one by one, and fused (``<generator>-video``). A set that was searched before in the same features is recalled.
     A query whose source image is not among the described references is not searched for: its true
     pair cannot be found by any tracer. Distractors are searched for in vain, as the paper does.
 
@@ -84,6 +87,8 @@ def match_queries(
         Counts of queries.
     """
     sets = {name: paths for (_, name), paths in by_model_and_set(queries).items()}
+    videos = {VIDEO_SET.format(name.removesuffix(_ALONG)): paths
+              for name, paths in sets.items() if name.endswith(_ALONG)}  # fmt: skip
     decisive = {
         "references": hash_files(references),
         "background": hash_files(background),
@@ -92,20 +97,21 @@ def match_queries(
         "candidates": candidates,
     }
     ledgers = {}
-    for name, shards in sets.items():
+    for name, shards in (sets | videos).items():
         key = ledger_key(SCRIPT, queries=hash_files(shards), **decisive)
         ledgers[name] = JobLedger(ledger_root / "trace" / key / name)
     matches.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=matches.parent, prefix="tmp-") as folder:
-        parts = {name: Path(folder) / f"{name}.parquet" for name in sets}
+        parts = {name: Path(folder) / f"{name}.parquet" for name in ledgers}
         left = {
             name: shards
-            for name, shards in sets.items()
+            for name, shards in (sets | videos).items()
             if not ledgers[name].recall({parts[name].name: parts[name]})
         }
         if left:
             found = _search(
-                left,
+                {name: shards for name, shards in left.items() if name in sets},
+                {name: shards for name, shards in left.items() if name in videos},
                 references,
                 background,
                 normalisation=normalisation,
@@ -122,12 +128,15 @@ def match_queries(
     write_table(table, matches, MATCHES, sort_by=["set", "query", "rank"])
     asked = table.filter(pc.equal(pc.fill_null(table["rank"], 1), 1))
     counts = Counts.of_statuses(dict(enumerate(asked["reason"].to_pylist())))
-    counts.declared = read_pictures(queries).num_rows
+    counts.declared = read_pictures(queries).num_rows + sum(
+        len(fuse_frames(shards)[0]) for shards in videos.values()
+    )
     return counts
 
 
 def _search(
     queries: Mapping[str, Sequence[Path]],
+    videos: Mapping[str, Sequence[Path]],
     references: Sequence[Path],
     background: Sequence[Path],
     *,
@@ -137,13 +146,17 @@ def _search(
     block_mb: int,
     products: Products,
 ) -> pa.Table:
-    """Return the ``MATCHES`` of some sets."""
+    """Return the ``MATCHES`` of some sets of pictures, and of some of videos (``fuse_frames``)."""
     known = read_pictures(references)
     known = known.filter(pc.equal(known["status"], OK))
     asked = []
     for name, paths in queries.items():
-        pictures = read_pictures(paths)
-        asked.append(pictures.append_column("set", pa.array([name] * len(pictures), pa.string())))
+        asked.append(_named(read_pictures(paths), name))
+    pictures, fused = sum(map(len, asked)), []
+    for name, paths in videos.items():
+        table, means = fuse_frames(paths)
+        asked.append(_named(table, name))
+        fused.append(means)
     asked = pa.concat_tables(asked)
     searched = sought(asked, known)
     if searched.any() and not known.num_rows:
@@ -152,14 +165,20 @@ def _search(
             "in; see the logs of extract_features"
         )
     shards = [shard for paths in queries.values() for shard in paths]
-    dimension = dimension_of([*shards, *references, *background])
+    dimension = dimension_of([*shards, *chain(*videos.values()), *references, *background])
     rows = max(1, block_mb * 2**20 // (_BYTES_PER_NUMBER * dimension))
     name = references[0].parent.parent.name
+
+    def vectors(is_wanted: np.ndarray) -> Iterator[np.ndarray]:
+        yield from read_vectors(shards, rows, is_wanted[:pictures])
+        described = pc.equal(asked["status"], OK).to_numpy()[pictures:]
+        for means in [np.concatenate(fused)[is_wanted[pictures:][described]]] if fused else []:
+            yield from (means[start : start + rows] for start in range(0, len(means), rows))
 
     def search(wanted: np.ndarray, kept: int) -> tuple[np.ndarray, np.ndarray]:
         is_wanted = np.isin(np.arange(len(asked)), wanted)
         found = []
-        for some in read_vectors(shards, rows, is_wanted):
+        for some in vectors(is_wanted):
             total = -(-known.num_rows // rows)
             blocks = progress(read_vectors(references, rows), f"search {name}", total=total)
             scores, numbers = find_top_matches(some, blocks, top_k=kept, products=products)
@@ -190,6 +209,13 @@ def _search(
     nothing = pa.table({field.name: pa.array([], field.type) for field in MATCHES})
     tables += [nothing, unmatched_rows(asked, searched)]
     return pa.concat_tables(tables, promote_options="default")
+
+
+def _named(pictures: pa.Table, name: str) -> pa.Table:
+    """Return the pictures of a set with its name, and with what is sought (a prompt's image)."""
+    sought = prompt_of(pictures["uuid"]) if name.endswith(_ALONG) else pictures["uuid"]
+    named = pictures.append_column("set", pa.array([name] * len(pictures), pa.string()))
+    return named.append_column("prompt", sought)
 
 
 def _similarity_to(

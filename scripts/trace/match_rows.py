@@ -14,14 +14,14 @@ def sought(asked: pa.Table, known: pa.Table) -> np.ndarray:
     """Return which queries were described, and have no true pair or have it among the references.
 
     Args:
-        asked: queries and distractors (``role, status, uuid``).
+        asked: queries and distractors (``role, status, prompt``).
         known: references that were described (``role, uuid``).
 
     Returns:
         bool of shape (rows of ``asked``,).
     """
     sources = known.filter(pc.equal(known["role"], SOURCE_IMAGE))["uuid"]
-    has_pair = pc.or_(pc.not_equal(asked["role"], QUERY), pc.is_in(asked["uuid"], sources))
+    has_pair = pc.or_(pc.not_equal(asked["role"], QUERY), pc.is_in(asked["prompt"], sources))
     return pc.and_(pc.equal(asked["status"], OK), has_pair).to_numpy()
 
 
@@ -29,13 +29,13 @@ def match_rows(asked: pa.Table, known: pa.Table, pairs: Pairs) -> pa.Table:
     """Return matches of what was searched for (``MATCHES``).
 
     Args:
-        asked: queries and distractors (``set, uuid, role, status, reason``).
+        asked: queries and distractors (``set, uuid, role, status, reason, prompt``).
         known: the references (``uuid, role``).
         pairs: of rows of ``asked`` and of ``known``.
     """
     queries, found = asked.take(pairs.queries), known.take(pairs.references)
     is_match = pc.and_(
-        pc.equal(queries["uuid"], found["uuid"]),
+        pc.equal(queries["prompt"], found["uuid"]),
         pc.and_(pc.equal(queries["role"], QUERY), pc.equal(found["role"], SOURCE_IMAGE)),
     )
     columns = {"rank": pairs.ranks, "reference": found["uuid"], "score": pairs.scores}
@@ -50,5 +50,5 @@ def unmatched_rows(asked: pa.Table, searched: np.ndarray) -> pa.Table:
 
 
 def _table(asked: pa.Table, **columns: object) -> pa.Table:
-    asked = asked.rename_columns({"uuid": "query"})
+    asked = asked.drop("prompt").rename_columns({"uuid": "query"})
     return pa.table(dict(zip(asked.column_names, asked.columns, strict=True)) | columns)

@@ -1,7 +1,7 @@
 """Measure how well each tracer finds the source images of each generator's frames."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -15,18 +15,22 @@ from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.trace import (
+    ALONG_SET,
     DISTRACTORS,
     MATCHES,
     METRICS,
     MUAP,
+    MUAP_AT,
     MUAP_HIGH,
     MUAP_LOW,
     MUAP_TOP_K,
+    MUAP_VIDEO,
     QUERY,
     RECALL_AT_1,
     RECALL_AT_P90,
     SAME_DOMAIN,
     TRACER_FAULTS,
+    VIDEO_SET,
 )
 from scripts.common.seen import refuse_seen
 from scripts.common.tables import read_table, write_table
@@ -37,6 +41,11 @@ from scripts.trace.metrics import (
     recall_at_1,
     recall_at_precision,
 )
+
+QUERIES = {
+    name: name for name in (MUAP, MUAP_LOW, MUAP_HIGH, MUAP_TOP_K, RECALL_AT_1, RECALL_AT_P90)
+}
+"""What is measured of the queries."""
 
 
 def measure_tracing(
@@ -56,7 +65,8 @@ def measure_tracing(
     There is one true pair for each of a generator's queries, the same for every tracer: a picture
     that a tracer cannot describe is a miss. muAP and recall at 90 % precision see all queries at
     once, distractors included: the ``candidates`` best pairs, as the challenge and the author's
-    published matching take them, and beside it muAP of the ``top_k`` best of each query.
+    published matching take them, and beside it muAP of the ``top_k`` best of each query. Where
+    frames along the videos were described, muAP of each place in a video, and of whole videos.
 
     Args:
         matches: ``MATCHES`` of all models, ``<model>.parquet``.
@@ -71,7 +81,7 @@ def measure_tracing(
         seed: of the draws, which are the same for every tracer.
 
     Returns:
-        Counts of queries over all tracers and generators.
+        Counts of queries over all tracers and generators, without frames along videos.
 
     Raises:
         UserError: a model saw what it is tested on (``refuse_seen``), or a pair is listed twice.
@@ -81,48 +91,73 @@ def measure_tracing(
     trained = {path.stem: path for path in checkpoints}
     searched = {model: paths for (model, _), paths in by_model_and_set(references).items()}
     count_references = cache(lambda model: _count_references(searched[model]))
-    read_matches = lru_cache(maxsize=1)(lambda model: read_table(found_by[model], MATCHES))
+    read_matches = lru_cache(maxsize=1)(lambda model: _read_matches(found_by[model]))
     for tracer, generator, model in rows:
         table = read_matches(model)
-        table = table.filter(pc.is_in(table["set"], pa.array([generator, DISTRACTORS])))
         if model in trained:
             tested = table.filter(pc.equal(table["set"], generator))["query"].unique().to_pylist()
             is_same = tracer == SAME_DOMAIN
             refuse_seen(trained[model], tracer, generator, tested, same_domain=is_same)
-        asked = table.filter(pc.equal(pc.fill_null(table["rank"], 1), 1))
-        reasons = Counter(asked["reason"].to_pylist())
-        kept = reasons.pop(None, 0)
         known, unknown = count_references(model)
-        is_there = pc.or_(
-            pc.equal(asked["status"], OK),
-            pc.is_in(asked["reason"], pa.array(TRACER_FAULTS)),
-        )
-        has_match = pc.and_(is_there, pc.equal(asked["role"], QUERY)).to_numpy()
-        found = table.filter(pc.equal(table["status"], OK))
-        _refuse_doubles(found, found_by[model])
-        drawn = derived_seed(seed, "bootstrap", generator)
-        values = _measure(
-            found,
-            pc.index_in(found["query"], asked["query"].combine_chunks()).to_numpy(),
-            has_match,
-            top_k=top_k,
-            candidates=candidates,
-            resamples=resamples,
-            seed=drawn,
-        )
-        stands_on = {
-            "queries": kept,
-            "references": known,
-            "positives": int(has_match.sum()),
-            "rejected": reasons.total() + unknown,
-        }
-        measured += [
-            {"tracer": tracer, "generator": generator, "metric": name, "value": value} | stands_on
-            for name, value in values.items()
-        ]
-        counts += Counts(kept=kept, rejected=reasons)
+        row = {"tracer": tracer, "generator": generator, "references": known}
+        for names, mine in _parts(table, generator):
+            asked = mine.filter(pc.equal(pc.fill_null(mine["rank"], 1), 1))
+            reasons = Counter(asked["reason"].to_pylist())
+            kept = reasons.pop(None, 0)
+            is_there = pc.or_(
+                pc.equal(asked["status"], OK),
+                pc.is_in(asked["reason"], pa.array(TRACER_FAULTS)),
+            )
+            has_match = pc.and_(is_there, pc.equal(asked["role"], QUERY)).to_numpy()
+            found = mine.filter(pc.equal(mine["status"], OK))
+            values = _measure(
+                found,
+                pc.index_in(found["query"], asked["query"].combine_chunks()).to_numpy(),
+                has_match,
+                top_k=top_k,
+                candidates=candidates,
+                resamples=resamples if names is QUERIES else 0,
+                seed=derived_seed(seed, "bootstrap", generator),
+            )
+            stands_on = {
+                "queries": kept,
+                "positives": int(has_match.sum()),
+                "rejected": reasons.total() + unknown,
+            }
+            measured += [
+                row | stands_on | {"metric": name, "value": values[metric]}
+                for metric, name in names.items()
+            ]
+            if names is QUERIES:
+                counts += Counts(kept=kept, rejected=reasons)
     write_table(measured, metrics, METRICS)
     return counts
+
+
+def _parts(table: pa.Table, generator: str) -> Iterator[tuple[Mapping[str, str], pa.Table]]:
+    """Yield what is measured of some matches, and how it is called; distractors are in each.
+
+    The queries come first; then the first frames along all videos, the second ones and so on, and
+    the videos. Every video has the same number of them, so that one follows from a frame's place
+    among all.
+    """
+    others = pc.equal(table["set"], DISTRACTORS)
+
+    def part(name: str, queries: pa.Array | None = None) -> pa.Table:
+        own = pc.equal(table["set"], name)
+        if queries is not None:
+            own = pc.and_(own, pc.is_in(table["query"], queries))
+        return table.filter(pc.or_(own, others))
+
+    yield QUERIES, part(generator)
+    along, videos = (name.format(generator) for name in (ALONG_SET, VIDEO_SET))
+    frames = np.sort(table.filter(pc.equal(table["set"], along))["query"].unique().to_numpy(False))
+    if not len(frames):
+        return
+    each = len(frames) // len(table.filter(pc.equal(table["set"], videos))["query"].unique())
+    for place in range(each):
+        yield {MUAP: f"{MUAP_AT}{place + 1}"}, part(along, pa.array(frames[place::each]))
+    yield {MUAP: MUAP_VIDEO}, part(videos)
 
 
 def _measure(
@@ -162,7 +197,9 @@ def _measure(
     return {name: None if np.isnan(value) else value for name, value in values.items()}
 
 
-def _refuse_doubles(found: pa.Table, path: Path) -> None:
+def _read_matches(path: Path) -> pa.Table:
+    """Return a model's matches; a pair that is listed twice is an error."""
+    found = read_table(path, MATCHES)
     pairs = found.group_by(["set", "query", "reference"]).aggregate([([], "count_all")])
     twice = pairs.filter(pc.greater(pairs["count_all"], 1))
     if len(twice):
@@ -171,6 +208,7 @@ def _refuse_doubles(found: pa.Table, path: Path) -> None:
             f"{path} lists {len(twice):,} pairs more than once, such as {query} and {reference}; "
             "delete it and the features that it stands on, and run again"
         )
+    return found
 
 
 def _count_references(features: Sequence[Path]) -> tuple[int, int]:

@@ -13,11 +13,14 @@ import pyarrow.compute as pc
 from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import sha256_of
 from scripts.common.pictures import decode_picture
+from scripts.common.schemas.split import ALONG, TRACE_IMAGES
 from scripts.common.schemas.split import QUERY as QUERY_PART
-from scripts.common.schemas.split import TRACE_IMAGES
 from scripts.common.schemas.trace import BACKGROUND, FRAME_INDEX, QUERY
 from scripts.common.tables import read_table
 from scripts.split.ranks import first_ranked
+
+FRAME_DIGITS = 5
+"""Of the number of a frame in the name of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,8 @@ def find_pictures(source: Mapping[str, Any], shard: int = 0, shards: int = 1) ->
     Args:
         source: ``images``, a ``TRACE_IMAGES`` manifest, of which only ``max_images`` by the rank
             of a ``seed`` are the background, if it says so, or those of one ``role``; or ``frames``, the tars of a
-            generator's decoded frames, of which the queries are meant, and ``frame_indexes``, the
-            ``FRAME_INDEX`` beside each.
+            generator's decoded frames, of which one ``part`` is meant, and ``frame_indexes``, the
+            ``FRAME_INDEX`` beside each. Frames along a video are called ``<uuid>.<frame>``.
         shard: which range of the UUIDs (``first_of_range``).
         shards: number of ranges.
     """
@@ -94,7 +97,7 @@ def find_pictures(source: Mapping[str, Any], shard: int = 0, shards: int = 1) ->
         tables = [table]
     else:
         pairs = zip(source["frames"], source["frame_indexes"], strict=True)
-        tables = [_queries(tar, index) for tar, index in pairs]
+        tables = [_queries(tar, index, source.get("part", QUERY_PART)) for tar, index in pairs]
     files = []
     for table in tables:  # a million rows need not become objects for one shard
         mine = pc.greater_equal(table["uuid"], first_of_range(shard, shards))
@@ -104,11 +107,15 @@ def find_pictures(source: Mapping[str, Any], shard: int = 0, shards: int = 1) ->
     return sorted(files, key=lambda file: file.uuid)
 
 
-def _queries(tar: str, index: str) -> pa.Table:
-    """Return the query frames of one tar of decoded frames as columns of ``PictureFile``."""
+def _queries(tar: str, index: str, part: str) -> pa.Table:
+    """Return frames of one tar of decoded frames as columns of ``PictureFile``."""
     table = read_table(index, FRAME_INDEX)
-    table = table.filter(pc.equal(table["part"], QUERY_PART))
+    table = table.filter(pc.equal(table["part"], part))
     places = table.select(["uuid", "reason", "offset", "size_bytes", "sha256"])
+    if part == ALONG:
+        number = pc.utf8_lpad(pc.cast(table["frame"], pa.string()), FRAME_DIGITS, "0")
+        named = pc.binary_join_element_wise(table["uuid"], number, ".")
+        places = places.set_column(0, "uuid", named)
     return _with(places, role=QUERY, tar=str(tar))
 
 

@@ -67,6 +67,7 @@ class Splits:
                 generator=generator,
                 tars=["a.tar"],
                 frames_per_video=3,
+                along={"prompts": 2, "frames": 2},
                 seed=SEED,
             )
         self.outside = [

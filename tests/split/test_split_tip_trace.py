@@ -24,7 +24,7 @@ def split(folder, number, query_prompts):
     return out, read_frame(out, TRACE_PROMPTS).set_index("uuid")["part"]
 
 
-def sample(folder, prompts, index, generator="morph", frames_per_video=4):
+def sample(folder, prompts, index, generator="morph", frames_per_video=4, along=(0, 2)):
     out = folder / f"{generator}.frames.parquet"
     counts = sample_trace_frames(
         prompts,
@@ -33,6 +33,7 @@ def sample(folder, prompts, index, generator="morph", frames_per_video=4):
         generator=generator,
         tars=[f"results/videos/{generator}/00000.tar"],
         frames_per_video=frames_per_video,
+        along=dict(zip(("prompts", "frames"), along, strict=True)),
         seed=5,
     )
     return counts, read_frame(out, TRACE_FRAMES)
@@ -113,6 +114,27 @@ def test_training_frames_are_uniform_and_query_frames_differ_by_generator(tmp_pa
     assert (row["offset"], row["size_bytes"]) == tuple(
         known.loc[row["uuid"], ["offset", "size_bytes"]]
     )
+
+
+def test_some_query_videos_are_followed_from_their_first_frame_to_their_last(tmp_path):
+    prompts, parts = split(tmp_path, 30, 12)
+    lengths = [20 if number % 5 else 4 for number in range(30)]
+    index = write_index(tmp_path / "index.parquet", prompt_ids(30), frames=lengths)
+    _, without = sample(tmp_path, prompts, index)
+    _, rows = sample(tmp_path, prompts, index, along=(7, 5))
+    along = rows[rows["part"] == "along"]
+    assert rows[rows["part"] != "along"].reset_index(drop=True).equals(without)
+    long = dict(zip(prompt_ids(30), lengths, strict=True))
+    followed = along.groupby("uuid")["frame"].apply(list)
+    assert all(numbers == [0, 4, 9, 14, 19] for numbers in followed)
+    assert 0 < len(followed) <= 7
+    assert all(long[uuid] == 20 and parts[uuid] == "query" for uuid in followed.index)
+    # the same prompts whoever made the videos
+    _, other = sample(tmp_path, prompts, index, generator="sway", along=(7, 5))
+    assert set(other.loc[other["part"] == "along", "uuid"]) == set(followed.index)
+    assert (
+        along["offset"] == along["uuid"].map(read_frame(index).set_index("uuid")["offset"])
+    ).all()
 
 
 def test_a_broken_video_or_another_generator_changes_no_other_frame(tmp_path):

@@ -10,6 +10,7 @@ from PIL import Image
 from scripts.common.identity import item_uuid, prompt_uuid
 from scripts.common.pictures import encode_png, picture_properties
 from scripts.common.schemas.split import (
+    ALONG,
     DISTRACTOR,
     QUERY,
     REFERENCE,
@@ -66,8 +67,10 @@ class MadeUpTrace:
         generators: name -> pixels per frame by which it slides a picture.
     """
 
-    def __init__(self, root: Path, train: int = 6, queries: int = 4, others: int = 8, animate=None):
-        self.root, self.animate = root, animate or move
+    def __init__(
+        self, root: Path, train: int = 6, queries: int = 4, others: int = 8, animate=None, along=()
+    ):
+        self.root, self.animate, self.along = root, animate or move, along
         self.generators = {"left": 1, "right": -2}
         names = sorted(prompt_uuid(f"prompt {number}") for number in range(train + queries))
         self.train, self.queries = names[:train], names[train:]
@@ -125,9 +128,11 @@ class MadeUpTrace:
         for uuid in [*self.train, *self.queries]:
             part, wanted = (TRAIN, (0, 3)) if uuid in self.train else (QUERY, (FRAMES - 1,))
             place = {key: shard.rows[uuid][key] for key in ("offset", "size_bytes")}
+            frames = [(part, frame) for frame in wanted]
+            frames += [(ALONG, frame) for frame in self.along] if part == QUERY else []
             rows += [
                 {"uuid": uuid, "part": part, "frame": frame, "tar": str(tar)} | place
-                for frame in wanted
+                for part, frame in frames
             ]
         write_table(rows, self.root / "splits" / f"{name}.parquet", TRACE_FRAMES)
 

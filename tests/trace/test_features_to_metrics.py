@@ -87,10 +87,10 @@ def pictures(trace):
     frames = {name: trace.frames(name) for name in trace.generators}
     lists = {name: {"images": getattr(trace, name)} for name in ("references", "distractors")}
     lists["background"] = getattr(trace, "background", None)
-    return lists | {
-        name: {"frames": [tar], "frame_indexes": [tar.with_suffix(".parquet")]}
-        for name, tar in frames.items()
-    }
+    for name, tar in frames.items():
+        lists[name] = {"frames": [tar], "frame_indexes": [tar.with_suffix(".parquet")]}
+        lists[f"{name}-along"] = lists[name] | {"part": "along"}
+    return lists
 
 
 def index_of(trace, generator):

@@ -104,9 +104,13 @@ def test_what_is_searched_is_what_is_described_and_once(weight):
 def test_a_model_across_domains_is_asked_for_its_own_generator_only():
     graph = graph_of()
     asked = graph.searches(model("cosface_cross_domain_svd"))["queries"]
-    assert {path.split("/")[4] for path in asked} == {"svd", "distractors"}
+    assert {path.split("/")[4] for path in asked} == {"svd", "svd-along", "distractors"}
     asked = graph.searches(model("cosface_same_domain"))["queries"]
-    assert {path.split("/")[4] for path in asked} == {"pika", "svd", "cogvideox", "distractors"}
+    assert {path.split("/")[4] for path in asked} == {"pika", "svd", "cogvideox", "distractors"} | {
+        "pika-along",
+        "svd-along",
+        "cogvideox-along",
+    }
 
 
 def test_jobs_wait_for_all_that_they_read():
@@ -114,7 +118,7 @@ def test_jobs_wait_for_all_that_they_read():
     for sets in (graph.query_sets, ["references"]):
         files = graph.picture_files(sets)
         for source in graph.pictures(sets).values():
-            for kind in source.keys() - {"max_images", "seed"}:
+            for kind in source.keys() - {"max_images", "part", "seed"}:
                 paths = source[kind]
                 assert set([paths] if isinstance(paths, str) else paths) <= set(files)
     references = graph.picture_files(["references"])

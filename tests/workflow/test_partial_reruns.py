@@ -160,7 +160,7 @@ def test_a_module_of_one_stage(demo):
         plan = demo.plan()
     assert rules(plan) == {
         *(f"plot_figure{number}" for number in (1, 2, 4, 5, 6, 7, 9, 10, 11, 12)), "plot_funnel",
-        "plot_watermark", "plot_tracer_training", "plot_camera", "plot_topics",
+        "plot_watermark", "plot_tracer_training", "plot_tracing_along", "plot_camera", "plot_topics",
     }  # fmt: skip
     with demo.edited("scripts/trace/search.py", *edit):
         plan = demo.plan()
@@ -208,7 +208,7 @@ def jobs_of_a_new_generator(name):
             *FROM_SCORES, "check_splits", "measure_detection", "measure_tracing",
             "build_table1", "build_table2", "build_table3", "build_table4", "build_table5",
             "build_paper_comparison", "plot_figure1", "plot_figure2", "plot_figure7", "plot_figure12", "plot_funnel",
-            "plot_tracer_training", "account",
+            "plot_tracer_training", "plot_tracing_along", "account",
         )
     }  # fmt: skip
     return own | together | for_all

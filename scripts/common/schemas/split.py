@@ -5,6 +5,9 @@ import pyarrow as pa
 from scripts.common.tables import column, table_schema
 
 TRAIN, TEST, QUERY = "train", "test", "query"
+ALONG = "along"
+"""Part of frames of query videos that tell how tracing fares along a video; they are no queries."""
+
 REAL, TEXT_GENERATED, IMAGE_GENERATED = "real", "text_generated", "image_generated"
 SOURCE_IMAGE, REFERENCE, DISTRACTOR = "source_image", "reference", "distractor"
 TRAINING_IMAGE = "training_image"
@@ -45,7 +48,7 @@ TRACE_FRAMES = table_schema(
     "trace_frames",
     "TIP-Trace: frames of one generator's videos that train, or are queries (Supplement 15).",
     column("uuid", pa.string(), "id of the video's prompt"),
-    column("part", pa.string(), "train or query"),
+    column("part", pa.string(), "train, query, or along (several frames of a query video)"),
     column("frame", pa.int32(), "number of the frame, from 0"),
     *_PLACE,
 )

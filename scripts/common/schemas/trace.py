@@ -14,12 +14,18 @@ DISTRACTORS, REFERENCES, BACKGROUNDS = "distractors", "references", "background"
 TRAINING_IMAGES, SOURCE_IMAGES = "training_images", "source_images"
 """Sets of pictures; each generator's query frames are one more."""
 
+ALONG_SET, VIDEO_SET = "{}-along", "{}-video"
+"""A generator's frames along its videos; and these videos, whose score is the mean of their frames'."""
+
 SAME_DOMAIN, CROSS_DOMAIN = "cosface_same_domain", "cosface_cross_domain"
 """The rows 'Ours' of Table 5: trained on all generators, or on all but the tested one."""
 
 MUAP, MUAP_LOW, MUAP_HIGH = "muAP", "muAP_low", "muAP_high"
 MUAP_TOP_K = "muAP_top_k"
 """Of the best references of each query, instead of the best pairs of all."""
+
+MUAP_AT, MUAP_VIDEO = "muAP_at_", "muAP_video"
+"""Of one of the frames along the videos, numbered from 1; and of the mean of their cosines."""
 
 RECALL_AT_1, RECALL_AT_P90 = "recall_at_1", "recall_at_p90"
 
@@ -40,7 +46,7 @@ FRAME_INDEX = table_schema(
     "frame_index",
     "One row per frame that TIP-Trace wants of a shard of videos; the files lie in the tar beside.",
     column("uuid", pa.string(), "id of the video's prompt"),
-    column("part", pa.string(), "train or query"),
+    column("part", pa.string(), "train, query or along"),
     column("frame", pa.int32(), "number of the frame, from 0"),
     *_STATUS,
     optional("offset", pa.int64(), "where the picture begins in the tar", "bytes"),
@@ -49,7 +55,11 @@ FRAME_INDEX = table_schema(
 )
 
 _FEATURE_COLUMNS = [
-    column("uuid", pa.string(), "id of the picture: of its prompt, or of an outside item"),
+    column(
+        "uuid",
+        pa.string(),
+        "id of the picture: of its prompt (<id>.<frame> of frames along it), or of an outside item",
+    ),
     column("role", pa.string(), "query, distractor, source_image, reference or background"),
     *_STATUS,
 ]
@@ -57,7 +67,11 @@ _FEATURE_COLUMNS = [
 MATCHES = table_schema(
     "matches",
     "The best references of each query by cosine; one row of a query that was not searched for.",
-    column("set", pa.string(), "generator of whose video the query is a frame; or distractors"),
+    column(
+        "set",
+        pa.string(),
+        "whose video the query is a frame of, as a set of pictures; or distractors",
+    ),
     column("query", pa.string(), "id of the query: of its prompt, or of a distractor"),
     column("role", pa.string(), "query or distractor"),
     *_STATUS,
