@@ -56,7 +56,8 @@ def build_leaderboard(
         shown="{:.3f}".format,
         average=False,
         notes=[
-            "Items: prompts that every generator has a score of; only these are compared.",
+            "Items: prompts that every generator has a score of; only these are compared, and each "
+            "counts the same, whatever the frames of its videos.",
             "Intervals: percentiles when prompts are drawn anew, each with the videos of all "
             "generators. Two generators whose ranks overlap are not told apart.",
             "Can show: a difference that a paired test at 5 % (two-sided) finds in 80 % of studies, "

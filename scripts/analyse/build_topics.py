@@ -56,7 +56,10 @@ def build_topics(
         sections=[Section(["Kind", "Place"], lines)],
         shown="{:+.2f}".format,
         average=False,
-        notes=[f"Items: videos of the name. Names of fewer than {least} videos are left out."],
+        notes=[
+            f"Items: videos of the name, each of which counts the same. Names of fewer than {least} "
+            "videos are left out."
+        ],
     )
     return write_paper_table(table, faces, banner)
 

@@ -16,9 +16,11 @@ from typing import Any
 from scripts.analyse.build_leaderboard import build_leaderboard
 from scripts.analyse.csv_files import read_csv
 from scripts.analyse.paper_table import PaperTable, Row, Section
+from scripts.analyse.plot_figure6 import plot_figure6
 from scripts.analyse.table_faces import write_paper_table
 from scripts.commands.check import read_configuration, study_of
 from scripts.commands.command_line import exit_status
+from scripts.commands.own_page import write_own_page
 from scripts.common.code import ROOT
 from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import fingerprint
@@ -34,6 +36,7 @@ from scripts.evaluate.summarise_evaluation import summarise_evaluation
 
 SUFFIXES = {".mp4", ".webm", ".mov", ".mkv"}
 PAGES = ("csv", "md", "html")
+COLOURS = [f"C{number}" for number in range(10)]
 
 
 @dataclass(frozen=True)
@@ -175,61 +178,78 @@ def choose_dimensions(
 def evaluate_folder(
     own: OwnVideos, study: Study, dimensions: Sequence[str], folder: Path, device: str
 ) -> None:
-    """Write scores, their means beside the paper's, and a leaderboard where prompts are shared."""
+    """Write scores, their means beside the paper's, a leaderboard with this run's, and a page."""
     entries = {name: study.entry("dimensions", name) for name in dimensions}
     folder.mkdir(parents=True, exist_ok=True)
     scores, summary = folder / "scores.parquet", folder / "summary.parquet"
     counts = score_videos(own, scores, entries=entries, device=device, threads=2)
     print(counts.sentence())
-    summarise_evaluation([scores], summary, dimensions=dimensions, generators=[own.generator])
-    faces = [folder / f"means.{face}" for face in PAGES]
-    write_paper_table(means_table(own.generator, summary, study, dimensions), faces, "")
-    made = [*faces]
     others = {name: sorted(Path("results/evaluation", name).glob("*.parquet"))
-              for name in study.generators}  # fmt: skip
-    others = {name: paths for name, paths in others.items() if paths and name != own.generator}
+              for name in study.generators if name != own.generator}  # fmt: skip
+    others = {name: paths for name, paths in others.items() if paths}
+    tables = [scores, *(path for paths in others.values() for path in paths)]
+    columns = [_column(own.generator, own.generator)]
+    columns += [_column(name, study.label("generators", name)) for name in others]
+    names, rows = [each["entry"] for each in columns], _rows(study, dimensions)
+    summarise_evaluation(tables, summary, dimensions=dimensions, generators=names)
+    means = means_table(columns, summary, rows)
+    write_paper_table(means, [folder / f"means.{face}" for face in PAGES], "")
+    shown = ["means"]
     if others:
         board = folder / "leaderboard.parquet"
-        tables = [scores, *(path for paths in others.values() for path in paths)]
-        shown = {name: study.label("generators", name) for name in others} | {own.generator: own.generator}  # fmt: skip
-        compare_generators(tables, board, dimensions=dimensions, generators=list(shown),
+        compare_generators(tables, board, dimensions=dimensions, generators=names,
                            seed=study.config["seed"])  # fmt: skip
         faces = [folder / f"leaderboard.{face}" for face in PAGES]
-        columns = [_column(name, label) for name, label in shown.items()]
         build_leaderboard(
-            board, faces, dimensions=_rows(study, dimensions), generators=columns,
-            banner=study.config["banner"],
-        )  # fmt: skip
-        made += faces
+            board, faces, dimensions=rows, generators=columns, banner=study.config["banner"]
+        )
+        shown.append("leaderboard")
+    if others and len(rows) >= 3:
+        style = {"colours": COLOURS, "width_in": 7}
+        plot_figure6(summary, [folder / "figure6.png"], generators=columns[: len(COLOURS)],
+                     dimensions=rows, style=style, banner=study.config["banner"])  # fmt: skip
+    page = write_own_page(folder, own.generator, rows, shown)
+    made = [*(folder / f"{name}.{face}" for name in shown for face in PAGES), page]
     print("\n".join(f"made: {path}" for path in made))
 
 
-def means_table(name: str, summary: Path, study: Study, dimensions: Sequence[str]) -> PaperTable:
-    """Return one's own means beside the numbers that the paper prints of its five models."""
-    means = {row["dimension"]: row for row in read_table(summary, EVALUATION_SUMMARY).to_pylist()
+def means_table(
+    columns: Sequence[Mapping[str, Any]], summary: Path, dimensions: Sequence[Mapping[str, Any]]
+) -> PaperTable:
+    """Return Table 7 with one's own model first, then this run's, then the paper's as printed.
+
+    Args:
+        columns: one's own model, and this run's generators: ``entry``, ``label``, ``embedded``.
+        summary: table of ``EVALUATION_SUMMARY``, of all of them.
+        dimensions: rows, in order: ``entry``, ``label``, ``paper``, ``embedded``.
+    """
+    means = {(row["dimension"], row["generator"]): row
+             for row in read_table(summary, EVALUATION_SUMMARY).to_pylist()
              if row["metric"] == MEAN}  # fmt: skip
     paper = {row["dimension"]: row for row in read_csv(ROOT / "config/paper/table7.csv")}
-    models = [key for key in next(iter(paper.values())) if key != "dimension"]
+    # A stand-in's numbers are on another scale than the paper's.
+    printed = [{} if each["embedded"] else paper.get(each["paper"], {}) for each in dimensions]
+    models = [key for key in next(filter(None, printed), {}) if key != "dimension"]
     rows = []
-    for dimension in _rows(study, dimensions):
-        own = means[dimension["entry"]]
-        # A stand-in's numbers are on another scale than the paper's.
-        theirs = {} if dimension["embedded"] else paper.get(dimension["paper"], {})
+    for dimension, theirs in zip(dimensions, printed, strict=True):
+        cells = [means[dimension["entry"], column["entry"]] for column in columns]
         values = [float(theirs[model]) if model in theirs else None for model in models]
         rows.append(
-            Row([dimension["label"]], [own["value"], *values], [own["items"], *[None] * len(models)],
+            Row([dimension["label"]], [*(cell["value"] for cell in cells), *values],
+                [*(cell["items"] for cell in cells), *[None] * len(models)],
                 dimension["entry"], dimension["embedded"])
         )  # fmt: skip
     return PaperTable(
         number="Own videos",
-        caption=f"Mean score of the videos of {name} in each dimension, beside what the paper prints "
-        "of its models on TIP-Eval (Table 7).",
+        caption=f"Mean score of the videos of {columns[0]['label']} in each dimension, beside this "
+        "run's generators, if it scored any, and what the paper prints of its models (Table 7).",
         keys=["dimension"],
-        generators=[_column(name, name), *(_column(model, model) for model in models)],
+        generators=[*columns, *(_column(f"paper_{name}", f"{name} (paper)") for name in models)],
         sections=[Section(["Dimension"], rows)],
         shown="{:.3f}".format,
         average=False,
         notes=["Items: videos that were scored; scores.parquet has the reason of each other one.",
+               "Every video counts the same; summary.parquet has the means weighed by frames, too.",
                "The paper's videos are of other prompts, unless these are TIP-Eval's."],
     )  # fmt: skip
 

@@ -91,13 +91,17 @@ def _section(directory: Path, result: Result) -> str:
             f'<figure><img loading="lazy" src="{source}" alt="{title}; see its caption"></figure>'
         )
     elif "html" in result.files:
-        text = (directory / result.files["html"]).read_text(encoding="utf-8")
-        table = re.search(r"<table>.*(?=</body>)", text, re.S)
-        shown = f'<div class="wide" tabindex="0">{table[0] if table else ""}</div>'
+        shown = table_of(directory / result.files["html"])
     return (
         f'<section id="{_anchor(result)}"><h2>{escape(result.title)}</h2>\n{shown}\n'
         f'{_caption(directory, result)}<p class="forms">{forms}</p></section>'
     )
+
+
+def table_of(page: Path) -> str:
+    """Return the table of a page of its own, with its notes, as a part of another page."""
+    table = re.search(r"<table>.*(?=</body>)", page.read_text(encoding="utf-8"), re.S)
+    return f'<div class="wide" tabindex="0">{table[0] if table else ""}</div>'
 
 
 def _from_page(file: str) -> str:

@@ -133,7 +133,12 @@ def write_summary(path: Path, missing: tuple[str, str] | None = None) -> Path:
                 {"dimension": name, "generator": generator, "metric": metric}
                 | {"value": None if value is None else value + more}
                 | {"items": 10_000, "rejected": 0, "remarked": 0}
-                for metric, more in {"mean": 0, "mean_low": -0.01, "mean_high": 0.02}.items()
+                for metric, more in {
+                    "mean": 0,
+                    "mean_low": -0.01,
+                    "mean_high": 0.02,
+                    "mean_by_frames": 0.1,
+                }.items()
             ]
     write_table(rows, path, EVALUATION_SUMMARY)
     return path

@@ -3,14 +3,18 @@
 import csv
 import sys
 
+import av
+import open_clip
 import pandas as pd
 import pytest
+import torch
 
 from scripts.commands import evaluate_videos
 from scripts.common.schemas.evaluate import SCORES
 from scripts.common.tables import read_frame, write_table
 from scripts.common.video import encode_video
 from tests.evaluate.moving_pictures import pan, texture
+from tests.evaluate.test_paper_dimensions import TINY_CLIP
 
 EMBEDDED = ["motion_smoothness_embedded", "dynamic_degree_embedded"]
 
@@ -53,7 +57,8 @@ def test_a_folder_is_scored(folder, monkeypatch, capsys):
     assert moves["frames"].tolist()[:2] == [8, 8]
     text = (made / "means.md").read_text()
     # A stand-in has none of the paper's numbers beside it.
-    assert "| Dynamic Degree (Lucas-Kanade flow) | 0.500 | – |" in text
+    assert "| Dynamic Degree (Lucas-Kanade flow) | 0.500 | 2 |" in text and "(paper)" not in text
+    assert "Every video counts the same" in text
     assert "**Own videos.**" in text and (made / "means.html").exists()
     assert not (made / "leaderboard.csv").exists()  # no generator was scored here
 
@@ -79,8 +84,13 @@ def test_the_papers_numbers_stand_beside_ones_own(folder, monkeypatch):
           "rejected": 0, "remarked": 0} for metric, value in (("mean", 0.5), ("mean_by_frames", 0.9))],
         path, EVALUATION_SUMMARY,
     )  # fmt: skip
-    table = evaluate_videos.means_table("mine", path, study, ["dover"])
+    columns, rows = (
+        [evaluate_videos._column("mine", "mine")],
+        evaluate_videos._rows(study, ["dover"]),
+    )
+    table = evaluate_videos.means_table(columns, path, rows)
     assert table.rows[0].values == [0.5, 0.713, 0.607, 0.460, 0.478, 0.652]
+    assert [each["label"] for each in table.generators][:2] == ["mine", "Pika (paper)"]
 
 
 def test_prompts_come_from_a_sheet(folder, monkeypatch, capsys):
@@ -120,8 +130,93 @@ def test_uuids_join_the_leaderboard(folder, monkeypatch):
     (folder.parent / "results/evaluation/pika").mkdir(parents=True)
     write_table(rows, folder.parent / "results/evaluation/pika/00000.parquet", SCORES)
     assert evaluate(monkeypatch, folder, "--name", "mine", "--dimensions", EMBEDDED[1]) == 0
-    table = pd.read_csv(folder.parent / "results/own/mine/leaderboard.csv", comment="#")
+    made = folder.parent / "results/own/mine"
+    table = pd.read_csv(made / "leaderboard.csv", comment="#")
     assert table.loc[0, ["pika", "mine", "items_pika", "items_mine"]].tolist() == [0.5, 0.5, 2, 2]
+    # Table 7 has all of a generator's videos, the leaderboard only prompts that all animate.
+    table = pd.read_csv(made / "means.csv", comment="#")
+    assert table.loc[0, ["mine", "pika", "items_mine", "items_pika"]].tolist() == [0.5, 0.667, 2, 3]
+    page = (made / "report.html").read_text()
+    assert page.count("<table>") == 4
+    assert "data:image/png" not in page  # two dimensions are no radar
+
+
+def test_the_page_is_one_file_with_everything_in_it(folder, monkeypatch):
+    dimensions = [*EMBEDDED, "temporal_flickering"]
+    rows = [
+        {"generator": "pika", "item": item, "metric": metric, "value": 0.25, "frames": 8,
+         "status": "ok", "reason": None, "remark": None}
+        for item in ("0", "1") for metric in dimensions
+    ]  # fmt: skip
+    (folder.parent / "results/evaluation/pika").mkdir(parents=True)
+    write_table(rows, folder.parent / "results/evaluation/pika/00000.parquet", SCORES)
+    name = "<script>alert(1)</script>"
+    (folder / f"{name.replace('/', '_')}.mp4").write_bytes((folder / "1.mp4").read_bytes())
+    evaluate(monkeypatch, folder, "--name", "a & b", "--dimensions", *dimensions)
+    page = (folder.parent / "results/own/a & b/report.html").read_text()
+    assert "Videos of a &amp; b" in page and "<script" not in page and "&lt;script" in page
+    assert "default-src 'none'" in page and page.count("data:image/png;base64,") == 1
+    assert "1: the file cannot be decoded as a video or picture" in page
+    assert "<td class=name>broken</td><td>–</td><td>undecodable</td>" in page
+
+
+def odd_video(path, frames, height, width):
+    """Write a video whose sides may be odd."""
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=8)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv444p"
+        for frame in pan(frames, 3, height=height, width=width):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def test_odd_videos_have_reasons_and_means_say_how_many_they_stand_on(tmp_path, monkeypatch):
+    videos = tmp_path / "odd"
+    videos.mkdir()
+    for name, frames, size in (
+        ("one", 1, (48, 64)), ("two", 2, (48, 64)), ("odd", 9, (47, 63)), ("whole", 9, (48, 64)),
+        ("long", 900, (48, 64)), ("alone", 9, (48, 64)),
+    ):  # fmt: skip
+        odd_video(videos / f"{name}.mp4", frames, *size)
+    (videos / "broken.mp4").write_bytes(b"no video")
+    (videos / "empty.mp4").write_bytes(b"")
+    (tmp_path / "image.png").write_bytes(_png())
+    known = {"prompt": "a lake", "image": str(tmp_path / "image.png")}
+    prompts = {path.name: dict(known) for path in videos.iterdir()}
+    prompts["whole.mp4"]["prompt"] = "a very long prompt " * 30
+    prompts["alone.mp4"]["image"] = str(tmp_path / "gone.png")
+    torch.manual_seed(0)
+    torch.save(open_clip.CLIP(**TINY_CLIP).state_dict(), tmp_path / "clip.pth")
+    sheet = evaluate_videos.study_of(evaluate_videos.read_configuration()).sheets["dimensions"]
+    entries = {name: sheet[name] for name in
+               ("temporal_flickering", "motion_smoothness_embedded", "dynamic_degree_embedded")}  # fmt: skip
+    entries["text"] = {
+        "backend": "scripts.evaluate.aigcbench_clip:VideoTextAlignment",
+        "weights": {"path": str(tmp_path / "clip.pth")}, "settings": {"architecture": TINY_CLIP},
+    }  # fmt: skip
+    own = evaluate_videos.OwnVideos(videos, prompts, "odd", max_decoded_mb=3)
+    scores, summary = tmp_path / "scores.parquet", tmp_path / "summary.parquet"
+    evaluate_videos.score_videos(own, scores, entries=entries, ledger_root=tmp_path / "ledger")
+    table = read_frame([scores], SCORES)
+    absent = {"long.mp4": "too_large", "alone.mp4": "no_image", "broken.mp4": "undecodable",
+              "empty.mp4": "empty_file"}  # fmt: skip
+    one = {"one.mp4": "too_few_frames"}
+    few = {"temporal_flickering": one, "motion_smoothness_embedded": one | {"two.mp4": "too_few_frames"},
+           "dynamic_degree_embedded": one, "text": {}}  # fmt: skip
+    for metric, rows in table.groupby("metric"):
+        reasons = rows.set_index("item")["reason"].dropna().to_dict()
+        assert reasons == absent | few[metric], metric
+    assert table[table["item"] == "odd.mp4"]["value"].between(-1, 1).all()
+    assert table.dropna(subset="remark")[["item", "remark"]].to_numpy().tolist() == [
+        ["whole.mp4", "prompt_truncated"]
+    ]
+    evaluate_videos.summarise_evaluation(
+        [scores], summary, dimensions=list(entries), generators=["odd"]
+    )
+    means = read_frame([summary]).query("metric == 'mean'").set_index("dimension")
+    assert means["items"].to_dict() == {name: 4 - len(few[name]) for name in entries}
+    assert means["rejected"].to_dict() == {name: 4 + len(few[name]) for name in entries}
+    assert means["remarked"].to_dict() == dict.fromkeys(entries, 0) | {"text": 1}
 
 
 @pytest.mark.parametrize("arguments, sentence", [
