@@ -24,6 +24,7 @@ include: "rules/split.smk"
 include: "rules/evaluate.smk"
 include: "rules/detect.smk"
 include: "rules/trace.smk"
+include: "rules/analyse_prompts.smk"
 include: "rules/analyse.smk"
 include: "rules/publish.smk"
 include: "rules/publish_gallery.smk"
@@ -76,3 +77,4 @@ rule all:
         split.targets,
         analyse.targets,
         rules.build_gallery.output,
+        maps.targets,

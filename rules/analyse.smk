@@ -15,6 +15,7 @@ analyse = AnalyseGraph(
     detect,
     curate_steps=account_of_curate,
     trace=trace,
+    maps=maps,
 )
 
 

@@ -39,3 +39,9 @@ rule publish:
     """Everything that the report shows."""
     input:
         analyse.published,
+
+
+rule maps:
+    """Every map of prompts (Section 4)."""
+    input:
+        maps.targets,

@@ -91,7 +91,7 @@ rule collect_parameters:
         prompts=expand("results/prompts/{shard}.parquet", shard=study.shards),
         dataset="results/dataset.parquet",
     output:
-        parameters="results/dataset/parameters.parquet",
+        parameters="results/release/parameters.parquet",
     log:
         "logs/collect_parameters.log",
     conda:

@@ -63,7 +63,7 @@ rule describe_dataset:
         embeddings=publish.packed_embeddings,
         parameters=publish.parameters,
     output:
-        card="results/dataset/README.md",
+        card="results/release/README.md",
     log:
         "logs/describe_dataset.log",
     conda:
@@ -82,7 +82,7 @@ rule describe_croissant:
     input:
         packed=publish.packed_shards,
     output:
-        croissant="results/dataset/croissant.json",
+        croissant="results/release/croissant.json",
     log:
         "logs/describe_croissant.log",
     conda:

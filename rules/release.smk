@@ -32,9 +32,9 @@ rule read_release:
         **release.tables,
         card=release.card,
     output:
-        rows=release.shards_of("release/rows"),
+        rows=release.shards_of("released/rows"),
         prompts=release.shards_of("prompts"),
-        splits="results/release/splits.parquet",
+        splits="results/released/splits.parquet",
         rejects="results/rejects/release.parquet",
     log:
         "logs/read_release.log",
@@ -55,7 +55,7 @@ rule list_members:
     input:
         tar=f"{config['release']['folder']}/{{archive}}.tar",
     output:
-        members="results/release/members/{archive}.parquet",
+        members="results/released/members/{archive}.parquet",
     log:
         "logs/list_members/{archive}.log",
     benchmark:
@@ -79,8 +79,8 @@ rule unpack_pictures:
         table=f"{config['release']['folder']}/data/{{table}}.parquet",
         others=release.better_pictures,
     output:
-        tar="results/release/pictures/{table}.tar",
-        members="results/release/pictures/{table}.parquet",
+        tar="results/released/pictures/{table}.tar",
+        members="results/released/pictures/{table}.parquet",
     log:
         "logs/unpack_pictures/{table}.log",
     benchmark:
@@ -120,7 +120,7 @@ rule index_images:
 rule choose_released:
     """Take the prompts that the released models animated, and the released TIP-Eval."""
     input:
-        splits="results/release/splits.parquet",
+        splits="results/released/splits.parquet",
     output:
         chosen="results/chosen_prompts.parquet",
         tip_eval="results/splits/tip_eval/prompts.parquet",
@@ -164,7 +164,7 @@ if release.values:
     rule read_annotations:
         """Take safety scores, subjects and directions of a shard as they were released."""
         input:
-            rows="results/release/rows/{shard}.parquet",
+            rows="results/released/rows/{shard}.parquet",
             index="results/images/{shard}.parquet",
         output:
             **{name: f"results/annotations/{name}/{{shard}}.parquet" for name in release.values},

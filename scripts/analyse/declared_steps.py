@@ -88,7 +88,7 @@ def release_steps(
         videos: generator -> archives of its videos.
         all_prompts: generators whose videos of all prompts are wanted.
     """
-    released = [f"results/release/rows/{shard}.parquet" for shard in study.shards]
+    released = [f"results/released/rows/{shard}.parquet" for shard in study.shards]
     prompts, chosen = items(released, ["UUID"]), items(CHOSEN)
     steps = [
         step("read_release", "rows", split, out=rows(released, where={"split": [split]}),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -10,6 +11,7 @@ import yaml
 from scripts.analyse import declared_steps as declared
 from scripts.analyse.closing import STAGES
 from scripts.analyse.declaration import Step, files_of
+from scripts.analyse.maps import OWN, MapsGraph
 from scripts.analyse.registry import FIGURES, RESULTS, TABLES, results_of
 from scripts.analyse.table_rows import classifier_rows, tracer_rows
 from scripts.annotate.graph import AnnotateGraph
@@ -37,6 +39,7 @@ class AnalyseGraph:
         curate_steps: returns the account of curate, which is another with exports than with the
             released data set.
         trace: of the stage trace.
+        maps: of prompts.
     """
 
     study: Study
@@ -45,6 +48,7 @@ class AnalyseGraph:
     detect: DetectGraph
     curate_steps: Callable[[], list[Step]]
     trace: TraceGraph
+    maps: MapsGraph
 
     @property
     def tables(self) -> list[str]:
@@ -212,6 +216,8 @@ class AnalyseGraph:
                 },
                 shown | seed | generators | videos,
             ),
+            "plot_figure3": self._maps("figure3"),
+            "plot_figure8": self._maps("figure8"),
             "plot_figure4": (popularity, annotators | top),
             "plot_figure5": (popularity, annotators),
             "plot_figure6": (summary, seed | generators | {"dimensions": self.dimensions}),
@@ -261,6 +267,16 @@ class AnalyseGraph:
         settings = {"number": number, "layout": layout, "known": layout["known"] | self._facts}
         facts = [{key: each[key] for key in ("label", "facts", "citation")} for each in beside]
         return inputs, settings | {"beside": facts}
+
+    def _maps(self, figure: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the recipe of a figure of maps: of those data sets beside ours that there are."""
+        wanted = self.study.config["analyse"]["figures"][figure]["beside"]
+        beside = [name for name in wanted if name in self.maps.names]
+        points = [self.maps.points(name) for name in beside or ["text"]]
+        grids = [str(Path(path).with_name("grid.json")) for path in points]
+        labels = [self.maps.label(name) for name in (OWN, *beside)]
+        seed = {"seed": self.study.config["seed"]}
+        return {"points": points, "grids": grids}, seed | {"labels": labels}
 
     @property
     def _facts(self) -> dict[str, str]:

@@ -5,7 +5,8 @@
 It is no rule: a rule's outputs would be newer than all that was made from them, and one removed
 prompt would have millions of others looked at again. Here rows and bytes are taken out where they
 lie, the files keep their dates, and Snakemake sees nothing to do but to draw again what showed
-single prompts (the gallery, Figures 1, 2, 7, 10 and 11) and to count again (the funnel). New runs leave the same prompts out
+single prompts (the gallery, the maps, Figures 1, 2, 3, 7, 8, 10 and 11) and to count again (the funnel).
+New runs leave the same prompts out
 when they collect prompts. What was counted, measured or trained before stays as it was.
 
 Results that are copied elsewhere after a removal must keep their dates (``cp -a``, ``rsync -a``);
@@ -39,7 +40,7 @@ KEYS = ("uuid", "UUID", "item", "query", "reference", "message_id")
 PLACE = ("offset", "size_bytes", "tar")
 """Columns that say where the bytes of a row's item lie."""
 DRAWN_AGAIN = (
-    *(f"figures/figure{number}.*" for number in (1, 2, 7, 10, 11)),
+    *(f"figures/figure{number}.*" for number in (1, 2, 3, 7, 8, 10, 11)), "maps/*/*",
     "figures/funnel*", "tables/funnel*", "analysis/account/*", "report.zip",
     "report/index.html"
 )  # fmt: skip

@@ -184,7 +184,7 @@ class Study:
     @cached_property
     def choosable(self) -> str:
         """The table of prompts of which some are animated: of a release, the animated ones."""
-        return "results/release/splits.parquet" if self.is_release else "results/dataset.parquet"
+        return "results/released/splits.parquet" if self.is_release else "results/dataset.parquet"
 
 
 def indexes_of(tars: Sequence[str]) -> list[str]:

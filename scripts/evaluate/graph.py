@@ -56,7 +56,7 @@ class EvaluateGraph:
     @property
     def parameters(self) -> list[str]:
         """What users typed beside the prompt, where the data has it."""
-        return [] if self.study.is_release else ["results/dataset/parameters.parquet"]
+        return [] if self.study.is_release else ["results/release/parameters.parquet"]
 
     @property
     def targets(self) -> list[str]:

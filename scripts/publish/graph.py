@@ -11,7 +11,7 @@ from scripts.common.study import Study
 from scripts.common.weight_files import describe_weights
 
 MODALITIES = tuple(EMBEDDINGS)
-PACKED_EMBEDDINGS = "results/dataset/Embedding/Full_{modality}_Embedding.parquet"
+PACKED_EMBEDDINGS = "results/release/Embedding/Full_{modality}_Embedding.parquet"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class PublishGraph:
     @property
     def packed_shard(self) -> str:
         """The packed file of a shard of the data set."""
-        return f"results/dataset/data/Full-{{shard}}-of-{len(self.study.shards):05d}.parquet"
+        return f"results/release/data/Full-{{shard}}-of-{len(self.study.shards):05d}.parquet"
 
     @property
     def packed_shards(self) -> list[str]:
@@ -39,13 +39,13 @@ class PublishGraph:
     @property
     def parameters(self) -> list[str]:
         """The table of what users asked for; a release has none, for it does not say."""
-        return [] if self.study.is_release else ["results/dataset/parameters.parquet"]
+        return [] if self.study.is_release else ["results/release/parameters.parquet"]
 
     @property
     def dataset(self) -> list[str]:
         """The data set as Hugging Face datasets loads it, and what lies beside it."""
         files = [*self.packed_shards, *self.packed_embeddings, *self.parameters]
-        return ["results/dataset/README.md", "results/dataset/croissant.json", *files]
+        return ["results/release/README.md", "results/release/croissant.json", *files]
 
     def croissant(self, wildcards: Any) -> dict[str, Any]:
         """Return what the Croissant file says beside what tables tell."""

@@ -50,8 +50,8 @@ def finished(tmp_path, monkeypatch):
             found[name] = (str(tar), str(members))
         return found
 
-    rows, prompts = results / "release/rows/00000.parquet", results / "prompts/00000.parquet"
-    rejects, splits = results / "rejects/release.parquet", results / "release/splits.parquet"
+    rows, prompts = results / "released/rows/00000.parquet", results / "prompts/00000.parquet"
+    rejects, splits = results / "rejects/release.parquet", results / "released/splits.parquet"
     tables = {split: find_tables(release, split) for split in SPLITS}
     read_release(tables, [rows], [prompts], splits, rejects)
     chosen, tip_eval = results / "chosen_prompts.parquet", results / "tip_eval.parquet"

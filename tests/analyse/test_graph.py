@@ -7,6 +7,7 @@ import pytest
 from scripts.analyse.closing import STAGES
 from scripts.analyse.declaration import files_of
 from scripts.analyse.graph import AnalyseGraph
+from scripts.analyse.maps import MapsGraph
 from scripts.annotate.graph import AnnotateGraph
 from scripts.commands.check import read_configuration
 from scripts.common.code import ROOT
@@ -23,13 +24,15 @@ CAMERA = [f"camera_{part}" for part in ("pan", "tilt", "zoom", "rotation", "stre
 def graph_of(*overrides, **changes):
     config = read_configuration(*(ROOT / "config" / name for name in overrides))
     study = Study.of(config | changes)
+    annotate = AnnotateGraph(study)
     return AnalyseGraph(
         study,
-        AnnotateGraph(study),
+        annotate,
         EvaluateGraph(study),
         DetectGraph(study),
         curate_steps=list,
         trace=TraceGraph(study, SplitGraph(study)),
+        maps=MapsGraph(study, annotate),
     )
 
 
@@ -94,8 +97,8 @@ def test_targets_are_one_form_of_each_and_all_forms_are_published():
     graph = graph_of("demo.yaml")
     assert set(graph.targets) < set(graph.published)
     assert "results/tables/table7.html" in graph.published
-    assert len(graph.targets) == 11 + 16
-    assert len(graph.published) == 6 * 4 + 3 * 3 + 2 + 16 * 2
+    assert len(graph.targets) == 11 + 18
+    assert len(graph.published) == 6 * 4 + 3 * 3 + 2 + 18 * 2
 
 
 def test_a_lonely_generator_has_no_training_across_domains():
@@ -116,3 +119,31 @@ def test_a_detector_without_weights_is_a_row_that_says_so():
     assert "CNNSpot" in graph.absent_rows
     parts = {step["part"].split()[0] for step in graph.steps(SimpleNamespace(stage="detect"))}
     assert "spectrum" in parts and "cnnspot" not in parts
+
+
+def test_maps_take_our_texts_as_they_are_embedded_where_the_same_model_did_it():
+    graph = graph_of("demo.yaml")
+    assert graph.maps.embedded == ["vidprom", "diffusiondb", "panda70m"]
+    groups = graph.maps.maps(SimpleNamespace())["vidprom"]["groups"]
+    assert groups[0]["vectors"] == graph.annotate.vectors("text_embedding")
+    paper = graph_of()  # whose texts are embedded behind an endpoint, at a price
+    assert paper.maps.embedded[0] == "own"
+    [shown] = paper.maps.maps(SimpleNamespace(map="vidprom")).values()
+    assert [group["vectors"] for group in shown["groups"]] == [
+        ["results/embeddings/outside/own.parquet"],
+        ["results/embeddings/outside/vidprom.parquet"],
+    ]
+    assert shown["groups"][1]["prompts"] == "results/sources/prompts_vidprom.parquet"
+
+
+def test_figure_3_shows_those_data_sets_that_are_there():
+    inputs, settings = graph_of().recipe("plot_figure3")
+    assert inputs["points"] == [
+        f"results/maps/{name}/points.parquet" for name in ("vidprom", "diffusiondb")
+    ]
+    assert settings["labels"] == ["TIP-I2V", "VidProM", "DiffusionDB"]
+    inputs, settings = graph_of().recipe("plot_figure8")
+    assert inputs["grids"] == ["results/maps/panda70m/grid.json"]
+    alone, settings = graph_of("one_gpu.yaml").recipe("plot_figure3")
+    assert alone["points"] == ["results/maps/text/points.parquet"]
+    assert settings["labels"] == ["TIP-I2V"]

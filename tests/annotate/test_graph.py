@@ -128,7 +128,7 @@ def test_packed_embeddings_are_of_the_vectors_of_their_modality():
         vectors = publish.vectors(SimpleNamespace(modality=modality))
         assert vectors == [f"results/embeddings/{annotation}/0000{n}.parquet" for n in range(2)]
     assert publish.packed_shards == [
-        f"results/dataset/data/Full-0000{n}-of-00002.parquet" for n in range(2)
+        f"results/release/data/Full-0000{n}-of-00002.parquet" for n in range(2)
     ]
 
 

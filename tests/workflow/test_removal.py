@@ -12,8 +12,8 @@ from tests.workflow.contents import files_with
 
 pytestmark = pytest.mark.demo
 
-AGAIN = {f"plot_figure{number}" for number in (1, 2, 7, 10, 11)}
-AGAIN |= {"plot_funnel", "account", "account_stage", "build_gallery"}
+AGAIN = {f"plot_figure{number}" for number in (1, 2, 3, 7, 8, 10, 11)}
+AGAIN |= {"project_prompts", "plot_funnel", "account", "account_stage", "build_gallery"}
 """What shows single prompts or counts them."""
 
 

@@ -13,7 +13,7 @@ from scripts.common.schemas import (
     split,
     trace,
 )
-from scripts.common.tables import column, table_schema
+from scripts.common.tables import column, optional, table_schema
 
 SUBJECT = "subject"
 DIRECTION = "direction"
@@ -68,4 +68,19 @@ ACCOUNT = table_schema(
         values=ACCOUNT_REASONS,
     ),
     column("count", pa.int64(), "items rejected for this reason"),
+)
+
+POINTS = table_schema(
+    "points",
+    "Prompts on a plane, as Embedding Atlas opens them (--x x --y y --text text).",
+    column("UUID", pa.string(), "id of the prompt in its data set"),
+    column("x", pa.float64(), "to the right; the longer side of a map is 20"),
+    column("y", pa.float64(), "upwards"),
+    column("text", pa.string(), "text prompt"),
+    column("group", pa.string(), "how its data set is called"),
+    optional("subject", pa.string(), "merged subject; null where there is none"),
+    optional("direction", pa.string(), "verbs in base form, separated by commas"),
+    optional("timestamp", pa.string(), "YYYY-MM-DD hh:mm:ss, UTC"),
+    optional("text_nsfw", pa.float32(), "how unsafe the text is, 0 to 1"),
+    optional("image_nsfw", pa.string(), f"{annotate.SAFE} or {annotate.NSFW}"),
 )

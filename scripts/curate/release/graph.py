@@ -83,7 +83,7 @@ class ReleaseGraph:
                 "to release.pictures: the tables have small ones"
             )
         stems = [Path(table).stem for tables in self.tables.values() for table in tables]
-        unpacked = "results/release/pictures/{0}.tar", "results/release/pictures/{0}.parquet"
+        unpacked = "results/released/pictures/{0}.tar", "results/released/pictures/{0}.parquet"
         tables = {f"data/{stem}": tuple(one.format(stem) for one in unpacked) for stem in stems}
         places = {"tars": tars, "parquet": tables}
         return {name: files for kind in kinds for name, files in places[kind].items()}
@@ -134,6 +134,6 @@ class ReleaseGraph:
     def _placed(self, names: list[str]) -> Archives:
         folder = self.settings["folder"]
         return {
-            name: (f"{folder}/{name}.tar", f"results/release/members/{name}.parquet")
+            name: (f"{folder}/{name}.tar", f"results/released/members/{name}.parquet")
             for name in names
         }

@@ -37,10 +37,10 @@ def test_pictures_come_from_the_first_place_that_has_one(folder):
     ]  # fmt: skip
     first = SimpleNamespace(table="Full-00001-of-00002")
     better = release.better_pictures(first)
-    assert better == [f"results/release/members/{name}.parquet" for name in tars]
+    assert better == [f"results/released/members/{name}.parquet" for name in tars]
     last = release.better_pictures(SimpleNamespace(table="Eval-00000-of-00001"))
     assert last == better + [
-        f"results/release/pictures/{name[5:]}.parquet" for name in names[-4:-1]
+        f"results/released/pictures/{name[5:]}.parquet" for name in names[-4:-1]
     ]
 
 

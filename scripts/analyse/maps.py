@@ -1,0 +1,123 @@
+"""Maps of prompts, and what Section 5.5 makes of prompts: where their rules find their inputs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.annotate.graph import AnnotateGraph
+from scripts.common.study import Study
+
+OWN = "own"
+MAPS = {"text": "text prompts", "image": "image prompts"}
+"""Maps of the data set alone, and what they are of."""
+
+
+@dataclass(frozen=True)
+class MapsGraph:
+    """What the rules of maps ask."""
+
+    study: Study
+    annotate: AnnotateGraph
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Of the configuration."""
+        return self.study.config["analyse"]["maps"]
+
+    @property
+    def names(self) -> list[str]:
+        """Every map: two of the data set alone, and one with each other data set."""
+        return [*MAPS, *self.settings["beside"]]
+
+    @property
+    def described(self) -> list[str]:
+        """The maps that a job makes: one, which is a wildcard, or all."""
+        return self.names if self._together else ["{map}"]
+
+    @property
+    def job(self) -> str:
+        """How the logs of such a job are called."""
+        return "all" if self._together else "{map}"
+
+    @property
+    def _together(self) -> bool:
+        return self.study.config["analyse"]["jobs"] == "together"
+
+    @property
+    def targets(self) -> list[str]:
+        """The last files."""
+        return [self.points(name) for name in self.names]
+
+    def points(self, name: str) -> str:
+        """Return the points of a map."""
+        return f"results/maps/{name}/points.parquet"
+
+    @property
+    def embedded(self) -> list[str]:
+        """The data sets whose prompts are embedded for maps: ours too, if otherwise than these."""
+        return [*[OWN] * (self.own_vectors != self._own_text), *self.settings["beside"]]
+
+    @property
+    def embedder(self) -> dict[str, Any]:
+        """The entry that embeds them."""
+        name = self.settings["embedder"]
+        return {"name": name} | self.study.entry("annotators", name)
+
+    @property
+    def backend(self) -> str:
+        """Its class."""
+        return self.study.fields("annotators", self.settings["embedder"])["backend"]
+
+    @property
+    def labels(self) -> list[str]:
+        """How the data sets are called."""
+        return [self.label(name) for name in self.embedded]
+
+    @property
+    def own_vectors(self) -> list[str]:
+        """Vectors of our text prompts that can be compared with those of others."""
+        made = self.annotate.annotators["text_embedding"]
+        is_same = made == self.settings["embedder"] and "text_embedding" in self.annotate.made
+        return self._own_text if is_same or not self.settings["beside"] else [vectors_of(OWN)]
+
+    @property
+    def _own_text(self) -> list[str]:
+        return self.annotate.vectors("text_embedding")
+
+    def prompts(self, name: str) -> str:
+        """Return the table of a data set's prompts."""
+        return (
+            "results/dataset.parquet" if name == OWN else f"results/sources/prompts_{name}.parquet"
+        )
+
+    def inputs(self, wildcards: Any) -> list[str]:
+        """Return every file that a job's maps are made from."""
+        groups = [group for one in self.maps(wildcards).values() for group in one["groups"]]
+        return list(
+            dict.fromkeys(file for one in groups for file in [one["prompts"], *one["vectors"]])
+        )
+
+    def maps(self, wildcards: Any) -> dict[str, dict[str, Any]]:
+        """Return what a job's maps show, by name."""
+        names = [wildcards.map] if hasattr(wildcards, "map") else self.names
+        return {name: self._shown(name) for name in names}
+
+    def _shown(self, name: str) -> dict[str, Any]:
+        if name in MAPS:
+            vectors = self.annotate.vectors(f"{name}_embedding")
+            return {"label": f"TIP-I2V: {MAPS[name]}", "groups": [self._group(OWN, vectors)]}
+        most = {"most": self.settings["most"]}
+        own = self._group(OWN, self.own_vectors) | most
+        other = self._group(name, [vectors_of(name)]) | most
+        return {"label": f"TIP-I2V and {self.label(name)}", "groups": [own, other]}
+
+    def _group(self, name: str, vectors: list[str]) -> dict[str, Any]:
+        return {"label": self.label(name), "prompts": self.prompts(name), "vectors": vectors}
+
+    def label(self, name: str) -> str:
+        """Return how a data set is called."""
+        return "TIP-I2V" if name == OWN else self.study.label("sources", name)
+
+
+def vectors_of(name: str) -> str:
+    """Return the vectors of a data set's prompts that were embedded for maps."""
+    return f"results/embeddings/outside/{name}.parquet"
