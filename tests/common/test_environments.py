@@ -18,7 +18,7 @@ ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 PACKAGES = {
     "PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml",
     "faiss": "faiss-cpu", "open_clip": "open-clip-torch", "tlz": "toolz", "bs4": "beautifulsoup4",
-    "profanity_check": "alt-profanity-check",
+    "profanity_check": "alt-profanity-check", "umap": "umap-learn",
 }  # fmt: skip
 
 
