@@ -25,7 +25,6 @@ FROM_SCORES = {
 """What all scores of videos go into."""
 
 
-
 def rules(plan):
     """Return the names of the planned rules."""
     return {job.rule for job in plan}
