@@ -7,7 +7,7 @@
 # make check  what would be missing: weights, files, keys (TARGET=..., CONFIG=my.yaml)
 # make fetch  get what has an address: weights, sources, released files (TARGET=..., CONFIG=my.yaml; PLAN=1: only tell)
 # make plan   what is left to do and what it takes: jobs, hours, disk, download, money (TARGET=..., CONFIG=my.yaml)
-# make evaluate VIDEOS=folder   score videos of one's own (PROMPTS=prompts.csv, DIMENSIONS="a b", NAME=mine, CONFIG=my.yaml)
+# make evaluate VIDEOS=folder   score videos of one's own (PROMPTS=prompts.csv: video, uuid, prompt, image; DIMENSIONS="a b", NAME=mine, CONFIG=my.yaml)
 # make lineage TARGET=results/tables/table5.csv   where a file came from
 # make remove   take what config/removals.txt lists out of all results (DIRECTORY=demo)
 # make du     what results take, by stage and folder (DIRECTORY=demo)

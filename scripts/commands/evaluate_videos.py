@@ -45,7 +45,8 @@ class OwnVideos:
 
     Attributes:
         folder: of the videos.
-        prompts: name of a video -> ``prompt`` and ``image`` (a path), where they are known.
+        prompts: name of a video -> ``prompt``, ``image`` (a path) and ``video`` (its file, if that is
+            called otherwise), where they are known.
         generator: how they are called in tables.
         max_decoded_mb: the largest video that is decoded, in MB of uncompressed frames.
     """
@@ -60,7 +61,8 @@ class OwnVideos:
     def _files(self) -> dict[str, Path]:
         """Name -> file; the name of ``<uuid>.mp4`` is the UUID, as in the generators' scores."""
         found = [path for path in sorted(self.folder.iterdir()) if path.suffix.lower() in SUFFIXES]
-        names = [path.name if path.name in self.prompts else path.stem for path in found]
+        named = {its.get("video", name): name for name, its in self.prompts.items()}
+        names = [named.get(path.name, path.stem) for path in found]
         if doubles := {name for name in names if names.count(name) > 1}:
             raise UserError(
                 f"{self.folder} has two videos called {min(doubles)}; give each a name of its own"
@@ -112,34 +114,39 @@ class OwnVideos:
         return EvaluationItem(frames, known.fps, prompt, picture)
 
 
-def read_prompts(path: Path | None, study: Study) -> dict[str, dict[str, str]]:
-    """Return what videos were made from: name -> prompt and image.
+def read_prompts(path: Path | None) -> dict[str, dict[str, str]]:
+    """Return what videos were made from: name -> prompt, image and file.
 
     Args:
-        path: a CSV with the column video and perhaps prompt and image (paths seen from its folder).
-            Without one, names of videos are UUIDs of TIP-Eval, if this run has it.
-        study: the study.
+        path: a CSV with the column video, and perhaps uuid (of TIP-Eval: the video's name, by which
+            the leaderboard pairs it), prompt and image (paths seen from its folder). Without one,
+            names of videos are UUIDs of TIP-Eval, if this run has it.
 
     Raises:
-        UserError: the file is missing or has no column video.
+        UserError: the file is missing, has no column video, or names a UUID twice.
     """
+    split = Path("results/splits/tip_eval/prompts.parquet")
+    table = read_table(split, columns=["uuid", "prompt"]).to_pylist() if split.exists() else []
+    known = {row["uuid"]: row["prompt"] for row in table}
     if path is None:
-        split = Path("results/splits/tip_eval/prompts.parquet")
-        table = read_table(split, columns=["uuid", "prompt"]).to_pylist() if split.exists() else []
-        return {row["uuid"]: {"prompt": row["prompt"]} for row in table}
+        return {uuid: {"prompt": prompt} for uuid, prompt in known.items()}
     if not path.is_file():
         raise UserError(f"{path} is missing; PROMPTS names a CSV with the column video")
     rows = read_csv(path)
     if rows and "video" not in rows[0]:
         raise UserError(
             f"{path} has no column video; it has {', '.join(rows[0])}: one row for each video, with "
-            "its file name, and perhaps prompt and image"
+            "its file name, and perhaps uuid, prompt and image"
         )
-    return {
-        row["video"]: {"prompt": row.get("prompt") or ""}
-        | ({"image": str(path.parent / row["image"])} if row.get("image") else {})
-        for row in rows
-    }
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        name = row.get("uuid") or row["video"]
+        if name in found:
+            raise UserError(f"{path} names {name} twice; give each video a row of its own")
+        found[name] = {"video": row["video"], "prompt": row.get("prompt") or known.get(name, "")}
+        if row.get("image"):
+            found[name]["image"] = str(path.parent / row["image"])
+    return found
 
 
 def choose_dimensions(
@@ -274,7 +281,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise UserError(f"{arguments.videos} is no folder; VIDEOS names a folder of videos")
     name = arguments.name or arguments.videos.resolve().name
     largest = study.config["evaluate"]["max_decoded_mb"]
-    prompts = read_prompts(arguments.prompts, study)
+    prompts = read_prompts(arguments.prompts)
     own = OwnVideos(arguments.videos, prompts, name, largest)
     if arguments.prompts is None:  # of TIP-Eval, only the prompts that have a video here
         there = own.texts().keys() & {path.stem for path in arguments.videos.iterdir()}

@@ -6,12 +6,13 @@ import sys
 import av
 import open_clip
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 
 from scripts.commands import evaluate_videos
 from scripts.common.schemas.evaluate import SCORES
-from scripts.common.tables import read_frame, write_table
+from scripts.common.tables import read_frame, table_schema, write_table
 from scripts.common.video import encode_video
 from tests.evaluate.moving_pictures import pan, texture
 from tests.evaluate.test_paper_dimensions import TINY_CLIP
@@ -217,6 +218,35 @@ def test_odd_videos_have_reasons_and_means_say_how_many_they_stand_on(tmp_path, 
     assert means["items"].to_dict() == {name: 4 - len(few[name]) for name in entries}
     assert means["rejected"].to_dict() == {name: 4 + len(few[name]) for name in entries}
     assert means["remarked"].to_dict() == dict.fromkeys(entries, 0) | {"text": 1}
+
+
+def test_a_sheet_maps_any_file_names_to_the_leaderboards_prompts(folder, monkeypatch, capsys):
+    uuids = {"0.mp4": "11111111-0000-5000-8000-000000000000",
+             "1.mp4": "22222222-0000-5000-8000-000000000000"}  # fmt: skip
+    rows = [
+        {"generator": "pika", "item": uuid, "metric": EMBEDDED[1], "value": 1.0, "frames": 8,
+         "status": "ok", "reason": None, "remark": None}
+        for uuid in uuids.values()
+    ]  # fmt: skip
+    (folder.parent / "results/evaluation/pika").mkdir(parents=True)
+    write_table(rows, folder.parent / "results/evaluation/pika/00000.parquet", SCORES)
+    columns = [pa.field(name, pa.string()) for name in ("uuid", "prompt")]
+    split = folder.parent / "results/splits/tip_eval/prompts.parquet"
+    texts = [{"uuid": uuid, "prompt": "camera pans right"} for uuid in uuids.values()]
+    write_table(texts, split, table_schema("tip_eval", "", *columns))
+    (folder / "broken.MP4").unlink()
+    sheet = [{"video": name, "uuid": uuid} for name, uuid in uuids.items()]
+    prompts = write_prompts(folder.parent / "p.csv", sheet)
+    wanted = [EMBEDDED[1], "camera_motion_embedded"]  # the latter needs the prompts of TIP-Eval
+    assert evaluate(monkeypatch, folder, "--prompts", prompts, "--dimensions", *wanted) == 0
+    made = folder.parent / "results/own/my videos"
+    board = pd.read_csv(made / "leaderboard.csv", comment="#").set_index("entry").loc[EMBEDDED[1]]
+    assert board[["my videos", "pika", "items_pika"]].tolist() == [0.5, 1.0, 2]
+    means = pd.read_csv(made / "means.csv", comment="#").set_index("entry")
+    assert means.loc["camera_motion_embedded", "my videos"] == 0.5
+    write_prompts(prompts, [sheet[0], sheet[1] | {"uuid": sheet[0]["uuid"]}])
+    assert evaluate(monkeypatch, folder, "--prompts", prompts) == 1
+    assert "names 11111111-0000-5000-8000-000000000000 twice" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments, sentence", [
