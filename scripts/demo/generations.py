@@ -91,11 +91,11 @@ class Generation:
 def plan_generations(count: int, seed: int, users: Sequence[Author]) -> list[Generation]:
     """Return ``count`` generations in the order of time.
 
-    Half are unique image-to-video prompts, of which a few break; the others are text-to-video ones
-    (15 in 100), ones without a prompt (2 in 100), and retries with another seed.
+    Two thirds are unique image-to-video prompts, of which a few break; the others are text-to-video
+    ones (15 in 100), ones without a prompt (2 in 100), and retries with another seed.
     """
     chance = random.Random(derived_seed(seed, "generations"))
-    unique, text, empty = count // 2, round(0.15 * count), max(1, count // 50)
+    unique, text, empty = 2 * count // 3, round(0.15 * count), max(1, count // 50)
     ideas = image_ideas(unique, seed)
     broken = dict(zip(_breakable(ideas, count, seed), _faults(count), strict=True))
     timed: list[tuple[float, Generation]] = []
