@@ -1,7 +1,8 @@
 """Parquet tables that fit their schema, and have the same bytes for the same rows."""
 
+import contextlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -217,21 +218,32 @@ def _writing(schema: pa.Schema) -> dict:
     return settings
 
 
-def _read_file(path: Path, schema: pa.Schema | None, columns: Sequence[str] | None) -> pa.Table:
+@contextlib.contextmanager
+def open_table(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file, to be read in parts.
+
+    Raises:
+        UserError: it is missing, or cannot be read.
+    """
     try:
         # Not pq.read_table, which imports pandas: 0.3 s in every job.
         with pq.ParquetFile(path) as file:
-            names = list(columns or file.schema_arrow.names)
-            wanted = names if columns else [field.name for field in schema or ()]
-            if missing := [name for name in wanted if name not in file.schema_arrow.names]:
-                raise UserError(f"{path}: column '{missing[0]}' is missing")
-            table = file.read(names).select(names)
+            yield file
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run the rule that makes it") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
             f"{path} cannot be read as Parquet ({error}); delete it and run again"
         ) from None
+
+
+def _read_file(path: Path, schema: pa.Schema | None, columns: Sequence[str] | None) -> pa.Table:
+    with open_table(path) as file:
+        names = list(columns or file.schema_arrow.names)
+        wanted = names if columns else [field.name for field in schema or ()]
+        if missing := [name for name in wanted if name not in file.schema_arrow.names]:
+            raise UserError(f"{path}: column '{missing[0]}' is missing")
+        table = file.read(names).select(names)
     for field in schema or ():
         if field.name in names and (kind := table.schema.field(field.name).type) != field.type:
             raise UserError(f"{path}: column '{field.name}' is {kind}, not {field.type}")

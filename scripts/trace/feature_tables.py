@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from scripts.common.errors import UserError
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.trace import features_schema
-from scripts.common.tables import read_table
+from scripts.common.tables import open_table, read_table
 
 _ROWS_PER_READ = 8_192
 
@@ -42,7 +41,7 @@ def dimension_of(paths: Sequence[Path]) -> int:
     """
     first = 0
     for path in paths:
-        with _open(path) as file:
+        with open_table(path) as file:
             dimension = file.schema_arrow.field("embedding").type.list_size
         if first and dimension != first:
             raise UserError(
@@ -90,7 +89,7 @@ def _read_pieces(
 ) -> Iterator[np.ndarray]:
     start = 0
     for path in paths:
-        with _open(path) as file:
+        with open_table(path) as file:
             for batch in file.iter_batches(rows, columns=["status", "embedding"]):
                 mask = pc.equal(batch["status"], OK)
                 if wanted is not None:
@@ -101,14 +100,3 @@ def _read_pieces(
                 vectors = vectors.astype(np.float32)
                 vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
                 yield vectors
-
-
-def _open(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; run the rule that makes it") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(
-            f"{path} cannot be read as Parquet ({error}); delete it and run again"
-        ) from None

@@ -8,29 +8,14 @@ from scripts.annotate.annotate_pictures import annotate_pictures
 from scripts.annotate.annotate_texts import annotate_texts
 from scripts.common.errors import UserError
 from scripts.common.identity import prompt_uuid
-from scripts.common.schemas.annotate import (
-    DIRECTION,
-    EMBEDDED,
-    IMAGE_NSFW,
-    REASONS,
-    SUBJECT,
-    TEXT_NSFW,
-    embeddings,
-)
+from scripts.common.schemas.annotate import REASONS, embeddings
 from scripts.common.tables import read_table
 from tests.annotate.made_up import write_images, write_prompts
+from tests.annotate.made_up_dataset import SCHEMAS as ANNOTATED
 from tests.annotate.scripted_backends import asked
 
 TEXTS = ["a cat walks", "a dog runs", "a bird without image", "a horse jumps"]
-SCHEMAS = {
-    "text_embedding": EMBEDDED,
-    "image_embedding": EMBEDDED,
-    "text_nsfw": TEXT_NSFW,
-    "image_nsfw": IMAGE_NSFW,
-    "subject": SUBJECT,
-    "direction": DIRECTION,
-    "vectors": embeddings(4),
-}
+SCHEMAS = ANNOTATED | {"vectors": embeddings(4)}
 
 
 @pytest.fixture
