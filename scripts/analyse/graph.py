@@ -6,8 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scripts.analyse import declared_steps as declared
 from scripts.analyse.closing import STAGES
 from scripts.analyse.declaration import Step, files_of
@@ -16,6 +14,7 @@ from scripts.analyse.registry import FIGURES, RESULTS, TABLES, results_of
 from scripts.analyse.table_rows import classifier_rows, tracer_rows
 from scripts.annotate.graph import AnnotateGraph
 from scripts.common.code import ROOT
+from scripts.common.configuration import read_yaml
 from scripts.common.lots import Lots
 from scripts.common.schemas.analyse import DIRECTION, SUBJECT
 from scripts.common.schemas.trace import BACKGROUNDS, MUAP_AT, MUAP_VIDEO, REFERENCES
@@ -295,7 +294,7 @@ class AnalyseGraph:
     @cached_property
     def layouts(self) -> dict[str, dict[str, Any]]:
         """How each table of the paper is laid out."""
-        sheet = yaml.safe_load((ROOT / "config/paper/tables.yaml").read_text(encoding="utf-8"))
+        sheet = read_yaml(ROOT / "config/paper/tables.yaml")
         videomae = self.videomae["label"]
         for layout in sheet.values():
             layout["caption"] = layout["caption"].replace("{videomae}", videomae)

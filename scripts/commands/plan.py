@@ -18,11 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-import yaml
-
 from scripts.commands.check import read_configuration, study_of
 from scripts.commands.fetch import wanted
 from scripts.common.code import ROOT
+from scripts.common.configuration import read_yaml
 from scripts.common.errors import UserError
 from scripts.common.study import Study, indexes_of
 from scripts.curate.release.released_layout import EVAL, released_files, splits_of
@@ -192,7 +191,7 @@ def _indexed(study: Study, source: str) -> int:
 
 def price(study: Study, jobs: Sequence[Job]) -> dict[str, Cost]:
     """Return stage -> what its jobs take."""
-    sheet = yaml.safe_load((ROOT / "config" / "costs.yaml").read_text(encoding="utf-8"))
+    sheet = read_yaml(ROOT / "config" / "costs.yaml")
     stages = _stages()
     costs: dict[str, Cost] = defaultdict(Cost)
     measured = {kind: _measured(kind) for kind in {_kind(job) for job in jobs}}

@@ -100,6 +100,10 @@ def settings_of(params: Any) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name != "code"}
 
 
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Fields of a statement that hold statements."""
+
+
 @cache
 def _hash(paths: frozenset[Path]) -> str:
     return hashlib.sha256(b"".join(sorted(map(_hash_module, paths)))).hexdigest()[:20]
@@ -124,10 +128,10 @@ def _closure(path: Path, plumbing: bool) -> frozenset[Path]:
 @cache
 def _imports(path: Path) -> tuple[Path, ...]:
     names = set()
-    for node in ast.walk(_parsed(path)):
+    for node in _read(path)[1]:
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        elif node.module and not node.level:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return tuple(filter(None, map(_file_of, sorted(names))))
@@ -136,13 +140,13 @@ def _imports(path: Path) -> tuple[Path, ...]:
 @cache
 def _hash_module(path: Path) -> bytes:
     """Return a checksum in which modules of the project stand by what they hold, not by name."""
-    tree = _parsed(path)
+    statements, found = _read(path)
     imports = [
         [_content(_file_of(node.module)), *sorted(f"{one.name} {one.asname}" for one in node.names)]
-        for node in ast.walk(tree)
+        for node in found
         if _is_import(node)
     ]
-    return hashlib.sha256(f"{_statements(path)}{sorted(imports)}".encode()).digest()
+    return hashlib.sha256(f"{statements}{sorted(imports)}".encode()).digest()
 
 
 @cache
@@ -150,27 +154,32 @@ def _content(path: Path) -> str:
     """Return a checksum of what a module itself holds; plumbing is plumbing, whatever it holds."""
     if _is_plumbing(path):
         return "plumbing"
-    return hashlib.sha256(_statements(path).encode()).hexdigest()
+    return hashlib.sha256(_read(path)[0].encode()).hexdigest()
 
 
 @cache
-def _statements(path: Path) -> str:
-    return ast.dump(_bare(_parsed(path)))
+def _read(path: Path) -> tuple[str, list[ast.Import | ast.ImportFrom]]:
+    """Return a module as text, and the imports in it.
+
+    The text is without imports of the project's modules, and without strings that stand alone:
+    docstrings, and those below attributes. Every plan reads all modules, so each is parsed once,
+    and of its expressions, which hold neither, nothing is looked at.
+    """
+    tree = _parsed(path)
+    found, left = [], [tree]
+    for node in left:
+        for field in _BLOCKS:
+            left.extend(getattr(node, field, ()))
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.append(node)
+        elif hasattr(node, "body"):
+            kept = [one for one in node.body if not _is_string(one) and not _is_import(one)]
+            node.body = kept or [ast.Pass()]
+    return ast.dump(tree), found
 
 
 def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
-def _bare(tree: ast.Module) -> ast.Module:
-    """Return a module without imports of the project's modules, and without strings that stand
-    alone: docstrings, and those below attributes."""
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            left = [one for one in body if not _is_string(one) and not _is_import(one)]
-            node.body = left or [ast.Pass()]
-    return tree
 
 
 def _is_import(node: ast.AST) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema
 import yaml
+from yaml import SafeLoader
 
 from scripts.common.errors import UserError
 from scripts.common.fetched import locked, read_lock
@@ -159,8 +160,18 @@ def _leaves(schema: Mapping, root: Mapping, key: str = "") -> Iterator[tuple[str
 
 @cache
 def _read_yaml(path: Path) -> Any:
+    return read_yaml(path)
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file holds, of plain types only.
+
+    Raises:
+        UserError: it is missing, or is no YAML.
+    """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        # By libyaml, where PyYAML has it: the sheets took a third of the time of a plan.
+        return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", SafeLoader))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; restore it from the repository") from None
     except yaml.YAMLError as error:

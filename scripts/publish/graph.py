@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from scripts.annotate.graph import EMBEDDINGS, AnnotateGraph
 from scripts.common.code import ROOT
+from scripts.common.configuration import read_yaml
 from scripts.common.study import Study
 from scripts.common.weight_files import describe_weights
 
@@ -49,7 +48,7 @@ class PublishGraph:
 
     def croissant(self, wildcards: Any) -> dict[str, Any]:
         """Return what the Croissant file says beside what tables tell."""
-        return yaml.safe_load((ROOT / "config/croissant.yaml").read_text(encoding="utf-8"))
+        return read_yaml(ROOT / "config/croissant.yaml")
 
     def vectors(self, wildcards: Any) -> list[str]:
         """Return the tables of the embeddings of texts or of images, one for each shard."""
