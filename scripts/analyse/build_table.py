@@ -161,7 +161,8 @@ class Measured:
             NOTHING if None in bounds else "–".join(map(self._shown, bounds))
             for bounds in zip(low.values, high.values, strict=True)
         ]
-        return self.row(entry, self._layout["intervals"]["metrics"][0], texts=[*texts, NOTHING])
+        texts += [NOTHING] * self._layout.get("average", False)
+        return self.row(entry, self._layout["intervals"]["metrics"][0], texts=texts)
 
     def _more(self, entry: Entry, metric: str) -> dict[str, str]:
         """Return the further cells of a row of the CSV."""

@@ -254,6 +254,8 @@ def test_table_7_says_which_mean_it_shows_and_has_the_other_below(tmp_path):
     assert (row["pika"], row["mean_by_frames_pika"]) == ("0.058", "0.158")
     text = (tmp_path / "table7.md").read_text()
     assert "Every video counts the same, in Figure 6 and the leaderboard, too" in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == 3 * 12 - 2 * 3 and len({row.count("|") for row in rows}) == 1
     first, below = text.split("Mean weighed by frames, as VBench weighs on one GPU")
     assert "| Dynamic Degree | 0.058 |" in first and "| Dynamic Degree | 0.158 |" in below
 
