@@ -15,10 +15,20 @@ class _LucasKanade(FlowDimension):
     Thresholds are shares of the shorter side, so that they hold at any size.
     """
 
-    def __init__(self, short_side: int, warps: int, radius: int):
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None = None,
+        device: str = "cpu",
+        *,
+        short_side: int = 48,
+        warps: int = 2,
+        radius: int = 4,
+    ):
         """Take the settings.
 
         Args:
+            weights: none.
+            device: the processor, whatever is asked for.
             short_side: shorter side to which frames are reduced, in pixels.
             warps: times that the second frame is warped at each level of the pyramid.
             radius: of the window of the least-squares fit, in pixels.
@@ -43,18 +53,6 @@ class _LucasKanade(FlowDimension):
 class DynamicDegreeEmbedded(_LucasKanade, DynamicDegreeRule):
     """VBench's dynamic degree on the flow of Lucas and Kanade."""
 
-    def __init__(
-        self,
-        weights: Mapping[str, str] | None = None,
-        device: str = "cpu",
-        *,
-        short_side: int = 48,
-        warps: int = 2,
-        radius: int = 4,
-    ):
-        """Take the settings, as ``_LucasKanade`` does; there are no weights, and no device."""
-        super().__init__(short_side, warps, radius)
-
 
 class CameraMotionEmbedded(_LucasKanade, CameraMotionRule):
     """What the camera did, on the flow of Lucas and Kanade."""
@@ -70,5 +68,5 @@ class CameraMotionEmbedded(_LucasKanade, CameraMotionRule):
         radius: int = 4,
     ):
         """Take the settings, as ``_LucasKanade`` and ``CameraMotionRule.choose`` do."""
-        super().__init__(short_side, warps, radius)
+        super().__init__(weights, device, short_side=short_side, warps=warps, radius=radius)
         self.choose(component)

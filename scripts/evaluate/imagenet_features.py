@@ -14,8 +14,21 @@ from scripts.models.efficientnet import EfficientNetLite0
 class _SampledFrames:
     """What both have in common: features of some frames, of which each is embedded once."""
 
-    def __init__(self, weights: Mapping[str, str] | None, device: str, sampled_frames: int):
-        """Load the network, which a process has once."""
+    def __init__(
+        self,
+        weights: Mapping[str, str] | None = None,
+        device: str = "cpu",
+        *,
+        sampled_frames: int,
+    ):
+        """Load the network, which a process has once.
+
+        Args:
+            weights: as ``EfficientNetLite0`` takes them.
+            device: as ``EfficientNetLite0`` takes it.
+            sampled_frames: frames that are compared, spread evenly from the first to the last;
+                the benchmarks compare all, which would take 2 s of one core for a video of 72 frames.
+        """
         self._embedder = EfficientNetLite0(weights, device)
         self._sampled_frames = sampled_frames
 
@@ -34,23 +47,6 @@ class _SampledFrames:
 class SubjectConsistencyEmbedded(_SampledFrames):
     """VBench's recurrence with features of EfficientNet-lite0 in place of DINO's."""
 
-    def __init__(
-        self,
-        weights: Mapping[str, str] | None = None,
-        device: str = "cpu",
-        *,
-        sampled_frames: int = 5,
-    ):
-        """Load the network.
-
-        Args:
-            weights: as ``EfficientNetLite0`` takes them.
-            device: as ``EfficientNetLite0`` takes it.
-            sampled_frames: frames that are compared, spread evenly from the first to the last;
-                VBench compares all, which would take 2 s of one core for a video of 72 frames.
-        """
-        super().__init__(weights, device, sampled_frames)
-
     def score(self, item: EvaluationItem) -> float:
         """Return the consistency of the sampled frames, in [0, 1].
 
@@ -67,16 +63,6 @@ class VideoImageAlignmentEmbedded(_SampledFrames):
     The network sees each picture squeezed to a square, so that bringing the frames to the image's
     size first, as AIGCBench does, would change nothing but the interpolation.
     """
-
-    def __init__(
-        self,
-        weights: Mapping[str, str] | None = None,
-        device: str = "cpu",
-        *,
-        sampled_frames: int = 3,
-    ):
-        """Load the network; arguments as ``SubjectConsistencyEmbedded``."""
-        super().__init__(weights, device, sampled_frames)
 
     def score(self, item: EvaluationItem) -> float:
         """Return the mean cosine of the sampled frames and the image prompt, in [-1, 1]."""

@@ -25,7 +25,12 @@ class _Raft(FlowDimension):
     """RAFT's flow at the frames' own size; torchvision's weights C_T_V1 are its ``raft-things``."""
 
     def __init__(
-        self, weights: Mapping[str, str] | None, device: str, architecture: str, updates: int
+        self,
+        weights: Mapping[str, str] | None,
+        device: str = "cpu",
+        *,
+        architecture: str = "raft_large",
+        updates: int = 20,
     ):
         """Load the network, which a process has once.
 
@@ -80,17 +85,6 @@ class _Raft(FlowDimension):
 class DynamicDegree(_Raft, DynamicDegreeRule):
     """VBench's dynamic degree on RAFT's flow."""
 
-    def __init__(
-        self,
-        weights: Mapping[str, str] | None,
-        device: str = "cpu",
-        *,
-        architecture: str = "raft_large",
-        updates: int = 20,
-    ):
-        """Load the network, as ``_Raft`` does."""
-        super().__init__(weights, device, architecture, updates)
-
 
 class CameraMotion(_Raft, CameraMotionRule):
     """What the camera did, on RAFT's flow."""
@@ -105,7 +99,7 @@ class CameraMotion(_Raft, CameraMotionRule):
         updates: int = 20,
     ):
         """Load the network, as ``_Raft`` does, and take the component."""
-        super().__init__(weights, device, architecture, updates)
+        super().__init__(weights, device, architecture=architecture, updates=updates)
         self.choose(component)
 
 
