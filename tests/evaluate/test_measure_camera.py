@@ -98,6 +98,15 @@ def test_adherence_by_generator_and_source(tmp_path):
     assert (counts.kept, dict(counts.rejected), counts.declared) == (5, {"not_measured": 1}, 6)
 
 
+@pytest.mark.parametrize(
+    "degrees, seen", [(2.2, "static"), (-2.2, "static"), (2.4, "rotate"), (-2.4, "rotate")]
+)
+def test_a_rotation_counts_from_where_it_moves_the_edges_by_a_step(tmp_path, degrees, seen):
+    """They lie half a shorter side from the middle: 0.04 of a radian, which is 2.29 degrees."""
+    _, rows, _ = measure(tmp_path, {("pika", "a"): {"rotation": degrees}}, {"a": "static camera"})
+    assert [move for move, share in rows[0]["measured"] if share] == [seen]
+
+
 def test_a_release_has_no_parameters(tmp_path):
     _, rows, strength = measure(tmp_path, {("pika", "a"): {"pan": 0.1}}, {"a": "pan right"})
     assert [(row["source"], row["followed"]) for row in rows] == [("text", 1)]
