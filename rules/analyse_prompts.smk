@@ -4,8 +4,7 @@ Needs the data set, its embeddings and the prompts of other data sets; makes res
 WizMap's viewer and Embedding Atlas open, and results/extras.
 """
 
-from scripts.analyse.maps import MapsGraph
-from scripts.analyse.project_prompts import DATA, GRID
+from scripts.analyse.maps import DATA, GRID, MapsGraph
 
 maps = MapsGraph(study, annotate)
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from scripts.analyse.map_grid import Density, describe_density, describe_words
 from scripts.analyse.map_prompts import draw_prompts
+from scripts.analyse.maps import DATA, GRID
 from scripts.analyse.projection import project
 from scripts.common.errors import UserError
 from scripts.common.job import run_job
@@ -21,7 +22,6 @@ from scripts.common.rule_log import Counts
 from scripts.common.schemas.analyse import POINTS
 from scripts.common.tables import write_table
 
-DATA, GRID = "data.ndjson", "grid.json"
 _ROWS = 8192
 """Vectors, or lines, in memory at a time."""
 MOST_TEXTS = 1_000_000

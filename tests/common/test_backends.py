@@ -1,6 +1,7 @@
 """What an entry of a sheet needs is found missing without importing it."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,4 +43,13 @@ def test_the_check_of_the_demo_imports_nothing_heavy(tmp_path):
         "assert main() == 0; heavy = {'torch', 'pandas', 'sklearn', 'spacy'} & set(sys.modules); "
         "assert not heavy, heavy"
     )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_a_plan_imports_nothing_heavy():
+    """Each run and each dry run imports what the rules do, and so does each job of a cluster."""
+    text = "".join(path.read_text() for path in ROOT.glob("rules/*.smk"))
+    modules = sorted(set(re.findall(r"^from (scripts[\w.]+) import", text, re.M)))
+    heavy = {"torch", "pandas", "sklearn", "scipy", "spacy", "polars", "matplotlib"}
+    code = f"import sys, {', '.join(modules)}; heavy = {heavy} & set(sys.modules); assert not heavy, heavy"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
