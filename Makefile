@@ -9,17 +9,18 @@
 # make plan   what is left to do and what it takes: jobs, hours, disk, download, money (TARGET=..., CONFIG=my.yaml)
 # make evaluate VIDEOS=folder   score videos of one's own (PROMPTS=prompts.csv: video, uuid, prompt, image; DIMENSIONS="a b", NAME=mine, CONFIG=my.yaml)
 # make lineage TARGET=results/tables/table5.csv   where a file came from
-# make remove   take what config/removals.txt lists out of all results (DIRECTORY=demo)
+# make remove   take what config/removals.txt lists out of all results (DIRECTORY=demo), or out of a release anywhere (RELEASE=folder)
 # make du     what results take, by stage and folder (DIRECTORY=demo)
 # make prune  delete ledgers of fingerprints that no result uses any more (DIRECTORY=demo, DAYS=7)
 # make show   the gallery and the report of the demo in a browser, from this machine alone (DIRECTORY=.)
 # make tables FROM=results/capsule   Tables 3, 4, 5, 7 and Figure 6 from a capsule: no GPU, no videos
+# make release-check   prove a release: checksums, mlcroissant, Hugging Face datasets (RELEASE=demo/results/release)
 # make bench  the benchmarks (NAME=parse for one)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slurm test-kills test-envs lock check fetch plan evaluate lineage remove du prune bench clean help
+.PHONY: demo test test-slurm test-kills test-envs lock check fetch plan evaluate lineage remove du prune bench clean help release-check
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
@@ -85,7 +86,7 @@ lineage: .venv/installed
 	@$(BIN)/python -m scripts.commands.lineage $(TARGET)
 
 remove: .venv/installed
-	@$(BIN)/python -m scripts.commands.removal $(if $(DIRECTORY),--directory $(DIRECTORY))
+	@$(BIN)/python -m scripts.commands.removal $(if $(DIRECTORY),--directory $(DIRECTORY)) $(if $(RELEASE),--release $(RELEASE))
 
 du: .venv/installed
 	@$(BIN)/python -m scripts.commands.disk $(if $(DIRECTORY),--directory $(DIRECTORY))
@@ -98,6 +99,9 @@ tables: .venv/installed
 
 show: .venv/installed
 	@$(BIN)/python -m scripts.commands.show --directory $(or $(DIRECTORY),demo)
+
+release-check: .venv/installed
+	@$(BIN)/python -m scripts.commands.release_check $(or $(RELEASE),results/release)
 
 bench: .venv/installed
 	@$(BIN)/python -m tests.benchmarks $(NAME)

@@ -44,7 +44,6 @@ localrules:
     build_table4,
     build_table5,
     build_table7,
-    describe_dataset,
     link_export,
     plot_figure4,
     plot_figure5,
@@ -73,7 +72,7 @@ rule all:
     default_target: True
     input:
         annotate.targets,
-        publish.dataset,
+        publish.release,
         split.targets,
         analyse.targets,
         rules.build_gallery.output,

@@ -14,7 +14,7 @@ rule dataset:
     """The annotated data set (Section 3)."""
     input:
         annotate.targets,
-        publish.dataset,
+        publish.release,
 
 
 rule splits:

@@ -56,49 +56,56 @@ rule pack_embeddings:
         "../scripts/publish/pack_embeddings.py"
 
 
-rule describe_dataset:
-    """Write the data set's card, with which Hugging Face datasets finds its files."""
+rule lay_out_release:
+    """Lay tars, splits and, if asked for, videos for the hub's viewer beside the packed tables."""
     input:
-        packed=publish.packed_shards,
-        embeddings=publish.packed_embeddings,
-        parameters=publish.parameters,
+        linked=by_index(list(publish.linked)),
+        tables=list(publish.splits),
+        tars=by_index(list(publish.videos)),
     output:
-        card="results/release/README.md",
+        links=list(publish.linked.values()),
+        splits=list(publish.splits.values()),
+        videos=list(publish.videos.values()),
     log:
-        "logs/describe_dataset.log",
-    conda:
-        "../envs/tabular.yaml"
-    params:
-        annotators=publish.annotators,
-        banner=config["banner"],
-        code=code_of("scripts/publish/describe_dataset.py"),
-        licence="cc-by-nc-4.0",
-    script:
-        "../scripts/publish/describe_dataset.py"
-
-
-rule describe_croissant:
-    """Describe the packed data set in Croissant, with where each column comes from."""
-    input:
-        packed=publish.packed_shards,
-    output:
-        croissant="results/release/croissant.json",
-    log:
-        "logs/describe_croissant.log",
+        "logs/lay_out_release.log",
     conda:
         "../envs/tabular.yaml"
     resources:
-        mem_mb=more(500),
-        runtime=more(30),
+        mem_mb=more(2000),
+        runtime=more(480),
+    params:
+        code=code_of("scripts/publish/lay_out_release.py"),
+        generators=publish.video_generators,
+        places=publish.places,
+    script:
+        "../scripts/publish/lay_out_release.py"
+
+
+rule describe_release:
+    """Write the release's card, its Croissant file with where each column comes from, and checksums."""
+    input:
+        packed=publish.packed_shards,
+        files=by_index([*publish.tables, *publish.laid_out]),
+    output:
+        card="results/release/README.md",
+        croissant="results/release/croissant.json",
+        checksums="results/release/SHA256SUMS",
+    log:
+        "logs/describe_release.log",
+    conda:
+        "../envs/tabular.yaml"
+    resources:
+        mem_mb=more(1000),
+        runtime=more(480),
     params:
         annotators=publish.annotators,
         banner=config["banner"],
-        code=code_of("scripts/publish/describe_croissant.py"),
-        licence="cc-by-nc-4.0",
-        sheet=publish.croissant,
-        source=config["source"],
+        code=code_of("scripts/publish/describe_release.py"),
+        licence=lookup("publish/release/licence", within=config),
+        origin=publish.croissant["origins"][config["source"]],
+        sheet={name: publish.croissant[name] for name in ("context", "dataset")},
     script:
-        "../scripts/publish/describe_croissant.py"
+        "../scripts/publish/describe_release.py"
 
 
 rule pack_capsule:

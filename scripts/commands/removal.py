@@ -33,6 +33,7 @@ from scripts.common.errors import UserError
 from scripts.common.identity import prompt_uuid
 from scripts.common.progress import progress
 from scripts.curate.removal_list import RemovalList, read_removals
+from scripts.publish.refresh_release import SUMS, refresh_release
 
 LIST = Path(__file__).parents[2] / "config/removals.txt"
 KEYS = ("uuid", "UUID", "item", "query", "reference", "message_id")
@@ -56,7 +57,7 @@ def remove_items(results: Path, removals: RemovalList) -> Counter[str]:
     It may be killed and run again: a row goes after the bytes to which it points.
 
     Args:
-        results: the results folder of a run that is not running.
+        results: the results folder of a run that is not running; or a release, wherever it lies.
         removals: the list.
 
     Returns:
@@ -84,7 +85,18 @@ def remove_items(results: Path, removals: RemovalList) -> Counter[str]:
                 path.unlink()
         for name in COPIES:
             shutil.rmtree(results / name, ignore_errors=True)
+        for release in (results, results / "release"):
+            if (release / SUMS).exists():
+                _refresh(release)
     return gone
+
+
+def _refresh(release: Path) -> None:
+    """Have a release state what is left; its card keeps its date, as all that is only less."""
+    dates = {path: path.stat() for path in release.iterdir() if path.is_file()}
+    refresh_release(release)
+    for path, date in dates.items():
+        os.utime(path, ns=(date.st_atime_ns, date.st_mtime_ns))
 
 
 def blank_member(tar: Path, offset: int, size_bytes: int) -> bool:
@@ -114,10 +126,11 @@ def _listed_prompts(results: Path, removals: RemovalList) -> set[str]:
     """Return the UUIDs to take out: the listed ones, and the listed users' prompts."""
     uuids = set(removals.uuids)
     users = pa.array(sorted(removals.users), pa.string())
-    for path in [*results.glob("prompts/*.parquet"), results / "dataset.parquet"]:
+    tables = [*results.glob("prompts/*.parquet"), *results.glob("data/*.parquet")]
+    for path in [*tables, results / "dataset.parquet"]:
         if not removals.users or not path.exists():
             continue
-        key, user = ("UUID", "UserID") if path.stem == "dataset" else ("uuid", "user_id")
+        key, user = ("uuid", "user_id") if path.parent.name == "prompts" else ("UUID", "UserID")
         if {key, user} <= set(pq.read_schema(path).names):
             table = pq.read_table(path, columns=[key, user], partitioning=None)
             uuids |= set(table.filter(pc.is_in(table[user], value_set=users))[key].to_pylist())
@@ -224,13 +237,15 @@ def main() -> int:
     """Read the command line and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--directory", type=Path, default=Path(), help="folder of the run")
+    parser.add_argument("--release", type=Path, help="folder of a release, in place of a run")
     parser.add_argument("--list", type=Path, default=LIST, help="the removal list")
     arguments = parser.parse_args()
 
     def remove() -> None:
-        refuse_under_way(arguments.directory)
+        if not arguments.release:
+            refuse_under_way(arguments.directory)
         removals = read_removals(arguments.list)
-        gone = remove_items(arguments.directory / "results", removals)
+        gone = remove_items(arguments.release or arguments.directory / "results", removals)
         listed = f"{len(removals.uuids):,} UUIDs and {len(removals.users):,} users are listed"
         print(f"{listed}; taken out: " + ", ".join(f"{what} {n:,}" for what, n in gone.items()))
 

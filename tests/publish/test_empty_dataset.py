@@ -5,7 +5,7 @@ import pytest
 from scripts.common.errors import UserError
 from scripts.common.schemas.annotate import DATASET, PACKED_DATASET
 from scripts.common.tables import write_table
-from scripts.publish.describe_dataset import describe_dataset
+from scripts.publish.card import write_card
 from scripts.publish.pack_dataset import pack_dataset
 from scripts.publish.pack_embeddings import pack_embeddings
 
@@ -23,7 +23,7 @@ def test_nothing_is_published_of_an_empty_data_set(tmp_path):
         pack_embeddings(dataset, [tmp_path / "no.parquet"], packed, modality="Text")
     write_table([], packed, PACKED_DATASET)
     with pytest.raises(UserError, match="has no row"):
-        describe_dataset(
-            [packed], [], tmp_path / "README.md", annotators={}, licence="cc0-1.0", banner=""
+        write_card(
+            tmp_path / "README.md", [packed], [], annotators={}, licence="cc0-1.0", banner=""
         )
     assert not (tmp_path / "README.md").exists()

@@ -14,7 +14,7 @@ from scripts.common.errors import UserError
 from scripts.common.schemas.annotate import PACKED_DATASET, embeddings
 from scripts.common.schemas.prompts import PARAMETERS
 from scripts.common.tables import read_table, write_table
-from scripts.publish.describe_dataset import describe_dataset
+from scripts.publish.card import write_card
 from scripts.publish.pack_dataset import encode_preview
 from tests.annotate.made_up import picture
 from tests.annotate.made_up_dataset import RELEASED, Stage, vector
@@ -83,9 +83,8 @@ def test_hugging_face_datasets_gives_pictures(stage, tmp_path, monkeypatch):
     card = tmp_path / "release" / "README.md"
     settings = {"annotators": {"text_nsfw": "Detoxify"}, "licence": "cc-by-nc-4.0"}
     embeddings, _ = stage.pack_embeddings("Image")
-    counts = describe_dataset(paths, [embeddings], card, banner="MADE UP", **settings)
-    assert counts.kept == 5
-    loaded = datasets.load_dataset(str(card.parent), cache_dir=str(tmp_path / "cache"))
+    assert write_card(card, paths, names_in(card.parent), banner="MADE UP", **settings) == 5
+    loaded = datasets.load_dataset(str(card.parent), "default", cache_dir=str(tmp_path / "cache"))
     assert list(loaded) == ["Full"]
     table = loaded["Full"]
     assert table.column_names == RELEASED.split()
@@ -102,25 +101,34 @@ def test_hugging_face_datasets_gives_pictures(stage, tmp_path, monkeypatch):
     assert list(vectors["UUID"]) == table["UUID"]  # row by row
 
 
+def names_in(folder):
+    """Return the names of a release's files."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md")
+    return sorted(path.relative_to(folder).as_posix() for path in files)
+
+
 def test_the_card_says_what_it_is(stage, tmp_path):
     stage.build()
-    card = tmp_path / "release" / "README.md"
+    packed, card = stage.pack(), tmp_path / "release" / "README.md"
     settings = {"annotators": {"text_nsfw": "Detoxify"}, "licence": "cc-by-nc-4.0"}
-    embeddings = [stage.pack_embeddings(name)[0] for name in ("Text", "Image")]
-    describe_dataset(stage.pack(), embeddings, card, banner="MADE UP", **settings)
+    for name in ("Text", "Image"):
+        stage.pack_embeddings(name)
+    write_card(card, packed, names_in(card.parent), banner="MADE UP", **settings)
     _, front, body = card.read_text().split("---\n", 2)
     front = yaml.safe_load(front)
     assert front["license"] == "cc-by-nc-4.0"
     assert front["size_categories"] == ["n<1K"]
     assert front["dataset_info"]["splits"][0]["num_examples"] == 5
     assert [feature["name"] for feature in front["dataset_info"]["features"]] == RELEASED.split()
+    parts = [part["config_name"] for part in front["configs"]]
+    assert parts == ["default", "text_embedding", "image_embedding"]
     assert body.strip().startswith("> **MADE UP**")
     assert all(f"`{name}`" in body for name in PACKED_DATASET.names)
     assert "| text nsfw | Detoxify |" in body
-    assert "| `Embedding/Full_Image_Embedding.parquet` | `Image_Embedding` | 4 x float16 |" in body
-    describe_dataset(stage.pack(), embeddings, card, banner="", **settings)
+    assert "| `image_embedding` | 5 | `UUID`, `Image_Embedding` (4 x float16) |" in body
+    write_card(card, packed, names_in(card.parent), banner="", **settings)
     assert "MADE UP" not in card.read_text() and "camera" not in card.read_text()
-    parameters = [tmp_path / "parameters.parquet"]
-    describe_dataset(stage.pack(), embeddings, card, banner="", parameters=parameters, **settings)
-    said = card.read_text().partition("`parameters.parquet`")[2]
+    write_table([], card.parent / "parameters.parquet", PARAMETERS)
+    write_card(card, packed, names_in(card.parent), banner="", **settings)
+    said = card.read_text().partition("is in `parameters`")[2]
     assert all(f"| `{name}` |" in said for name in PARAMETERS.names)

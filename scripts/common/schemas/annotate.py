@@ -186,6 +186,23 @@ def packed_embeddings(modality: str, dimension: int) -> pa.Schema:
     )
 
 
+def packed_videos(generator: str) -> pa.Schema:
+    """Return the schema of a generator's videos, as the hub's viewer shows them."""
+    features = {"UUID": {"_type": "Value", "dtype": "string"}, "Video": {"_type": "Video"}}
+    columns = [
+        column("UUID", pa.string(), "version-5 UUID of the text prompt"),
+        column("Video", _PICTURE, "the video as MP4; its path names the generator"),
+    ]
+    return pa.schema(
+        columns,
+        metadata={
+            "name": "packed_videos",
+            "description": f"Videos of {generator}, as Hugging Face datasets reads them.",
+            "huggingface": json.dumps({"info": {"features": features}}),
+        },
+    )
+
+
 DATASET_REJECTS = table_schema(
     "dataset_rejects",
     "Prompts that are not in the data set.",
