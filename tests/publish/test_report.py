@@ -49,7 +49,7 @@ def test_a_real_report_holds_the_table_its_caption_and_the_banner(tmp_path):
         | {"items": 60, "rejected": 0, "remarked": 0}
         for dimension in dimensions.split(", ")
         for generator in ["pika", *DEMO]
-        for metric in ("mean", "mean_low", "mean_high")
+        for metric in ("mean", "mean_low", "mean_high", "mean_by_frames")
     ]
     write_table(means, tmp_path / "results/evaluation/summary.parquet", EVALUATION_SUMMARY)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
