@@ -1,9 +1,9 @@
-"""The report as one page: every table and figure open, what was kept, what each stage took."""
+"""The report as one page: every table and figure open, its provenance, how stages follow each other."""
 
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +13,7 @@ from docutils.core import publish_parts
 from jinja2 import Environment
 
 from scripts.analyse.closing import STAGES
+from scripts.analyse.csv_files import read_csv
 from scripts.analyse.registry import FIGURES, FORMS, TABLES, Result, results_of
 from scripts.analyse.table_faces import STYLE
 from scripts.common.code import ROOT
@@ -20,17 +21,21 @@ from scripts.common.code import ROOT
 FLOW = (*STAGES, "analyse", "publish")
 """The stages, in the order of the graph."""
 
+CATEGORIES = ("Tables of the paper", "Figures of the paper", "Beyond the paper")
+
 LOOK = """\
 body { max-width: 76rem; }
 nav a, .forms a { margin-right: .9rem; }
 section { margin: 2.6rem 0; }
 figure { margin: 0; overflow-x: auto; }
 figure img { max-width: 100%; height: auto; }
-.wide { overflow-x: auto; }
-.flow { display: flex; flex-wrap: wrap; gap: 1.4rem; list-style: none; padding: 0; }
-.flow li { border: 1px solid #777; border-radius: .5rem; padding: .5rem .8rem; position: relative; }
-.flow li + li::before { content: "→"; position: absolute; left: -1.2rem; }
-.flow small { display: block; color: #555; }
+.wide { overflow: auto; max-height: 36rem; }
+.flow svg { width: 100%; min-width: 52rem; font: 13px system-ui, sans-serif; }
+.flow rect { fill: #eef3f8; stroke: #555; }
+.flow path { fill: none; stroke: #0072b2; stroke-width: 1.5; }
+.flow path.head { fill: #0072b2; }
+summary { cursor: pointer; color: #0a4f8a; }
+details td { white-space: normal; overflow-wrap: anywhere; }
 """
 
 POLICY = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
@@ -50,9 +55,17 @@ def write_page(directory: Path) -> Path:
     page.parent.mkdir(parents=True, exist_ok=True)
     there = [result for kind in (TABLES, FIGURES) for result in results_of(kind)
              if (directory / result.target).exists() and (directory / result.provenance).exists()]  # fmt: skip
-    sections = [_section(directory, result) for result in there]
-    banner = next((_settings(directory, result).get("banner", "") for result in there), "")
-    links = " ".join(f'<a href="#{_anchor(one)}">{escape(one.title)}</a>' for one in there)
+    banner = next((_provenance(directory, one)["settings"].get("banner", "") for one in there), "")
+    groups = {name: [one for one in there if _category(one) == name] for name in CATEGORIES}
+    links = [
+        f"<p><b>{name}:</b> "
+        + " ".join(f'<a href="#{_anchor(one)}">{escape(one.title)}</a>' for one in group)
+        for name, group in groups.items()
+        if group
+    ]
+    gallery = (
+        '<p><b>To look at prompts and videos:</b> <a href="../gallery/index.html">the gallery</a>'
+    )
     body = [
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -60,8 +73,16 @@ def write_page(directory: Path) -> Path:
         f"<title>TIP-I2V: report</title><style>{STYLE}{LOOK}</style></head><body><main>",
         "<h1>TIP-I2V: tables and figures of this run</h1>",
         f'<p class="banner">{escape(banner)}</p>' if banner else "",
-        f'<nav aria-label="Results">{links} <a href="#run">The run</a></nav>',
-        *sections,
+        f'<nav aria-label="Results">{"".join(links)}<p><b>The run:</b> '
+        '<a href="#stages">stages</a> <a href="#rules">time and memory</a>',
+        gallery if (directory / "results/gallery/index.html").exists() else "",
+        "</nav>",
+        *(
+            part
+            for name, group in groups.items()
+            if group
+            for part in (f"<h2>{name}</h2>", *(_section(directory, one) for one in group))
+        ),
         *_run(directory),
         "</main></body></html>\n",
     ]
@@ -73,9 +94,14 @@ def _anchor(result: Result) -> str:
     return f"{result.kind}-{result.name}"
 
 
-def _settings(directory: Path, result: Result) -> Mapping[str, Any]:
-    text = (directory / result.provenance).read_text(encoding="utf-8")
-    return json.loads(text)["settings"]
+def _category(result: Result) -> str:
+    """Return under which of ``CATEGORIES`` a result stands."""
+    is_papers = re.fullmatch(r"(table|figure)\d+", result.name)
+    return CATEGORIES[result.kind == FIGURES] if is_papers else CATEGORIES[2]
+
+
+def _provenance(directory: Path, result: Result) -> Mapping[str, Any]:
+    return json.loads((directory / result.provenance).read_text(encoding="utf-8"))
 
 
 def _section(directory: Path, result: Result) -> str:
@@ -84,17 +110,21 @@ def _section(directory: Path, result: Result) -> str:
     files = {name: file for name, file in files.items() if (directory / file).exists()}
     files["provenance"] = result.provenance
     forms = " ".join(f'<a href="{_from_page(file)}">{name}</a>' for name, file in files.items())
-    shown = ""
     if result.kind == FIGURES:
         source, title = _from_page(result.target), escape(result.title)
-        shown = (
-            f'<figure><img loading="lazy" src="{source}" alt="{title}; see its caption"></figure>'
-        )
+        shown = f'<figure><img src="{source}" alt="{title}; see its caption"></figure>'
     elif "html" in result.files:
         shown = table_of(directory / result.files["html"])
+    else:
+        rows = read_csv(directory / result.target)
+        table = _table(rows[0] if rows else (), (row.values() for row in rows))
+        shown = f'<div class="wide" tabindex="0">{table}</div>'
+    provenance = _provenance(directory, result)
     return (
-        f'<section id="{_anchor(result)}"><h2>{escape(result.title)}</h2>\n{shown}\n'
-        f'{_caption(directory, result)}<p class="forms">{forms}</p></section>'
+        f'<section id="{_anchor(result)}"><h3>{escape(result.title)}</h3>\n{shown}\n'
+        f'{_caption(result, provenance["settings"])}<p class="forms">{forms}</p>'
+        f"<details><summary>Where {escape(result.title)} comes from</summary>"
+        f"{_table((), _origin(provenance))}</details></section>"
     )
 
 
@@ -104,15 +134,38 @@ def table_of(page: Path) -> str:
     return f'<div class="wide" tabindex="0">{table[0] if table else ""}</div>'
 
 
+def _table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Return a table of texts."""
+    head = "".join(f'<th class="name" scope="col">{escape(cell)}</th>' for cell in header)
+    lines = ("".join(f'<td class="name">{escape(str(cell))}</td>' for cell in row) for row in rows)
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return (
+        f"<table>{f'<thead><tr>{head}</tr></thead>' if head else ''}<tbody>{body}</tbody></table>"
+    )
+
+
+def _origin(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what a reader asks first of a provenance; the file beside the result has all of it."""
+    code = provenance.get("code", {})
+    yield "Code", f"commit {code.get('commit')}" + ", edited since" * bool(code.get("dirty"))
+    yield "Made on", f"{provenance.get('device')}, Python {provenance.get('python')}"
+    if seeds := provenance.get("seeds"):
+        yield "Seed", ", ".join(map(str, seeds.values()))
+    for name, weights in provenance.get("weights", {}).items():
+        if weights:
+            yield f"Weights of {name}", ", ".join(f"{key} {one}" for key, one in weights.items())
+    for name, checksum in provenance.get("inputs", {}).items():
+        yield name, f"SHA-256 {checksum}"
+
+
 def _from_page(file: str) -> str:
     return f"../{file.removeprefix('results/')}"
 
 
-def _caption(directory: Path, result: Result) -> str:
+def _caption(result: Result, settings: Mapping[str, Any]) -> str:
     """Return what Snakemake's report says of a result, the banner left to the head of the page."""
     template = (ROOT / "rules" / result.caption).read_text(encoding="utf-8")
-    settings = SimpleNamespace(**_settings(directory, result))
-    job = SimpleNamespace(config={"banner": ""}, params=settings)
+    job = SimpleNamespace(config={"banner": ""}, params=SimpleNamespace(**settings))
     text = Environment().from_string(template).render(snakemake=job)
     return publish_parts(text, writer="html", settings_overrides={"raw_enabled": False})["body"]
 
@@ -125,21 +178,62 @@ def _run(directory: Path) -> Iterator[str]:
         stage = Path(record.get("script", "")).parent.name
         if stage in jobs:
             jobs[stage][record["rule"]].append(record)
-    yield '<section id="run"><h2>The run</h2><ol class="flow">'
-    for stage, rules in jobs.items():
-        seconds = sum(job["seconds"] for found in rules.values() for job in found)
-        number = sum(map(len, rules.values()))
-        yield f"<li><b>{stage}</b><small>{number:,} jobs, {seconds:,.0f} s</small></li>"
-    yield '</ol><div class="wide" tabindex="0"><table><caption>What rules took, added up over their jobs; '
-    yield "memory is the most of one job, where it was watched.</caption><thead><tr>"
-    yield '<th class="name">Stage</th><th class="name">Rule</th><th>Jobs</th><th>Seconds</th>'
-    yield "<th>Memory (MB)</th></tr></thead><tbody>"
-    for stage, rules in jobs.items():
-        for rule, found in rules.items():
-            seconds, memory = sum(job["seconds"] for job in found), _memory(directory, rule)
-            cells = f"<td>{len(found):,}</td><td>{seconds:,.0f}</td><td>{memory}</td>"
-            yield f'<tr><td class="name">{stage}</td><td class="name">{escape(rule)}</td>{cells}</tr>'
-    yield "</tbody></table></div></section>"
+    yield '<h2>The run</h2><section id="stages"><h3>Stages</h3><div class="wide flow" tabindex="0">'
+    yield f"{_drawing(jobs)}</div>"
+    links = {stage: ", ".join(_read_from(stage, jobs)) or "nothing of this run" for stage in jobs}
+    rows = [(stage, _sum(rules), links[stage], ", ".join(rules)) for stage, rules in jobs.items()]
+    yield f"{_table(('Stage', 'Took', 'Reads what these made', 'Rules'), rows)}</section>"
+    yield '<section id="rules"><h3>Time and memory</h3><p>Added up over the jobs of a rule; memory '
+    yield "is the most of one job, where it was watched.</p>"
+    lines = (
+        (stage, rule, f"{len(found):,}", f"{_seconds(found):,.0f}", _memory(directory, rule))
+        for stage, rules in jobs.items()
+        for rule, found in rules.items()
+    )
+    yield f"{_table(('Stage', 'Rule', 'Jobs', 'Seconds', 'Memory (MB)'), lines)}</section>"
+
+
+def _seconds(jobs: Iterable[Mapping[str, Any]]) -> float:
+    return sum(job["seconds"] for job in jobs)
+
+
+def _sum(rules: Mapping[str, list[dict]]) -> str:
+    number = sum(map(len, rules.values()))
+    return f"{number:,} jobs, {sum(map(_seconds, rules.values())):,.0f} s"
+
+
+def _read_from(stage: str, jobs: Mapping[str, Mapping[str, list[dict]]]) -> list[str]:
+    """Return the stages before one of which its jobs read something."""
+    records = {
+        name: [job for found in rules.values() for job in found] for name, rules in jobs.items()
+    }
+    read = {file for job in records[stage] for file in job.get("inputs", ())}
+    return [
+        name
+        for name in FLOW[: FLOW.index(stage)]
+        if any(not read.isdisjoint(job.get("outputs", ())) for job in records[name])
+    ]
+
+
+def _drawing(jobs: Mapping[str, Mapping[str, list[dict]]]) -> str:
+    """Return the stages as boxes, with an arc from each to those that read what it made."""
+    parts, names = [], ", ".join(jobs)
+    for place, stage in enumerate(jobs):
+        parts.append(
+            f'<rect x="{10 + 110 * place}" y="150" width="88" height="46" rx="6"/>'
+            f'<text x="{54 + 110 * place}" y="170" text-anchor="middle">{stage}</text>'
+            f'<text x="{54 + 110 * place}" y="187" text-anchor="middle" font-size="11">'
+            f"{sum(map(len, jobs[stage].values())):,} jobs</text>"
+        )
+        for source in _read_from(stage, jobs):
+            begin, end = 68 + 110 * FLOW.index(source), 40 + 110 * place
+            top = 150 - 17 * (place - FLOW.index(source))
+            parts.append(f'<path d="M{begin} 150 C{begin} {top} {end} {top} {end} 147"/>')
+            parts.append(f'<path class="head" d="M{end - 4} 141 L{end + 4} 141 L{end} 149 Z"/>')
+    return (
+        f'<svg viewBox="0 25 990 180" role="img" aria-label="The stages in their order: {names}; what '
+        f'each reads is told below">{"".join(parts)}</svg>'
+    )
 
 
 def _memory(directory: Path, rule: str) -> str:

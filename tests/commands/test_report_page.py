@@ -20,21 +20,30 @@ HOSTILE = "<script>alert(1)</script>"
 def run(tmp_path):
     """A run that made Table 7 and Figure 4, and the record of a job."""
     settings = {"banner": f"made up {HOSTILE}", "top": 25}
-    for rule in ("build_table7", "plot_figure4"):
+    origin = {
+        "settings": settings, "code": {"commit": "abc123", "dirty": True}, "seeds": {"seed": 77},
+        "weights": {"clip": {"hub": HOSTILE}}, "inputs": {"results/summary.parquet": "f00d"},
+    }  # fmt: skip
+    for rule in ("build_table7", "plot_figure4", "account", "plot_topics"):
         result = RESULTS[rule]
         for file in result.files.values():
             (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / file).write_text("x")
-        (tmp_path / result.provenance).write_text(json.dumps({"settings": settings}))
+        (tmp_path / result.provenance).write_text(json.dumps(origin))
     page = "<html><body><table><tr><td>0.976</td></tr></table><p>Note.</p></body></html>"
     (tmp_path / "results/tables/table7.html").write_text(page)
+    account = f"# made up\nstep,kept\nextract_messages,12\n{HOSTILE},3\n"
+    (tmp_path / "results/tables/funnel.csv").write_text(account)
     (tmp_path / "results/messages").mkdir()
     (tmp_path / "results/messages/names.parquet").write_text("names")
     record = {"rule": "score_videos", "script": "scripts/evaluate/score_videos.py", "seconds": 1.5}
-    for number in "12":
-        path = tmp_path / f"logs/score_videos/{number}.json"
+    record |= {"inputs": ["videos.tar"], "outputs": ["scores.parquet"]}
+    made = {"rule": "fetch_videos", "script": "scripts/curate/fetch_videos.py", "seconds": 2}
+    made |= {"inputs": ["x.html"], "outputs": ["videos.tar"]}
+    for name, one in {"score_videos/1": record, "score_videos/2": record, "fetch/1": made}.items():
+        path = tmp_path / f"logs/{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record))
+        path.write_text(json.dumps(one))
     (tmp_path / "benchmarks/score_videos").mkdir(parents=True)
     (tmp_path / "benchmarks/score_videos/1.jsonl").write_text('{"max_rss": 1234.5}\n')
     return tmp_path
@@ -50,11 +59,29 @@ def test_tables_and_figures_are_open_with_their_captions(run):
         assert (run / "results/report" / address).exists(), address
 
 
-def test_the_stages_stand_in_order_with_what_they_took(run):
+def test_results_stand_in_their_categories_and_say_where_they_come_from(run):
     text = write_page(run).read_text()
-    assert re.findall(r"<li><b>(\w+)</b>", text) == list(FLOW)
-    assert "<b>evaluate</b><small>2 jobs, 3 s</small>" in text
-    assert "score_videos</td><td>2</td><td>3</td><td>1,234</td>" in text
+    assert re.findall(r"<h2>(.*?)</h2>|<h3>(.*?)</h3>", text)[:7] == [
+        ("Tables of the paper", ""), ("", "Table 7"), ("Figures of the paper", ""), ("", "Figure 4"),
+        ("Beyond the paper", ""), ("", "Account of items"), ("", "Subjects and directions"),
+    ]  # fmt: skip
+    assert '<td class="name">extract_messages</td><td class="name">12</td>' in text
+    for cells in (("Code", "commit abc123, edited since"), ("Seed", "77"),
+                  ("results/summary.parquet", "SHA-256 f00d")):  # fmt: skip
+        assert "<tr>" + "".join(f'<td class="name">{cell}</td>' for cell in cells) in text
+    assert 'loading="lazy"' not in text, "what is open is there before one scrolls to it"
+
+
+def test_the_stages_stand_in_order_with_what_they_took_and_read(run):
+    text = write_page(run).read_text()
+    boxes = re.findall(r'<text [^>]*middle">(\w+)</text>', text)
+    assert boxes == list(FLOW) and text.count("<path d=") == 1
+    start, end = re.search(r'<path d="M(\d+) 150 C.* (\d+) 147"', text).groups()
+    assert (int(start) // 110, int(end) // 110) == (FLOW.index("curate"), FLOW.index("evaluate"))
+    row = ("evaluate", "2 jobs, 3 s", "curate", "score_videos")
+    assert "".join(f'<td class="name">{cell}</td>' for cell in row) in text
+    took = ("evaluate", "score_videos", "2", "3", "1,234")
+    assert "".join(f'<td class="name">{cell}</td>' for cell in took) in text
 
 
 def test_texts_are_escaped_and_no_other_host_is_asked(run):

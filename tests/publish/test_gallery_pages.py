@@ -9,9 +9,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from scripts.commands.report_page import write_page
 from scripts.commands.show import serve
 from scripts.common.identity import prompt_uuid
 from scripts.publish.gallery.data_files import words
+from tests.commands.test_report_page import run  # noqa: F401
 from tests.publish.made_up_gallery import CATS, DRAGON, HOSTILE, TEXTS, UNSAFE, make_gallery
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -285,3 +287,9 @@ def test_a_video_in_a_tar_needs_a_server_that_gives_parts(page, tmp_path):
             assert page.inner_text("#media").count("gives no part") == 2
         server.shutdown()
         server.server_close()
+
+
+def test_the_report_is_accessible_and_asks_nobody_else(page, run):  # noqa: F811
+    page.goto(write_page(run).as_uri())
+    assert all(url.startswith(run.as_uri()) for url in page.asked) and len(page.asked) > 2
+    assert axe(page) == []
