@@ -54,6 +54,8 @@ rule train_cosface:
         trace.training.log("benchmarks/train_cosface") + ".jsonl"
     wildcard_constraints:
         model="|".join(trace.trained),
+    # Before what no one waits for so long.
+    priority: 10
     conda:
         "../envs/models.yaml"
     threads: trace.training_threads
