@@ -15,6 +15,8 @@ from scripts.common.schemas.analyse import POPULARITY
 from scripts.common.tables import read_frame
 
 PANEL_HEIGHT_IN = 2.7
+CROWDED = 30
+"""Names above which they are set steeper, so as not to run into each other."""
 
 
 def plot_figure4(
@@ -67,7 +69,7 @@ def draw_bars(axis: Axes, names: pd.DataFrame, colour: str, places: int) -> None
     axis.set_xticks(
         positions,
         [shorten(name, letters=20) for name in names["name"]],
-        rotation=40,
+        rotation=40 if places <= CROWDED else 60,
         ha="right",
         rotation_mode="anchor",
     )

@@ -26,12 +26,14 @@ class ShownPrompts:
     """The data set's rows by UUID, and their pictures as figures show them."""
 
     def __init__(self, dataset: Path, *, blurred: bool):
-        """Read the data set; with ``blurred``, pictures of what is not safe are blurred."""
+        """Read the data set; with ``blurred``, what is not safe has blurred pictures and no text."""
         self.rows = read_frame(dataset, DATASET).set_index("UUID", drop=False)
         # What nobody could say of is taken for unsafe.
         unsafe = (self.rows["Image_NSFW"] != SAFE) | ~(self.rows["Text_NSFW"] < UNSAFE_TEXT)
         self.unsafe = set(self.rows.index[unsafe])
         self._blurred = self.unsafe if blurred else set()
+        if blurred:
+            self.rows.loc[unsafe, "Text_Prompt"] = "[flagged as unsafe]"
 
     def choose(
         self,

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from scripts.analyse.shown_prompts import UNSAFE_TEXT, open_shards
@@ -91,7 +93,9 @@ def build_gallery(
     near = _nearest(order[:copied], embeddings, nearest, threads)
     terms, compared = Terms(), 0
     with Blocks(gallery / "data") as blocks:
-        for number, row in enumerate(progress(_rows(packed, parameters), "rows", len(uuids))):
+        for number, row in enumerate(
+            progress(_rows(packed, parameters, uuids), "rows", len(uuids))
+        ):
             uuid = row["UUID"]
             there = [name for name in videos if uuid in videos[name]]
             entry = _entry(row, {name: said.get(uuid, {}).get(name, []) for name in there})
@@ -168,20 +172,19 @@ def _vectors(embeddings: Path) -> Iterator[np.ndarray]:
         yield block
 
 
-def _rows(packed: Iterable[Path], parameters: Path | None) -> Iterator[Entry]:
+def _rows(packed: Iterable[Path], parameters: Path | None, uuids: list[str]) -> Iterator[Entry]:
     """Yield the rows of the data set, each with what was typed beside its prompt."""
-    typed: dict[str, Entry] = {}
-    if parameters:
-        table = read_table(parameters, PARAMETERS)
-        typed = {row["UUID"]: _known(row) for row in table.to_pylist()}
+    typed = PARAMETERS.empty_table() if parameters is None else read_table(parameters, PARAMETERS)
+    typed = typed.take(pc.index_in(pa.array(uuids), typed["UUID"]))
+    number = 0
     for path in packed:
         for batch in pq.ParquetFile(path).iter_batches(BATCH):
-            for row in batch.to_pylist():
-                yield row | {"typed": typed.get(row["UUID"], {})}
-
-
-def _known(row: Entry) -> Entry:
-    return {name: value for name, value in row.items() if value is not None and name != "UUID"}
+            beside = typed.slice(number, len(batch)).to_pylist()
+            for row, more in zip(batch.to_pylist(), beside, strict=True):
+                known = {name: value for name, value in more.items() if value is not None}
+                known.pop("UUID", None)
+                yield row | {"typed": known}
+            number += len(batch)
 
 
 def _entry(row: Entry, said: Mapping[str, Sequence[Verdict]]) -> Entry:

@@ -72,7 +72,8 @@ def choose(folder, videos, wanted=()):
     shown = ShownPrompts(folder / "dataset.parquet", blurred=True)
     among = read_frame(folder / "prompts.parquet", TIP_EVAL)
     chosen = shown.choose(wanted, among, list(videos.values()), number=3, seed=1)
-    return shown, [shown.rows.loc[uuid, "Text_Prompt"] for uuid in chosen]
+    texts = {prompt_uuid(prompt): prompt for prompt in PROMPTS}
+    return shown, [texts[uuid] for uuid in chosen]
 
 
 def test_shown_are_prompts_of_different_subjects_that_every_generator_has(made):
@@ -109,7 +110,10 @@ def test_what_is_not_safe_is_blurred(made, prompt, blurred):
     shown = ShownPrompts(folder / "dataset.parquet", blurred=blurred)
     picture = shown.picture(prompt_uuid(prompt), images)
     greys = ((picture > 60) & (picture < 190)).mean()
-    assert (greys > 0.1) == (blurred and prompt != "a cat walks")
+    hidden = blurred and prompt != "a cat walks"
+    assert (greys > 0.1) == hidden
+    text = shown.rows.loc[prompt_uuid(prompt), "Text_Prompt"]
+    assert text == ("[flagged as unsafe]" if hidden else prompt)
 
 
 def test_the_mosaic_is_drawn_with_the_same_bytes(made):
@@ -163,7 +167,7 @@ def test_examples_are_safe_ones_first(made, drawn):
         assert list(texts) == [name for name in names[kind] if name != "Gone"]
         assert dict(counts.rejected) == ({"no_image": 1} if kind == "subject" else {})
         if kind == "subject":
-            assert texts == {"Cat": "a cat walks", "Dog": "a dog runs"}
+            assert texts == {"Cat": "a cat walks", "Dog": "[flagged as unsafe]"}
         else:
             assert texts["run"] in ("a cat walks", "no video")
 
