@@ -124,7 +124,7 @@ def test_what_nobody_calls_safe_is_flagged(gallery):
 
 
 def test_scored_prompts_have_copies_first_and_others_their_place_in_a_tar(tmp_path):
-    rows = by_text(make_gallery(tmp_path / "results", copied=1))
+    rows = by_text(make_gallery(tmp_path / "results", copied=1, shards=1))
     assert rows[DRAGON]["videos"] == {
         name: f"videos/{name}/0/{number}.mp4"
         for number, row in enumerate(rows.values())
