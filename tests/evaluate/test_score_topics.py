@@ -55,6 +55,22 @@ def test_scores_are_deviations_from_all_videos(topics):
     assert (counts.kept, dict(counts.rejected), counts.declared) == (4, {"not_scored": 1}, 5)
 
 
+def test_a_name_is_worth_the_mean_of_its_videos(tmp_path):
+    """Of videos, each worth the mean of the dimensions that it was scored in."""
+    rows = [row(uuid, "Cat", "run") for uuid in "abc"] + [row("d", "Dog", "run")]
+    write_table(rows, tmp_path / "dataset.parquet", DATASET)
+    values = {"a": 0.0, "b": 0.0, "c": 3.0, "d": 1.0}  # a mean of 1, a deviation of the root of 2
+    scores = [score("pika", uuid, "small", value) for uuid, value in values.items()]
+    scores += [score("pika", uuid, "other", value) for uuid, value in {"c": 1.0, "d": 2.0}.items()]
+    write_table(scores, tmp_path / "scores.parquet", SCORES)
+    out = tmp_path / "topics.parquet"
+    score_topics([tmp_path / "scores.parquet"], tmp_path / "dataset.parquet", out,
+                 dimensions=["small", "other"], generators=["pika"])  # fmt: skip
+    cat = read_frame([out], TOPICS).set_index("name").loc["Cat"]
+    best = (2 / 2**0.5 - 0.5 / 0.5**0.5) / 2
+    assert cat["score"] == pytest.approx((-1 / 2**0.5 - 1 / 2**0.5 + best) / 3)
+
+
 def test_names_stand_best_first_if_every_generator_has_enough(topics):
     table, _, _ = topics
     own = table[table["kind"] == "subject"]
