@@ -298,6 +298,7 @@ def test_intervals_and_recalls_stand_below_and_in_the_csv(tmp_path):
         "Recall at 90 % precision",
     ):
         assert words in text
+    assert len({line.count("|") for line in text.splitlines() if line.startswith("|")}) == 1
 
 
 def test_a_number_that_is_undefined_is_a_dash_and_has_no_average(tmp_path):

@@ -120,7 +120,7 @@ def test_image_faithfulness_is_the_suites(dino):
     to_image = (features[1:] @ features[0]).clip(0)
     steps = (features[2:] * features[1:-1]).sum(axis=1).clip(0)
     expected = 0.4 * to_image.max() + 0.3 * steps.mean() + 0.3 * steps.min()
-    assert backend.score(item_of(frames, image=image)) == pytest.approx(expected, abs=2e-4)
+    assert backend.score(item_of(frames, image=image)) == pytest.approx(expected, abs=1e-6)
     with pytest.raises(Rejected):
         backend.score(item_of(frames[:1]))
 
