@@ -6,6 +6,7 @@ then look like ten failures in a row.
 """
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -19,6 +20,14 @@ _NO_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed")
 """What torch says where it raises a plain RuntimeError: of a card, of the CPU, of cuBLAS."""
 
 _BROKEN_CARD = ("CUDA error", "cuDNN error")
+_DISK = {
+    errno.ENOSPC: "make room there ('make du' tells what lies where)",
+    errno.EDQUOT: "make room there, or ask for a larger quota",
+    errno.EROFS: "let it be written to",
+    errno.EACCES: "let this user write there",
+}
+"""What is wrong with a disk -> the way out."""
+
 _NOTE = "failed.items"
 FAILURES_IN_A_ROW = 10
 """So many failures one after the other are the machine's fault, not the items'."""
@@ -37,6 +46,19 @@ def is_of_the_machine(error: BaseException) -> bool:
     names = {kind.__name__ for kind in type(error).__mro__}
     card = "AcceleratorError" in names or any(word in str(error) for word in _BROKEN_CARD)
     return not is_out_of_memory(error) and (isinstance(error, OSError | UserError) or card)
+
+
+def disk_fault(error: BaseException) -> UserError | None:
+    """Return an error of the disk as one that a user can mend; None if it is another.
+
+    Known by what the system calls it, since libraries in Rust raise it as a kind of their own.
+    """
+    for code, way_out in _DISK.items():
+        if os.strerror(code) in str(error):
+            place = getattr(error, "filename", None) or Path.cwd()
+            said = f"{os.strerror(code)}: {place}; {way_out} and run again: finished items are kept"
+            return UserError(said)
+    return None
 
 
 def free_memory() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.common.errors import UserError
+from scripts.common.faults import disk_fault
 from scripts.common.provenance import record_job
 
 
@@ -109,31 +110,43 @@ class RuleLog:
 def rule_log(job: Any) -> Iterator[RuleLog]:
     """Open the log of a rule, and leave a record of its job when all went well.
 
-    A ``UserError`` ends the process with its one sentence, in the log and on the terminal; any
-    other error leaves its traceback in the log and is raised.
+    A ``UserError`` ends the process with its one sentence, in the log and on the terminal, and so
+    does a full disk; any other error leaves its traceback in the log and is raised.
 
     Args:
         job: the object ``snakemake`` of a script; or the path of a log alone, without a record.
     """
     path, started = Path(job if isinstance(job, str | Path) else job.log[0]), time.monotonic()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger = logging.getLogger(f"tip_i2v.{path}")
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    logger.addHandler(handler)
+    handler: logging.Handler = logging.NullHandler()
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = _LogFile(path, mode="w", encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        logger.addHandler(handler)
         yield RuleLog(logger)
         if not isinstance(job, str | Path):
             record_job(job, time.monotonic() - started)
-    except UserError as error:
-        logger.error(str(error))
-        print(f"Error: {error}", file=sys.stderr)
+    except BaseException as error:
+        told = error if isinstance(error, UserError) else disk_fault(error)
+        logger.error(str(told or traceback.format_exc()))
+        if told is None:
+            raise
+        print(f"Error: {told}", file=sys.stderr)
         raise SystemExit(1) from None
-    except BaseException:
-        logger.error(traceback.format_exc())
-        raise
     finally:
         logger.removeHandler(handler)
         handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log whose disk may be full: what it does not take is lost, and the job's error is not."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            super().close()

@@ -1,4 +1,7 @@
+import errno
+import os
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -60,3 +63,23 @@ def test_every_script_leaves_a_record():
     scripts = [path for path in (ROOT / "scripts").rglob("*.py") if "__main__" in path.read_text()]
     opened = [re.findall(r"with rule_log\((.+?)\)", path.read_text()) for path in scripts]
     assert {how for found in opened for how in found} <= {"snakemake", "job"}
+
+
+@pytest.mark.parametrize("error", [
+    OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "results/x.tar"),
+    RuntimeError("underlying IO error: No space left on device (os error 28)"),
+    OSError(errno.EROFS, os.strerror(errno.EROFS)),
+])  # fmt: skip
+def test_a_disk_that_takes_nothing_is_one_sentence_with_the_place(error, tmp_path, capsys):
+    with pytest.raises(SystemExit), rule_log(tmp_path / "x.log"):
+        raise error
+    [said] = capsys.readouterr().err.splitlines()
+    assert str(getattr(error, "filename", None) or Path.cwd()) in said
+    assert "and run again: finished items are kept" in said
+
+
+def test_a_log_that_the_disk_does_not_take_hides_no_error(capsys):
+    with pytest.raises(SystemExit), rule_log("/dev/full") as log:
+        log.info("what nobody will read")
+        raise UserError("a.html is no export")
+    assert capsys.readouterr().err == "Error: a.html is no export\n"
