@@ -1,5 +1,7 @@
 """One more export costs its own parsing, the prompts, and what its new prompts need."""
 
+import os
+
 import pytest
 import yaml
 
@@ -22,6 +24,16 @@ def channel(tmp_path):
     return tmp_path
 
 
+CONDA = """#!/bin/sh
+case "$1" in
+    --version) echo conda 24.11.3 ;;
+    info) echo '{"conda_prefix": "/opt/conda", "platform": "linux-64"}' ;;
+    *) echo '{"get": {"channel_priority": "strict"}}' ;;
+esac
+"""
+"""What Snakemake asks a conda before it plans."""
+
+
 def put(folder, name, number, text):
     path = folder / "data/exports" / f"{name}.html"
     path.write_text(export([generation(number + 1, in_bold(text))]))
@@ -31,7 +43,7 @@ def of_shards(rule, **wildcards):
     return {Job(rule, tuple(sorted((wildcards | {"shard": shard}).items()))) for shard in SHARDS}
 
 
-def test_only_the_new_export_is_parsed_and_only_its_prompts_are_new(channel):
+def test_only_the_new_export_is_parsed_and_only_its_prompts_are_new(channel, monkeypatch):
     workflow = Workflow(ROOT)
     here = ("--configfile", str(channel / "my.yaml"), "--directory", str(channel), "--nolock")
     answer = workflow.snakemake(*PROMPTS, *here, "--cores", "1", "--verbose")
@@ -40,6 +52,11 @@ def test_only_the_new_export_is_parsed_and_only_its_prompts_are_new(channel):
     assert answer.stdout.count("Ready jobs: ") == 3
     parsed = {path: path.stat().st_mtime_ns for path in channel.glob("results/messages/*.parquet")}
     assert len(parsed) == 2 and workflow.plan(*PROMPTS, *here) == set()
+    (channel / "conda").write_text(CONDA)
+    (channel / "conda").chmod(0o755)
+    with monkeypatch.context() as with_conda:
+        with_conda.setenv("PATH", f"{channel}:{os.environ['PATH']}")
+        assert workflow.plan(*PROMPTS, *here, "--sdm", "conda") == set(), "made without it"
     put(channel, "more", 7, "a dog")
     own = {Job("extract_messages", (("export", "more"),)), Job("collect_prompts")}
     assert workflow.plan(*PROMPTS, *here) == own
