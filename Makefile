@@ -3,6 +3,7 @@
 # make test-slurm   the demo's graph through a Slurm of three pretended nodes (half an hour; root)
 # make test-kills   the demo killed at random moments, and started again (KILLS=30 SEED=1)
 # make test-faults   a run on a disk that is full or read-only, under a clock that jumps, started twice (root)
+# make test-s3   the released data set read from a bucket, and results put there, on a server of its own
 # make test-envs   each conda environment alone has what its rules import (ENVS=tabular for one)
 # make lock   pin every version of envs/, after an edit of a list there
 # make check  what would be missing: weights, files, keys (TARGET=..., CONFIG=my.yaml)
@@ -21,7 +22,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slurm test-kills test-faults test-envs lock check fetch plan evaluate lineage remove du prune bench clean help release-check
+.PHONY: demo test test-slurm test-kills test-s3 test-faults test-envs lock check fetch plan evaluate lineage remove du prune bench clean help release-check
 
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
@@ -68,6 +69,10 @@ test-kills: .venv/installed
 # What it mounts is a file system in memory, and gone in the end.
 test-faults: .venv/installed
 	@$(BIN)/python -m pytest -s --timeout 7200 tests/faults
+
+test-s3: .venv/installed
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r envs/s3.txt
+	@$(BIN)/python -m pytest -s --timeout 3600 tests/storage
 
 test-envs: .venv/installed
 	@ENVS="$(ENVS)" $(BIN)/python -m pytest -s --timeout 3600 tests/envs

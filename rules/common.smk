@@ -13,11 +13,15 @@ from scripts.common.backends import check_entry
 from scripts.common.code import code_checksum
 from scripts.common.errors import UserError
 from scripts.common.resources import more
+from scripts.common.storage import show_names
 from scripts.common.study import Study
 from scripts.curate.release.released_layout import released_annotations
 from scripts.curate.removal_list import read_removals
 
 try:
+    if workflow.storage_settings.default_storage_provider and workflow.is_main_process:
+        storage_prefix = workflow.storage_settings.default_storage_prefix
+        show_names(workflow.storage_registry.default_storage_provider, storage_prefix)
     released = released_annotations(config) if config["source"] == "release" else []
     study = Study.of(config, released)
 except UserError as error:
@@ -25,7 +29,7 @@ except UserError as error:
 
 # An input that is never newer: 'make remove' takes out of all results what the list names, and an
 # edit of it has nothing made again.
-REMOVALS = os.path.relpath(Path(workflow.basedir) / "config/removals.txt")
+REMOVALS = local(os.path.relpath(Path(workflow.basedir) / "config/removals.txt"))
 
 
 wildcard_constraints:
