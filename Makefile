@@ -5,7 +5,7 @@
 # make test-faults   a run on a disk that is full or read-only, under a clock that jumps, started twice (root)
 # make test-s3   the released data set read from a bucket, and results put there, on a server of its own
 # make test-envs   each conda environment alone has what its rules import (ENVS=tabular for one)
-# make lock   pin every version of envs/, after an edit of a list there
+# make lock   pin every version of envs/, after an edit of a list there (FAISS=gpu: faiss with CUDA; FAISS=cpu: back)
 # make check  what would be missing: weights, files, keys (TARGET=..., CONFIG=my.yaml)
 # make fetch  get what has an address: weights, sources, released files (TARGET=..., CONFIG=my.yaml; PLAN=1: only tell)
 # make plan   what is left to do and what it takes: jobs, hours, disk, download, money (TARGET=..., CONFIG=my.yaml)
@@ -42,6 +42,7 @@ help:
 	@echo "Setting up .venv (about 8 GB, once) ..."
 	@test -x $(BIN)/python || python3 -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip uninstall --quiet --python $(BIN)/python faiss-cpu faiss-gpu
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r envs/requirements.txt
 	@touch $@
 
@@ -78,7 +79,7 @@ test-envs: .venv/installed
 	@ENVS="$(ENVS)" $(BIN)/python -m pytest -s --timeout 3600 tests/envs
 
 lock: .venv/installed
-	@$(BIN)/python envs/lock.py
+	@$(BIN)/python envs/lock.py $(FAISS)
 
 check: .venv/installed
 	@$(BIN)/python -m scripts.commands.check $(if $(CONFIG),--config $(CONFIG))

@@ -15,6 +15,10 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 report: "rules/report/workflow.rst"
 
 
+# With --sdm apptainer alone; envs/apptainer.def says how it is built.
+container: f"{workflow.basedir}/envs/tip-i2v.sif"
+
+
 include: "rules/common.smk"
 include: "rules/release.smk" if config["source"] == "release" else "rules/curate.smk"
 include: "rules/annotate.smk"

@@ -2,9 +2,10 @@
 
 ``make lock`` after an edit of ``requirements.in`` or of an environment's ``<name>.in``. The
 versions of ``requirements.txt`` are resolved first; each ``<name>.yaml`` then has those of them that
-its packages need, and no other.
+its packages need, and no other. ``make lock FAISS=gpu`` takes faiss with CUDA (``cpu``: and back).
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,17 @@ def compile_versions(source: Path, output: Path, *options: str) -> list[str]:
     return output.read_text().splitlines()
 
 
+def choose_faiss(kind: str, folder: Path = FOLDER) -> None:
+    """Let the lists name faiss for processors or for cards: both are one module, so never both.
+
+    Args:
+        kind: ``cpu`` or ``gpu``.
+        folder: of the lists.
+    """
+    for path in folder.glob("*.in"):
+        path.write_text(re.sub(r"faiss-[cg]pu", f"faiss-{kind}", path.read_text()))
+
+
 def lock() -> None:
     """Write requirements.txt and every environment."""
     everything = Path("envs/requirements.txt")
@@ -56,4 +68,6 @@ def lock() -> None:
 
 
 if __name__ == "__main__":
+    for chosen in sys.argv[1:]:
+        choose_faiss(chosen)
     lock()

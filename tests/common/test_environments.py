@@ -1,6 +1,7 @@
 """The conda environments name the versions of requirements.txt, and what their rules import."""
 
 import ast
+import importlib
 import re
 import sys
 from importlib import metadata
@@ -17,9 +18,10 @@ PYTHON = {"python_version": "3.11", "python_full_version": "3.11.0"}
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 PACKAGES = {
     "PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml",
-    "faiss": "faiss-cpu", "open_clip": "open-clip-torch", "tlz": "toolz", "bs4": "beautifulsoup4",
+    "open_clip": "open-clip-torch", "tlz": "toolz", "bs4": "beautifulsoup4",
     "profanity_check": "alt-profanity-check", "umap": "umap-learn",
 }  # fmt: skip
+PACKAGES["faiss"] = re.search("faiss-.pu", (ROOT / "envs/requirements.in").read_text())[0]
 
 
 def requirements():
@@ -117,3 +119,26 @@ def test_every_package_that_is_asked_for_is_used():
     lines = (ROOT / "envs/requirements.in").read_text().splitlines()
     asked = {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in lines}
     assert asked - imported == set(NOT_IMPORTED)
+
+
+def test_faiss_is_for_cards_or_for_processors_by_one_switch(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "envs")
+    lock = importlib.import_module("lock")
+    lists = {path: path.read_text() for path in (ROOT / "envs").glob("*.in")}
+    for path, text in lists.items():
+        (tmp_path / path.name).write_text(text)
+    lock.choose_faiss("gpu", tmp_path)
+    found = {path.name for path in tmp_path.iterdir() if "faiss-gpu" in path.read_text()}
+    assert found == {"requirements.in", "models.in"}
+    assert not any("faiss-cpu" in path.read_text() for path in tmp_path.iterdir())
+    lock.choose_faiss("cpu", tmp_path)
+    assert {path: (tmp_path / path.name).read_text() for path in lists} == lists
+
+
+def test_the_image_is_made_of_the_same_versions():
+    definition = (ROOT / "envs/apptainer.def").read_text()
+    makefile, lock = (ROOT / "Makefile").read_text(), (ROOT / "envs/lock.py").read_text()
+    python = re.search(r'^PYTHON = "(.*)"', lock, re.M)[1]
+    uv = re.search(r"^UV_VERSION := (.*)", makefile, re.M)[1]
+    assert f"From: python:{python}-" in definition and f"uv=={uv}\n" in definition
+    assert "uv pip install --system --no-cache --requirements /opt/requirements.txt" in definition
