@@ -153,6 +153,7 @@ rule extract_images:
     resources:
         mem_mb=more(2000),
         runtime=more(240),
+        loose_files=1,
     params:
         code=code_of("scripts/curate/extract_images.py"),
         max_megapixels=lookup("curate/max_image_megapixels", within=config),
