@@ -17,8 +17,10 @@ from scripts.common.code import ROOT
 from scripts.common.configuration import read_yaml
 from scripts.common.lots import Lots
 from scripts.common.schemas.analyse import DIRECTION, SUBJECT
+from scripts.common.schemas.detect import TABLE_3, TABLE_4
 from scripts.common.schemas.trace import BACKGROUNDS, MUAP_AT, MUAP_VIDEO, REFERENCES
 from scripts.common.study import Study, from_root
+from scripts.detect.bias_graph import BiasGraph
 from scripts.detect.graph import DetectGraph
 from scripts.evaluate.graph import EvaluateGraph
 from scripts.trace.graph import TraceGraph
@@ -52,12 +54,17 @@ class AnalyseGraph:
     @property
     def tables(self) -> list[str]:
         """Every table, in the form that programs read."""
-        return [result.target for result in results_of(TABLES)]
+        return [result.target for result in results_of(TABLES, self.switched_on)]
+
+    @property
+    def switched_on(self) -> list[str]:
+        """What is made only if the configuration asks for it."""
+        return ["bias_ledger"] * self.study.config["detect"]["bias_ledger"]["enabled"]
 
     @property
     def figures(self) -> list[str]:
         """Every figure."""
-        return [result.target for result in results_of(FIGURES)]
+        return [result.target for result in results_of(FIGURES, self.switched_on)]
 
     @property
     def targets(self) -> list[str]:
@@ -67,7 +74,10 @@ class AnalyseGraph:
     @property
     def published(self) -> list[str]:
         """Every table and figure, in every form in which the report offers it."""
-        return [file for result in RESULTS.values() for file in result.files.values()]
+        made = (
+            result for kind in (TABLES, FIGURES) for result in results_of(kind, self.switched_on)
+        )
+        return [file for result in made for file in result.files.values()]
 
     @property
     def capsule(self) -> list[str]:
@@ -154,6 +164,13 @@ class AnalyseGraph:
         camera = {"camera": "results/evaluation/camera.parquet"}
         strength = {"strength": "results/evaluation/motion_strength.parquet"}
         annotators = {"annotators": self.annotators}
+        bias = {"bias": "results/detect/bias.parquet"}
+        there = [row for row in self.detectors if not row["unavailable"]]
+        trained = classifier_rows(self.videomae, self.generators)
+        models = {
+            "rows": {TABLE_3: there, TABLE_4: trained},
+            "controls": BiasGraph(self.detect).labels,
+        }
         top = {"top": self.study.config["analyse"]["popularity"]["top"]}
         split = self.study.config["split"]
         videos = {"videos": self.videos}
@@ -186,6 +203,11 @@ class AnalyseGraph:
             "plot_topics": (topics, seed | generators),
             "build_camera": (camera, seed | generators),
             "plot_camera": (camera | strength, seed | generators),
+            "build_bias_ledger": (
+                bias | {"shortcuts": "results/detect/shortcuts.parquet"},
+                seed | generators | models,
+            ),
+            "plot_bias_ledger": (bias, seed | generators | models),
             "build_paper_comparison": (
                 {"tables": self.measured_tables, "paper_tables": self.paper_tables},
                 {

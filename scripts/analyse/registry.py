@@ -3,7 +3,7 @@
 Targets, the report's captions and labels, and the last lines of ``make demo`` all come from here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class Result:
         rule: makes it.
         forms: suffixes, the one that is a target first.
         shared: the script of its rule, if that makes others as well.
+        switch: the section of ``detect`` whose ``enabled`` asks for it; always made if empty.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Result:
     rule: str
     forms: tuple[str, ...]
     shared: str = ""
+    switch: str = ""
 
     @property
     def kind(self) -> str:
@@ -94,6 +96,7 @@ RESULTS = {
         Result("leaderboard", "Leaderboard", "build_leaderboard", PAGES),
         Result("topics", "Subjects and directions", "build_topics", PAGES),
         Result("camera", "Camera moves", "build_camera", PAGES),
+        Result("bias_ledger", "Bias ledger", "build_bias_ledger", PAGES, switch="bias_ledger"),
         Result("paper_comparison", "The paper's numbers", "build_paper_comparison", ("csv",)),
         Result("funnel", "Account of items", "account", ("csv",)),
         Result("figure1", "Figure 1", "plot_figure1", PICTURES),
@@ -112,6 +115,7 @@ RESULTS = {
         Result("camera", "Camera moves", "plot_camera", PICTURES),
         Result("tracing_along", "Tracing along the video", "plot_tracing_along", PICTURES),
         Result("tracer_training", "Training of the tracers", "plot_tracer_training", PICTURES),
+        Result("bias_ledger", "Bias ledger", "plot_bias_ledger", PICTURES, switch="bias_ledger"),
         Result("funnel", "Account of items", "plot_funnel", PICTURES),
         Result("watermark", "Watermark check", "plot_watermark", PICTURES),
     )
@@ -119,9 +123,13 @@ RESULTS = {
 """Rule -> what it makes, in the order in which tables and figures are listed."""
 
 
-def results_of(kind: str) -> list[Result]:
-    """Return all tables, or all figures, in order."""
-    return [result for result in RESULTS.values() if result.kind == kind]
+def results_of(kind: str, switched_on: Container[str] = ()) -> list[Result]:
+    """Return the tables, or the figures, that are always made, and those that are switched on."""
+    return [
+        result
+        for result in RESULTS.values()
+        if result.kind == kind and (not result.switch or result.switch in switched_on)
+    ]
 
 
 def closing_lines(results: Path | str) -> Iterator[str]:

@@ -56,11 +56,11 @@ def probe_video(source: bytes | Path, *, max_megapixels: float = math.inf) -> Vi
     Raises:
         Rejected: missing_file, empty_file, undecodable, no_frames, too_long.
     """
-    with _open(source) as container:
+    with opened_video(source) as container:
         stream = container.streams.video[0]
         codec = stream.codec_context.name
         frames, width, height, megapixels = 0, 0, 0, 0.0
-        for frame in _decode(container):
+        for frame in decoded_frames(container):
             frames, (width, height) = frames + 1, _upright_size(frame)
             megapixels += width * height / 1e6
             if megapixels > max_megapixels:
@@ -79,7 +79,7 @@ def read_header(source: bytes | Path) -> VideoProperties:
     Raises:
         Rejected: missing_file, empty_file, undecodable, no_frames.
     """
-    with _open(source) as container:
+    with opened_video(source) as container:
         stream = container.streams.video[0]
         frames, codec = stream.frames, stream.codec_context.name
         width, height = stream.codec_context.width, stream.codec_context.height
@@ -119,10 +119,10 @@ def read_frames(
     found: dict[int, np.ndarray] = {}
     # One converter for all frames: setting one up costs more than converting a small frame.
     converter = VideoReformatter()
-    with _open(source) as container:
+    with opened_video(source) as container:
         stated = container.streams.video[0].codec_context
         _refuse_large(stated.width, stated.height, max_megapixels)
-        for number, frame in enumerate(_decode(container)):
+        for number, frame in enumerate(decoded_frames(container)):
             if wanted is not None and number not in wanted:
                 continue
             _refuse_large(frame.width, frame.height, max_megapixels)
@@ -219,7 +219,7 @@ def cut_video(
         Rejected: as ``read_frames``.
     """
     converter, done = VideoReformatter(), 0
-    with _open(source) as container:
+    with opened_video(source) as container:
         stream = container.streams.video[0]
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         stated, length = stream.codec_context, piece_frames(rate, seconds)
@@ -228,7 +228,7 @@ def cut_video(
 
         def pictures() -> Iterator[np.ndarray]:
             nonlocal done
-            for frame in _decode(container):
+            for frame in decoded_frames(container):
                 picture = converter.reformat(frame, format="rgb24", **size).to_ndarray()
                 picture = _upright(picture, _turn(frame))
                 done += 1
@@ -245,7 +245,7 @@ def cut_video(
 
 
 @contextmanager
-def _open(source: bytes | Path) -> Iterator[av.container.InputContainer]:
+def opened_video(source: bytes | Path) -> Iterator[av.container.InputContainer]:
     """Open a video, from which nothing else can be reached.
 
     FFmpeg guesses what a file is, and many things that it knows name others: lists of files,
@@ -321,7 +321,12 @@ def _refuse_large(width: int, height: int, max_megapixels: float) -> None:
         raise Rejected("too_many_pixels", f"{width} x {height}")
 
 
-def _decode(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
+def decoded_frames(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
+    """Yield the frames of an opened video as they were coded, neither turned nor converted.
+
+    Raises:
+        Rejected: undecodable, or decoding takes longer than ``LONGEST_S``.
+    """
     # One decoding thread: several change nothing for 3-second clips and oversubscribe the cores.
     container.streams.video[0].thread_count = 1
     frames, spent_s = container.decode(video=0), 0.0

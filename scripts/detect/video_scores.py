@@ -27,8 +27,8 @@ class Scorer:
         columns: what tells its rows from others', in the order of names: column -> value.
         key: of its ledger: all that decides a score but for the video.
         load: makes the model.
-        score: takes the model and what was read of some videos; returns a number, or several, for
-            each.
+        score: takes the model and what was read of some videos; returns for each a number, or
+            several, or its columns by name.
     """
 
     columns: Mapping[str, str]
@@ -45,7 +45,7 @@ def score_sources(
     *,
     schema: pa.Schema,
     columns: Sequence[str],
-    values: Sequence[str],
+    values: Sequence[str] = (),
     needed: Mapping[str, Container[str]],
     batch_size: int,
     threads: int = 1,
@@ -116,6 +116,8 @@ def _row(
 
 
 def _finish(row: Callable, values: Sequence[str], uuid: str, found: Any) -> dict | Rejected:
+    if isinstance(found, Mapping):
+        return row(uuid) | found
     if not np.isfinite(found).all():
         return Rejected("not_a_number")
     return row(uuid) | dict(zip(values, np.ravel(found).tolist(), strict=True))

@@ -40,6 +40,7 @@ def make_source(
     broken_trains: int = 0,
     broken_tests: int = 0,
     missing_tests: int = 0,
+    fps: float = 8,
 ) -> dict[str, Any]:
     """Write a source: its tar, index and table of TIP-ID.
 
@@ -50,7 +51,7 @@ def make_source(
     broken = {*range(broken_trains), *range(train, train + broken_tests)}
     items, uuids = [], [item_uuid(name, str(number)) for number in range(train + test)]
     for number, uuid in enumerate(uuids[: train + test - missing_tests]):
-        data = encode_video(made_up_frames(label, number * 7 + len(name)), fps=8)
+        data = encode_video(made_up_frames(label, number * 7 + len(name)), fps=fps)
         properties = probe_video(data)
         if number in broken:
             data = b"no video at all" + bytes([number])

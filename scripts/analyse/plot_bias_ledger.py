@@ -1,0 +1,97 @@
+"""The bias ledger as a figure: accuracies under each control side by side, and what is lost."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from scripts.analyse.figure_style import figure_style, need_colours, save_figure
+from scripts.common.job import run_job
+from scripts.common.rule_log import Counts
+from scripts.common.schemas.detect import ACCURACY, BIAS, CLASSES, EXPLAINED, TABLE_3, TABLE_4
+from scripts.common.tables import read_frame
+
+ROW_IN = 0.42
+CONTAINER = "container"
+GUESS = {TABLE_3: 1 / 2, TABLE_4: 1 / len(CLASSES)}
+TITLES = {TABLE_3: "Table 3", TABLE_4: "Table 4"}
+
+
+def plot_bias_ledger(
+    bias: Path,
+    faces: Sequence[Path],
+    *,
+    rows: Mapping[str, Sequence[Mapping[str, Any]]],
+    controls: Mapping[str, str],
+    style: Mapping[str, Any],
+    banner: str,
+) -> Counts:
+    """Draw the mean accuracy of each model under each control, and the share that each control takes.
+
+    A faint mark is one generator, a full one the mean of all; a line is what a guess reaches.
+
+    Args:
+        bias: table of ``BIAS``.
+        faces: files to write (.pdf, .png).
+        rows: table3 and table4 -> its models: ``entry``, ``label`` and perhaps ``key``.
+        controls: key -> label, in order.
+        style: ``colours``, one for each control, and ``width_in``.
+        banner: a line for the foot.
+    """
+    need_colours(style, "bias_ledger", len(controls), "controls")
+    table = read_frame(bias, BIAS)
+    container = {"entry": CONTAINER, "label": "Container alone"}
+    shown = {name: [container, *models] for name, models in rows.items()}
+    heights = [len(models) for models in shown.values()]
+    with figure_style():
+        figure, axes = plt.subplots(
+            len(shown), 2, figsize=(style["width_in"], ROW_IN * sum(heights) * 1.6 + 1.6),
+            height_ratios=heights, sharey="row", squeeze=False, layout="constrained",
+        )  # fmt: skip
+        for (left, right), (name, models) in zip(axes, shown.items(), strict=True):
+            of_it = table[table["table"] == name]
+            draw(left, of_it[of_it["metric"] == ACCURACY], models, controls, style["colours"])
+            draw(right, of_it[of_it["metric"] == EXPLAINED], models, controls, style["colours"])
+            left.axvline(GUESS[name], color="#666666", linewidth=0.8, linestyle=":")
+            left.set_title(f"{TITLES[name]}: accuracy")
+            right.set_title("Lost of what is above a guess")
+            left.set_yticks(range(len(models)), [model["label"] for model in models])
+            left.invert_yaxis()
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        save_figure(figure, faces, banner)
+    return Counts(kept=len(table))
+
+
+def draw(
+    axis: Axes,
+    numbers: pd.DataFrame,
+    models: Sequence[Mapping[str, Any]],
+    controls: Mapping[str, str],
+    colours: Sequence[str],
+) -> None:
+    """Draw shares of models (rows) under controls (colours), of each generator and their mean."""
+    offsets = np.linspace(-0.32, 0.32, len(controls))
+    for offset, (control, label), colour in zip(offsets, controls.items(), colours, strict=False):
+        places, means = [], []
+        for row, model in enumerate(models):
+            own = numbers["setting"] == model.get("key", model["entry"])
+            values = numbers[own & (numbers["control"] == control)]["value"].dropna()
+            if len(values):
+                faint = {"color": colour, "alpha": 0.35, "linewidths": 0, "s": 14}
+                axis.scatter(values, [row + offset] * len(values), **faint)
+                places.append(row + offset)
+                means.append(values.mean())
+        axis.scatter(means, places, color=colour, marker="D", s=26, label=label, zorder=3)
+    axis.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axis.set_xlim(-0.03, 1.03)
+    axis.grid(True, axis="x")
+
+
+if __name__ == "__main__":
+    run_job(plot_bias_ledger, snakemake)
