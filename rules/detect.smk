@@ -9,10 +9,42 @@ from scripts.detect.graph import DetectGraph, every_file
 detect = DetectGraph(study)
 
 
+if detect.clip_detectors:
+
+    rule fit_detectors:
+        """Fit the detectors that see a clip, on real and text-generated training videos."""
+        input:
+            files=by_index(every_file(detect.fitted_on)),
+            checked=ancient("results/splits/leakage.csv"),
+        output:
+            fitted=detect.fitted,
+        log:
+            "logs/fit_detectors.log",
+        benchmark:
+            "benchmarks/fit_detectors.jsonl"
+        conda:
+            "../envs/models.yaml"
+        threads: 2
+        resources:
+            gpu=config["detect"]["gpu"],
+            mem_mb=more(16000),
+            runtime=more(480),
+        params:
+            batch_size=lookup("detect/batch_size", within=config),
+            code=code_of("scripts/detect/fit_detectors.py", *detect.backends),
+            entries=detect.clip_entries,
+            per_class=lookup("detect/fit_videos", within=config),
+            seed=config["seed"],
+            sources=detect.fitted_on,
+        script:
+            "../scripts/detect/fit_detectors.py"
+
+
 rule score_frames:
-    """Score the middle frame of a source's test videos with every detector of single pictures."""
+    """Score a source's test videos with every detector: the middle frame of each, or a clip."""
     input:
         files=by_index(every_file(detect.scored)),
+        fitted=detect.fitted,
         splits=detect.splits,
     output:
         scores=detect.outputs(
@@ -114,6 +146,7 @@ rule measure_detection:
         frame_scores=detect.frame_scores,
         class_scores=detect.class_scores,
         checkpoints=detect.checkpoints,
+        fitted=detect.fitted,
         checked=ancient("results/splits/leakage.csv"),
     output:
         metrics="results/detect/metrics.parquet",

@@ -83,6 +83,7 @@ rule describe_formats:
 use rule score_frames as score_controls with:
     input:
         files=by_index(every_file(bias.of_source)),
+        fitted=detect.fitted,
     output:
         scores=f"{CONTROLS}/{{control}}/scores/{{source}}.parquet",
     log:

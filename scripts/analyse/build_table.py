@@ -90,6 +90,7 @@ def build_table(
             *measured.notes(),
             *comparison_notes(shown, rows),
             *([layout["alone"]] if "alone" in layout and len(generators) == 1 else []),
+            *([layout["clips"]] if any(row["label"].endswith("(clip)") for row in rows) else []),
             *layout.get("closing", []),
         ],
         supplements=supplements,

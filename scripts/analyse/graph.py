@@ -363,8 +363,16 @@ class AnalyseGraph:
 
     @property
     def detectors(self) -> list[dict[str, Any]]:
-        """The rows of Table 3, with why there is no number where weights are missing."""
+        """The rows of Table 3, with why there is no number where weights are missing.
+
+        A detector that does not see the middle frame says so.
+        """
         rows = self.all_shown("detectors", self.study.config["detect"]["detectors"])
+        seen = {
+            row["entry"]: self.study.fields("detectors", row["entry"]).get("sees") for row in rows
+        }
+        rows = [row | {"label": f"{row['label']} (clip)"} if seen[row["entry"]] else row
+                for row in rows]  # fmt: skip
         why = self.detect.missing
         return [row | {"unavailable": why.get(row["entry"], row["unavailable"])} for row in rows]
 

@@ -184,6 +184,33 @@ class Detector(Protocol):
         """Return float32 of shape (images,) in [0, 1], 1 for generated; images are uint8 RGB."""
 
 
+class ClipDetector(Protocol):
+    """Says how likely a video is generated, by a clip of it; fitted on training videos first."""
+
+    @classmethod
+    def seen_frames(cls, frames: int, fps: float) -> list[int]:
+        """Return which frames of a video of so many its clip has; no weights are needed.
+
+        Raises:
+            Rejected: the video has no such clip.
+        """
+
+    def prepare(self, frames: np.ndarray, /) -> Any:
+        """Return a clip, uint8 RGB of shape (frames, height, width, 3), as the network takes it."""
+
+    def describe(self, clips: Sequence[Any]) -> np.ndarray:
+        """Return float of shape (clips, numbers) of prepared clips, from which it learns."""
+
+    def fit(self, numbers: np.ndarray, generated: np.ndarray, path: Path, *, seed: int) -> None:
+        """Write what is fitted on videos' numbers, of which some are generated."""
+
+    def fitted(self, path: Path) -> "ClipDetector":
+        """Return the detector with what ``fit`` wrote."""
+
+    def score(self, clips: Sequence[Any]) -> np.ndarray:
+        """Return float of shape (clips,) in [0, 1], 1 for generated, of prepared clips."""
+
+
 class VideoClassifier(Protocol):
     """A detector that is trained on videos; how it trains and reads clips is its own."""
 

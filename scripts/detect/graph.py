@@ -19,7 +19,7 @@ class DetectGraph:
 
     @property
     def detectors(self) -> list[str]:
-        """The detectors of single frames that can be had, in the order of Table 3."""
+        """The detectors of frames or clips that can be had, in the order of Table 3."""
         return [
             name for name in self.study.config["detect"]["detectors"] if name not in self.missing
         ]
@@ -32,6 +32,25 @@ class DetectGraph:
         names = self.study.config["detect"]["detectors"]
         faults = {name: check_entry(name, self.study.fields("detectors", name)) for name in names}
         return {name: found[0].removesuffix(".") for name, found in faults.items() if found}
+
+    @property
+    def clip_detectors(self) -> list[str]:
+        """Those of ``detectors`` that see a clip, and are fitted on training videos."""
+        return [name for name in self.detectors if self.study.fields("detectors", name).get("sees")]
+
+    @property
+    def fitted(self) -> list[str]:
+        """What ``clip_detectors`` have learnt, in their order."""
+        return [f"results/detect/fitted/{name}.safetensors" for name in self.clip_detectors]
+
+    def fitted_on(self, wildcards: Any) -> dict[str, Any]:
+        """Return the sources from which they learn: no image-to-video model's."""
+        outside = self.study.real_sources + self.study.text_sources
+        return {name: self.files(name) for name in outside}
+
+    def clip_entries(self, wildcards: Any) -> dict[str, Any]:
+        """Return what decides what each of them learns."""
+        return {name: self.study.entry("detectors", name) for name in self.clip_detectors}
 
     @property
     def settings(self) -> list[str]:
@@ -114,7 +133,7 @@ class DetectGraph:
 
     @property
     def backends(self) -> list[str]:
-        """The classes of the detectors of single frames."""
+        """The classes of the detectors."""
         return [self.study.fields("detectors", name)["backend"] for name in self.detectors]
 
     def trained_on(self, setting: str, generator: str) -> list[str]:

@@ -34,6 +34,7 @@ def measure_detection(
     class_scores: Sequence[Path],
     checkpoints: Sequence[Path],
     metrics: Path,
+    fitted: Sequence[Path] = (),
     *,
     detectors: Sequence[str],
     settings: Sequence[str],
@@ -52,6 +53,7 @@ def measure_detection(
         class_scores: ``CLASS_SCORES`` of every source.
         checkpoints: weights of every training, ``<setting>/<generator>.safetensors``, with what
             they saw.
+        fitted: what detectors that see clips learnt, ``<detector>.safetensors``, with what they saw.
         metrics: ``METRICS``, one row for each table, setting, generator and metric.
         detectors: of single frames, in the tables' order.
         settings: of trainings, in the tables' order.
@@ -88,8 +90,11 @@ def measure_detection(
         rows.extend({**common, "metric": name, "value": value} for name, value in measures.items())
 
     frames = _read(frame_scores, FRAME_SCORES, counts)
+    learnt = {path.stem: path for path in fitted}
     for detector, generator in product(detectors, generators):
         scored = frames[frames["detector"] == detector]
+        if detector in learnt:
+            refuse_seen(learnt[detector], detector, generator, scored["uuid"], same_domain=False)
         real, fake = scored["source"].isin(real_sources), scored["source"] == generator
         add(TABLE_3, detector, generator, {REAL: scored[real], IMAGE_GENERATED: scored[fake]})
     classified = _read(class_scores, CLASS_SCORES, counts)

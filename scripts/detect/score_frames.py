@@ -1,22 +1,25 @@
 """Score the middle frames of sources' test videos with every detector (Section 5.3, Table 3)."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scripts.common.backends import load_backend
+from scripts.common.backends import find_backend, load_backend
 from scripts.common.engine import ledger_key
+from scripts.common.errors import Rejected
+from scripts.common.fingerprints import sha256_of
 from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER
-from scripts.common.roles import Detector
+from scripts.common.roles import ClipDetector, Detector
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import FRAME_SCORES
 from scripts.common.schemas.split import REAL
 from scripts.common.video import read_frames
-from scripts.detect.tip_id import Source, needed_tests
+from scripts.detect.tip_id import Source, Video, needed_tests
 from scripts.detect.video_scores import Scorer, score_sources
 
 SCRIPT = "scripts/detect/score_frames.py"
@@ -24,6 +27,7 @@ SCRIPT = "scripts/detect/score_frames.py"
 
 def score_frames(
     scores: Sequence[Path],
+    fitted: Sequence[Path] = (),
     *,
     sources: Mapping[str, Mapping[str, Any]],
     entries: Mapping[str, Mapping[str, Any]],
@@ -42,6 +46,7 @@ def score_frames(
 
     Args:
         scores: ``FRAME_SCORES`` of each source, one row for each detector and test video.
+        fitted: what detectors that see clips learnt, ``<detector>.safetensors``.
         sources: name -> the arguments of ``Source``.
         entries: detector -> its backend, weights and settings.
         splits: tables of TIP-ID of all sources, by which it is known what test sets use.
@@ -55,20 +60,35 @@ def score_frames(
     Raises:
         UserError: weights or an input are missing, or nothing could be scored.
     """
+    learnt = {path.stem: path for path in fitted}
+
+    def load(name: str) -> Detector | ClipDetector:
+        backend = load_backend(entries[name], device=device)
+        return backend.fitted(learnt[name]) if name in learnt else backend
+
+    def key_of(name: str, entry: Mapping[str, Any]) -> str:
+        fit = {"fit": sha256_of(learnt[name])} if name in learnt else {}
+        return ledger_key(SCRIPT, entry, name=name, **fit)
+
     scorers = [
         Scorer(
             columns={"detector": name},
-            key=ledger_key(SCRIPT, entry, name=name),
-            load=cache(partial(load_backend, entry, device=device)),
+            key=key_of(name, entry),
+            load=cache(partial(load, name)),
             score=_score,
+            prepare=SeenVideo.of,
         )
         for name, entry in entries.items()
     ]
+
+    def read(source: Source, uuid: str) -> SeenVideo:
+        return SeenVideo(source.read(source[uuid]), source[uuid], entries)
+
     return score_sources(
         sources,
         scores,
         lambda source: scorers,
-        _middle_frame,
+        read,
         schema=FRAME_SCORES,
         columns=["detector"],
         values=["score"],
@@ -79,13 +99,50 @@ def score_frames(
     )
 
 
-def _middle_frame(source: Source, uuid: str) -> np.ndarray:
-    video = source[uuid]
-    return read_frames(source.read(video), [video.frames // 2])[0]
+@dataclass(frozen=True)
+class SeenVideo:
+    """A video as its detectors see it; it is decoded once, for all frames that any of them takes."""
+
+    data: bytes
+    video: Video
+    entries: Mapping[str, Mapping[str, Any]]
+
+    @staticmethod
+    def of(backend: Detector | ClipDetector, seen: "SeenVideo") -> Any:
+        """Return what a detector takes of a video: its middle frame, or its clip made ready."""
+        return (
+            backend.prepare(seen.clip(backend)) if hasattr(backend, "seen_frames") else seen.middle
+        )
+
+    @property
+    def middle(self) -> np.ndarray:
+        """The middle frame."""
+        return self._frames[self.video.frames // 2]
+
+    def clip(self, backend: ClipDetector) -> np.ndarray:
+        """Return the frames of a detector's clip: uint8 RGB of shape (frames, height, width, 3)."""
+        numbers = backend.seen_frames(self.video.frames, self.video.fps)
+        return np.stack([self._frames[number] for number in numbers])
+
+    @cached_property
+    def _frames(self) -> dict[int, np.ndarray]:
+        wanted = set()
+        for backend in map(find_backend, self.entries.values()):
+            try:
+                seen = getattr(backend, "seen_frames", self._middle)
+                wanted.update(seen(self.video.frames, self.video.fps))
+            except Rejected:
+                continue  # told when the clip is asked for
+        numbers = sorted(wanted)
+        return dict(zip(numbers, read_frames(self.data, numbers), strict=True)) if numbers else {}
+
+    @staticmethod
+    def _middle(frames: int, fps: float) -> list[int]:
+        return [frames // 2]
 
 
-def _score(detector: Detector, frames: Sequence[np.ndarray]) -> np.ndarray:
-    return detector.score(frames)
+def _score(detector: Detector | ClipDetector, seen: Sequence[Any]) -> np.ndarray:
+    return detector.score(seen)
 
 
 if __name__ == "__main__":

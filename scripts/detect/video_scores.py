@@ -29,12 +29,14 @@ class Scorer:
         load: makes the model.
         score: takes the model and what was read of some videos; returns for each a number, or
             several, or its columns by name.
+        prepare: takes the model and what was read of one video, in the threads that read.
     """
 
     columns: Mapping[str, str]
     key: str
     load: Callable[[], Any]
     score: Callable[[Any, Sequence[Any]], Iterable[Any]]
+    prepare: Callable[[Any, Any], Any] = Task.prepare
 
 
 def score_sources(
@@ -81,6 +83,7 @@ def score_sources(
                 faults=source.missing(),
                 ledger=RowLedger(ledger_root / "detect" / scorer.key / name, schema),
                 load=scorer.load,
+                prepare=scorer.prepare,
                 work=scorer.score,
                 finish=partial(_finish, row, values),
                 batch_size=batch_size,

@@ -14,7 +14,7 @@ def test_each_table_and_figure_has_its_script_a_caption_and_is_in_the_closing_li
     assert f"run_job({result.script}, snakemake" in script.read_text()
     assert (ROOT / "rules" / result.caption).is_file()
     line = next(line for line in closing_lines("demo/results") if line.startswith(result.kind))
-    assert re.search(rf"[(,] ?{result.name}[,;]", line)
+    assert bool(re.search(rf"[(,] ?{result.name}[,;]", line)) == (not result.switch)
     assert all(f".{form}" in line for form in result.forms)
 
 

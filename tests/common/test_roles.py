@@ -37,6 +37,7 @@ def roles_of(sheet, entry):
         roles = ["Endpoint" if "api" in entry["weights"] else ANNOTATORS[name]]
     elif sheet == "detectors":
         roles = ["VideoClassifier" if "training" in entry.get("settings", {}) else "Detector"]
+        roles = ["ClipDetector"] if entry.get("sees") == "clip" else roles
     else:
         roles = [ROLES[sheet]]
     files = set(modules_of(module.replace(".", "/") + ".py")) - {"scripts/common/roles.py"}

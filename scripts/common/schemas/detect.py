@@ -19,7 +19,7 @@ ACCURACY_LOW, ACCURACY_HIGH = "accuracy_low", "accuracy_high"
 
 REASONS = {
     name: ITEM_REASONS[name]
-    for name in ("no_video", "missing_file", "empty_file", "undecodable", "no_frames")
+    for name in ("no_video", "missing_file", "empty_file", "undecodable", "no_frames", "too_short")
 } | {
     "not_a_number": "the detector or classifier gave no finite number",
     "scoring_failed": "the detector or classifier raised an error for the video",
@@ -68,6 +68,13 @@ METRICS = table_schema(
     optional("value", pa.float64(), "share in [0, 1]; none where no item could be"),
     column("items", pa.int64(), "test videos, the same number of each class"),
     column("rejected", pa.int64(), "test videos of these sources that have no score"),
+)
+
+CLIP_NUMBERS = table_schema(
+    "clip_numbers",
+    "What clip-level detectors see in training videos, from which they are fitted.",
+    column("uuid", pa.string(), "source and id of the video"),
+    column("numbers", pa.list_(pa.float64()), "the detector's numbers"),
 )
 
 FORMATS = table_schema(

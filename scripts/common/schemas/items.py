@@ -53,7 +53,7 @@ REASONS = {
     "decompression_bomb": "it unpacks to far more than it was packed into, or lies on another file",
     "duplicate_member": "an earlier file of the source has the same name",
     "not_a_file": "it is a link, a device or an encrypted file",
-    "too_short": "the video is shorter than one piece, or than a control asks for",
+    "too_short": "the video is shorter than one piece, or than a control or a detector's clip",
     "too_slow": "the video has fewer frames per second than a control asks for",
 }
 """The closed list of reasons of an index."""
