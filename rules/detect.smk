@@ -158,6 +158,7 @@ rule measure_detection:
         "../envs/evaluation.yaml"
     params:
         code=code_of("scripts/detect/measure_detection.py"),
+        counting=lookup("detect/counting", within=config),
         detectors=detect.detectors,
         generators=study.generators,
         max_per_class=lookup("detect/max_per_class", within=config),

@@ -164,6 +164,7 @@ class AnalyseGraph:
         camera = {"camera": "results/evaluation/camera.parquet"}
         strength = {"strength": "results/evaluation/motion_strength.parquet"}
         annotators = {"annotators": self.annotators}
+        indexes = {name: self.detect.files(name)["indexes"] for name in self.detect.sources}
         bias = {"bias": "results/detect/bias.parquet"}
         there = [row for row in self.detectors if not row["unavailable"]]
         trained = classifier_rows(self.videomae, self.generators)
@@ -203,9 +204,35 @@ class AnalyseGraph:
             "plot_topics": (topics, seed | generators),
             "build_camera": (camera, seed | generators),
             "plot_camera": (camera | strength, seed | generators),
+            "build_tip_id": (
+                {
+                    "frame_scores": self.detect.frame_scores,
+                    "class_scores": self.detect.class_scores,
+                    "watermarks": self.study.watermark_scores,
+                    "leakage": "results/splits/leakage.csv",
+                    "index_files": [path for paths in indexes.values() for path in paths],
+                },
+                {
+                    "detectors": there,
+                    "trained": trained,
+                    "indexes": indexes,
+                    "generators": self.study.generators,
+                    "real_sources": self.study.real_sources,
+                    "labels": {
+                        name: self.study.label(
+                            "generators" if name in self.study.generators else "sources", name
+                        )
+                        for name in self.detect.sources
+                    },
+                },
+            ),
             "build_bias_ledger": (
                 bias | {"shortcuts": "results/detect/shortcuts.parquet"},
                 seed | generators | models,
+            ),
+            "plot_detector_training": (
+                {"metrics": "results/detect/metrics.parquet", "curves": self.detect.curves},
+                seed | generators,
             ),
             "plot_bias_ledger": (bias, seed | generators | models),
             "build_paper_comparison": (

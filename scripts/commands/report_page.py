@@ -14,7 +14,7 @@ from jinja2 import Environment
 
 from scripts.analyse.closing import STAGES
 from scripts.analyse.csv_files import read_csv
-from scripts.analyse.registry import FIGURES, FORMS, TABLES, Result, results_of
+from scripts.analyse.registry import FIGURES, FORMS, RESULTS, TABLES, Result
 from scripts.analyse.table_faces import STYLE
 from scripts.common.code import ROOT
 
@@ -53,8 +53,8 @@ def write_page(directory: Path) -> Path:
     """
     page = directory / "results/report/index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    there = [result for kind in (TABLES, FIGURES) for result in results_of(kind)
-             if (directory / result.target).exists() and (directory / result.provenance).exists()]  # fmt: skip
+    there = [result for kind in (TABLES, FIGURES) for result in RESULTS.values() if result.kind == kind
+             and (directory / result.target).exists() and (directory / result.provenance).exists()]  # fmt: skip
     banner = next((_provenance(directory, one)["settings"].get("banner", "") for one in there), "")
     groups = {name: [one for one in there if _category(one) == name] for name in CATEGORIES}
     links = [

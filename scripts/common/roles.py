@@ -220,7 +220,7 @@ class VideoClassifier(Protocol):
 
     @property
     def classify(self) -> Callable[..., Iterable[Any]]:
-        """The method that gives the probability of each class for each video, or ``Rejected``."""
+        """The method that gives the probability of each class for each clip of each video."""
 
     def read_model(self, weights: Path) -> Any:
         """Return a model that ``train`` wrote, ready to classify."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from scripts.common.backends import load_backend
 from scripts.common.engine import ledger_key
+from scripts.common.errors import Rejected
 from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER
 from scripts.common.rule_log import Counts
@@ -72,8 +73,10 @@ def classify_videos(
             score=classify,
         )
 
-    def classify(model: Any, videos: Sequence[Any]) -> np.ndarray:
-        return classifier().classify(model, videos, batch_size=batch_size)
+    def classify(model: Any, videos: Sequence[Any]) -> list[dict[str, Any] | Rejected]:
+        return [
+            _row(clips) for clips in classifier().classify(model, videos, batch_size=batch_size)
+        ]
 
     def read(source: Source, uuid: str) -> Any:
         return classifier().test_clips(source[uuid], source.read)
@@ -89,12 +92,20 @@ def classify_videos(
         read,
         schema=CLASS_SCORES,
         columns=["setting", "generator"],
-        values=[f"p_{name}" for name in CLASSES],
         needed=needed_tests(splits, [REAL, TEXT_GENERATED], max_per_class, seed),
         batch_size=batch_size,
         threads=threads,
         ledger_root=ledger_root,
     )
+
+
+def _row(clips: np.ndarray) -> dict[str, Any] | Rejected:
+    """Return a video's mean output, and those of its clips (clips, classes)."""
+    if not np.isfinite(clips).all():
+        return Rejected("not_a_number")
+    means = np.atleast_2d(clips).mean(axis=0).tolist()
+    outputs = {f"p_{name}": value for name, value in zip(CLASSES, means, strict=True)}
+    return outputs | {"clips": np.ravel(clips).tolist()}
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class ClipDetector:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: value.contiguous() for name, value in state.items()}, path)
 
-    def fitted(self, path: Path) -> "ClipDetector":
+    def fitted(self, path: Path) -> Self:
         """Return the detector as it was fitted.
 
         Raises:

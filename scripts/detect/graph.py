@@ -178,6 +178,14 @@ class DetectGraph:
             for name in self.study.generators
         ]
 
+    @property
+    def curves(self) -> list[str]:
+        """Curves of their trainings, in the same order."""
+        return [
+            path.replace("checkpoints", "training").replace(".safetensors", ".csv")
+            for path in self.checkpoints
+        ]
+
     def tested_on(self, wildcards: Any) -> list[str]:
         """Return the weights of the classifiers that are tested on a job's sources."""
         generators = self.study.generators

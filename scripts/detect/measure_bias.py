@@ -35,7 +35,7 @@ from scripts.common.schemas.split import IMAGE_GENERATED, REAL, TEXT_GENERATED, 
 from scripts.common.seen import refuse_seen
 from scripts.common.tables import read_table, write_table
 from scripts.detect.controls import AS_IS
-from scripts.detect.measure_detection import balanced
+from scripts.detect.measure_detection import balanced, outputs_of
 from scripts.detect.metrics import Measures, binary_measures, class_measures
 from scripts.detect.shortcuts import FOLDS, container_probabilities, find_shortcuts
 
@@ -43,7 +43,6 @@ CONTAINER = "container"
 """The setting that is no detector: what the container alone tells."""
 
 SHOWN = (ACCURACY, ACCURACY_LOW, ACCURACY_HIGH, MAP)
-OUTPUTS = [f"p_{name}" for name in CLASSES]
 PAIR = (REAL, IMAGE_GENERATED)
 
 
@@ -188,7 +187,7 @@ def _measures(
     elif len(kinds) == len(PAIR):
         return binary_measures(*(part["score"].to_numpy() for part in parts), seed=seed)
     else:
-        outputs = pd.concat(parts)[OUTPUTS].to_numpy()
+        outputs = outputs_of(pd.concat(parts), "video")
     return class_measures(outputs, np.repeat(np.arange(len(parts)), len(parts[0])), seed)
 
 
@@ -197,11 +196,8 @@ def _not_taken(made: pd.DataFrame, seed: int) -> Measures:
     if not len(made):
         return dict.fromkeys((ACCURACY, ACCURACY_LOW, ACCURACY_HIGH, TAKEN))
     if "score" in made:
-        taken = float((made["score"] > 0.5).mean())
-    else:
-        taken = float(
-            (made[OUTPUTS].to_numpy().argmax(axis=1) == CLASSES.index(IMAGE_GENERATED)).mean()
-        )
+        answers = outputs_of(made, "video").argmax(axis=1)
+        taken = float((answers == CLASSES.index(IMAGE_GENERATED)).mean())
     drawn = np.random.default_rng(seed).binomial(len(made), 1 - taken, 10_000) / len(made)
     low, high = np.quantile(drawn, [0.025, 0.975])
     return {ACCURACY: 1 - taken, ACCURACY_LOW: float(low), ACCURACY_HIGH: float(high), TAKEN: taken}

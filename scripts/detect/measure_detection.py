@@ -42,6 +42,7 @@ def measure_detection(
     real_sources: Sequence[str],
     max_per_class: int,
     seed: int,
+    counting: str = "video",
 ) -> Counts:
     """Write accuracy and mAP of every detector and every training, per generator.
 
@@ -61,6 +62,8 @@ def measure_detection(
         real_sources: whose videos are taken together.
         max_per_class: test videos of a class at most.
         seed: of the run.
+        counting: what Table 4 counts: a video, by the mean of its clips, or a clip; then each class
+            has as many clips, of as many videos as there are.
 
     Returns:
         the test videos that were read: scored, or rejected in an earlier step.
@@ -82,8 +85,10 @@ def measure_detection(
             own = derived_seed(seed, setting, generator)
             measures = binary_measures(*(part["score"].to_numpy() for part in chosen), seed=own)
         else:
-            outputs = pd.concat(chosen)[[f"p_{name}" for name in CLASSES]].to_numpy()
-            truth = np.repeat(np.arange(len(parts)), len(chosen[0]))
+            outputs = [outputs_of(part, counting) for part in chosen]
+            counted = min(map(len, outputs))
+            truth = np.repeat(np.arange(len(parts)), counted)
+            outputs = np.concatenate([part[:counted] for part in outputs])
             measures = class_measures(outputs, truth, derived_seed(seed, setting, generator))
         common: dict[str, Any] = {"table": table, "setting": setting, "generator": generator}
         common |= {"items": sum(map(len, chosen)), "rejected": rejected}
@@ -126,6 +131,14 @@ def balanced(classes: Sequence[pd.DataFrame], most: int, seed: int) -> list[pd.D
         table.set_index("key").loc[seeded_order(table["key"], seed, "test")[:size]]
         for table in scored
     ]
+
+
+def outputs_of(videos: pd.DataFrame, counting: str) -> np.ndarray:
+    """Return the outputs of videos, or of their clips: float64 of shape (items, classes)."""
+    if counting == "video":
+        return videos[[f"p_{name}" for name in CLASSES]].to_numpy()
+    clips = np.concatenate([np.zeros(0), *videos["clips"]])
+    return clips.reshape(-1, len(CLASSES))
 
 
 def _why_empty(kind: str, setting: str, part: pd.DataFrame) -> str:

@@ -198,8 +198,8 @@ class VideoMae:
     @torch.inference_mode()
     def classify(
         self, model: torch.nn.Module, videos: Sequence[torch.Tensor], *, batch_size: int
-    ) -> np.ndarray:
-        """Return the mean of the softmax outputs of each video's clips.
+    ) -> list[np.ndarray]:
+        """Return the softmax outputs of each video's clips.
 
         Args:
             model: from ``read_model``.
@@ -207,7 +207,7 @@ class VideoMae:
             batch_size: clips per call of the model.
 
         Returns:
-            float64 of shape (videos, classes), in the order of ``CLASSES``.
+            float64 of shape (clips, classes) of each video, in the order of ``CLASSES``.
         """
         outputs = []
         for clips in torch.cat(list(videos)).split(batch_size):
@@ -215,7 +215,7 @@ class VideoMae:
                 logits = model(pixel_values=clips.to(self._device)).logits
             outputs.append(torch.softmax(logits.double(), dim=1).cpu())
         parts = torch.cat(outputs).split([len(clips) for clips in videos])
-        return np.stack([part.mean(dim=0).numpy() for part in parts])
+        return [part.numpy() for part in parts]
 
     def read_model(self, weights: Path) -> torch.nn.Module:
         """Return a trained model, ready to classify.

@@ -30,6 +30,8 @@ class TrainingSettings:
         warmup_share: share of the iterations in which the rate rises from 0.
         weight_decay: of AdamW.
         gradient_clip: largest norm of the gradient.
+        micro_batch: clips that a device takes at once, where its share of the batch does not fit in
+            memory: gradients are added up, and are those of the batch; 0 is the whole share.
         precision: float32, or bfloat16 (automatic mixed precision).
         balanced: whether the classes take turns; else all videos come in one order, so that a class
             is seen as often as it has videos.
@@ -42,6 +44,7 @@ class TrainingSettings:
     warmup_share: float = 0.1
     weight_decay: float = 0.0
     gradient_clip: float = 1.0
+    micro_batch: int = 0
     precision: str = "float32"
     balanced: bool = True
     videos_per_class: int | None = None
@@ -68,6 +71,7 @@ class TrainingSettings:
             seed=seed,
             sheet="config/detectors.yaml",
             precision=self.precision,
+            micro_batch=self.micro_batch,
             gradient_clip=self.gradient_clip,
             checkpoint_every=checkpoint_every,
         )

@@ -29,7 +29,8 @@ REASONS = {
 _STATUS = outcome(REASONS)
 
 _PROBABILITIES = [
-    optional(f"p_{name}", pa.float64(), f"softmax output of the class {name}") for name in CLASSES
+    optional(f"p_{name}", pa.float64(), f"softmax output of the class {name}, mean of the clips")
+    for name in CLASSES
 ]
 
 FRAME_SCORES = table_schema(
@@ -51,6 +52,7 @@ CLASS_SCORES = table_schema(
     column("setting", pa.string(), "same_domain or cross_domain: the classifier's training"),
     column("generator", pa.string(), "whose videos the classifier is tested on"),
     *_PROBABILITIES,
+    optional("clips", pa.list_(pa.float64()), "softmax outputs of each clip, one after the other"),
     *_STATUS,
 )
 
