@@ -97,8 +97,8 @@ def test_targets_are_one_form_of_each_and_all_forms_are_published():
     graph = graph_of("demo.yaml")
     assert set(graph.targets) < set(graph.published)
     assert "results/tables/table7.html" in graph.published
-    assert len(graph.targets) == 11 + 18
-    assert len(graph.published) == 6 * 4 + 3 * 3 + 2 + 18 * 2
+    assert len(graph.targets) == 12 + 19
+    assert len(graph.published) == 6 * 4 + 4 * 3 + 2 + 19 * 2
 
 
 def test_a_lonely_generator_has_no_training_across_domains():

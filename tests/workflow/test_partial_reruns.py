@@ -159,7 +159,7 @@ def test_a_module_of_one_stage(demo):
         plan = demo.plan()
     assert rules(plan) == {
         *(f"plot_figure{number}" for number in range(1, 13)), "plot_funnel",
-        "plot_watermark", "plot_tracer_training", "plot_tracing_along", "plot_camera", "plot_topics",
+        "plot_watermark", "plot_tracer_training", "plot_detector_training", "plot_tracing_along", "plot_camera", "plot_topics",
     }  # fmt: skip
     with demo.edited("scripts/trace/search.py", *edit):
         plan = demo.plan()
@@ -207,7 +207,7 @@ def jobs_of_a_new_generator(name):
             *FROM_SCORES, "check_splits", "measure_detection", "measure_tracing",
             "build_table1", "build_table2", "build_table3", "build_table4", "build_table5",
             "build_paper_comparison", "plot_figure1", "plot_figure2", "plot_figure7", "plot_figure12", "plot_funnel",
-            "plot_tracer_training", "plot_tracing_along", "account",
+            "plot_tracer_training", "plot_detector_training", "build_tip_id", "plot_tracing_along", "account",
         )
     }  # fmt: skip
     return own | together | for_all
