@@ -34,6 +34,7 @@ figure img { max-width: 100%; height: auto; }
 .flow rect { fill: #eef3f8; stroke: #555; }
 .flow path { fill: none; stroke: #0072b2; stroke-width: 1.5; }
 .flow path.head { fill: #0072b2; }
+#stages td:nth-child(2) { white-space: nowrap; }
 summary { cursor: pointer; color: #0a4f8a; }
 details td { white-space: normal; overflow-wrap: anywhere; }
 """

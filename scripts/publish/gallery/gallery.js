@@ -84,26 +84,29 @@ function decode(text) {
   return rows.subarray(0, count);
 }
 
-function union(lists) {
+function union(lists, prompts) {
   if (lists.length < 2) return lists[0] ?? new Uint32Array();
-  const all = new Uint32Array(lists.reduce((sum, list) => sum + list.length, 0));
-  let place = 0;
-  for (const list of lists) { all.set(list, place); place += list.length; }
-  all.sort();
-  return all.filter((row, place) => !place || row !== all[place - 1]);
+  const has = new Uint8Array(prompts);
+  let count = 0;
+  for (const list of lists) for (const row of list) { count += 1 - has[row]; has[row] = 1; }
+  const all = new Uint32Array(count);
+  for (let row = 0, place = 0; place < count; row++) if (has[row]) all[place++] = row;
+  return all;
 }
 
 function intersect(some, others) {
-  let place = 0;
-  return some.filter((row) => {
+  const both = new Uint32Array(some.length);
+  let [count, place] = [0, 0];
+  for (const row of some) {
     while (place < others.length && others[place] < row) place++;
-    return others[place] === row;
-  });
+    if (others[place] === row) both[count++] = row;
+  }
+  return both.subarray(0, count);
 }
 
 // The rows of all terms from low to before high; words have no colon, fields have.
 async function rowsBetween(low, high) {
-  const { terms } = await load("manifest");
+  const { terms, prompts } = await load("manifest");
   let first = 0;
   for (let step = 1 << 20; step; step >>= 1) {
     if (first + step < terms.length && terms[first + step] <= low) first += step;
@@ -118,7 +121,7 @@ async function rowsBetween(low, high) {
       if (low <= name && name < high && name.includes(":") === low.includes(":")) lists.push(decode(rows[place]));
     });
   }
-  return union(lists);
+  return union(lists, prompts);
 }
 
 const rowsWith = (term) => rowsBetween(term, `${term}\0`);
@@ -138,7 +141,7 @@ async function search(query) {
     if (value) wanted.push(rowsWith(`${field}:${["subject", "direction"].includes(field) ? value.toLowerCase() : value}`));
   }
   const lists = (await Promise.all(wanted)).sort((one, other) => one.length - other.length);
-  return lists.length ? lists.reduce(intersect) : null;
+  return lists.length ? lists.reduce((rows, others) => intersect(rows, others)) : null;
 }
 
 // What is shown
