@@ -6,8 +6,6 @@ from typing import Any
 from scripts.annotate.graph import AnnotateGraph
 from scripts.common.study import Study
 
-DATA, GRID = "data.ndjson", "grid.json"
-"""What WizMap's viewer reads of a map."""
 OWN = "own"
 MAPS = {"text": "text prompts", "image": "image prompts"}
 """Maps of the data set alone, and what they are of."""

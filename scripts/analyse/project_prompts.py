@@ -14,12 +14,11 @@ import pyarrow.parquet as pq
 
 from scripts.analyse.map_grid import Density, describe_density, describe_words
 from scripts.analyse.map_prompts import draw_prompts
-from scripts.analyse.maps import DATA, GRID
 from scripts.analyse.projection import project
 from scripts.common.errors import UserError
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
-from scripts.common.schemas.analyse import POINTS
+from scripts.common.schemas.analyse import DATA, GRID, POINTS
 from scripts.common.tables import write_table
 
 _ROWS = 8192

@@ -70,6 +70,9 @@ ACCOUNT = table_schema(
     column("count", pa.int64(), "items rejected for this reason"),
 )
 
+DATA, GRID = "data.ndjson", "grid.json"
+"""What WizMap's viewer reads of a map."""
+
 POINTS = table_schema(
     "points",
     "Prompts on a plane, as Embedding Atlas opens them (--x x --y y --text text).",
