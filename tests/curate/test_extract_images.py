@@ -166,7 +166,7 @@ def test_a_slant_is_no_reason_to_turn(tmp_path):
 
 def test_a_frame_with_too_many_pixels_is_not_decoded(tmp_path, monkeypatch):
     large = mux("mjpeg", "matroska", np.full((1, 4352, 8192, 3), 90, np.uint8), [0], "yuvj420p")
-    monkeypatch.setattr("scripts.common.video._decode", None)
+    monkeypatch.setattr("scripts.common.video.decoded_frames", None)
     assert outcome(tmp_path, large) == "too_many_pixels"
 
 
