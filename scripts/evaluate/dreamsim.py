@@ -23,7 +23,7 @@ from torchvision.transforms.functional import resize
 
 from scripts.common.errors import UserError
 from scripts.common.roles import EvaluationItem
-from scripts.common.weight_files import weights_file
+from scripts.common.weight_files import file_beside, weights_file
 from scripts.evaluate.frame_transforms import resize_picture
 from scripts.evaluate.similarity import faithfulness
 from scripts.evaluate.unscorable import require_frames
@@ -67,11 +67,7 @@ class ImageFaithfulnessDreamSim:
         Raises:
             UserError: the weights are missing or those of other networks.
         """
-        weights = weights or {}
-        dino = weights_file(
-            {key: value for key, value in weights.items() if key not in ("path", "url")}
-        )
-        archive = weights_file({key: weights[key] for key in ("path", "url") if key in weights})
+        dino, archive = weights_file(weights), weights_file(file_beside(weights))
         self._device, self._batch_size = pick_device(device), batch_size
         self._networks = [network.eval().to(self._device) for network in ensemble(width)]
         states = [(read_tensors(dino), dino), *((state, archive) for state in read_clips(archive))]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from scripts.common.roles import EvaluationItem
-from scripts.common.weight_files import weights_file
+from scripts.common.weight_files import file_beside, weights_file
 from scripts.evaluate.frame_transforms import clip_tensors
 from scripts.evaluate.similarity import consistency
 from scripts.evaluate.unscorable import require_frames
@@ -63,10 +63,9 @@ class AestheticQuality:
         Raises:
             UserError: weights are missing or those of another network.
         """
-        weights = weights or {}
         clip = {"path": clip_path} if clip_path else weights
         self._model = ClipModel(clip, device, architecture=architecture, batch_size=batch_size)
-        path = weights_file({key: weights[key] for key in ("path", "url") if key in weights})
+        path = weights_file(file_beside(weights))
         tensors = read_tensors(path)
         self._predictor = torch.nn.Linear(_width(tensors), 1)
         load_exactly(self._predictor, tensors, path)

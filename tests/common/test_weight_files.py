@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import constants
 
 from scripts.common import weight_files
-from scripts.common.weight_files import checksum_of, hub_commit, weights_content
+from scripts.common.weight_files import check_weights, checksum_of, hub_commit, weights_content
 
 COMMITS = ("a" * 40, "b" * 40)
 
@@ -66,3 +66,12 @@ def test_a_large_file_is_hashed_once_and_again_when_it_changes(tmp_path, monkeyp
     # A note that was cut is as good as none.
     (tmp_path / "w.pth.sha256.json").write_text("{")
     assert checksum_of(path) == original(path) and len(hashed) == 3
+
+
+def test_each_file_of_an_entry_is_fetched_from_where_it_lies(branch):
+    """Such as DreamSim's: one network of the hub, and an archive beside it."""
+    weights = {"hub": "me/mine", "revision": "main", "file": "a.pth", "path": "b.zip",
+               "url": "https://example.org/b.zip"}  # fmt: skip
+    hub, file = check_weights("two", weights)
+    assert hub.endswith("fetch it with: hf download me/mine a.pth --revision main")
+    assert "b.zip is missing" in file and file.endswith("-o b.zip https://example.org/b.zip")
