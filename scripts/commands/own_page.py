@@ -75,9 +75,9 @@ def _counts(scores: pd.DataFrame, dimensions: Sequence[Mapping[str, Any]]) -> li
 def _videos(scores: pd.DataFrame, dimensions: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     shown = scores["value"].map("{:.3f}".format).where(scores["status"] == OK, scores["reason"])
     cells = scores.assign(shown=shown).pivot(index="item", columns="metric", values="shown")
-    frames = scores.drop_duplicates("item").set_index("item")["frames"]
+    frames = dict(zip(scores["item"], scores["frames"], strict=True))
     return [
-        [item, NOTHING if pd.isna(frames[item]) else f"{frames[item]:.0f}",
+        [str(item), NOTHING if pd.isna(frames[item]) else f"{frames[item]:.0f}",
          *(row[dimension["entry"]] for dimension in dimensions)]
         for item, row in cells.head(LISTED).iterrows()
     ]  # fmt: skip
