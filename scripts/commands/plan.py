@@ -203,8 +203,7 @@ def price(study: Study, jobs: Sequence[Job]) -> dict[str, Cost]:
             items = items_of(study, job)
             one = entry["seconds"]
             if job.rule == "generate_videos":
-                maker = study.fields("generators", job.wildcards["generator"])
-                one = maker.get("seconds_per_video", one)
+                one = study.seconds_per_video(job.wildcards["generator"])
             seconds, gpu = one * items, entry["gpu"]
             cost.disk_gb += items * entry["mb"] / 1000
         if own := measured[_kind(job)]:

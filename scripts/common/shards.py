@@ -34,7 +34,14 @@ class ShardItem:
     group: str | None = None
 
 
-def write_shard(tar: Path, index: Path, items: Iterable[ShardItem], extension: str) -> Counts:
+def write_shard(
+    tar: Path,
+    index: Path,
+    items: Iterable[ShardItem],
+    extension: str,
+    schema: pa.Schema = ITEM_INDEX,
+    **common: str,
+) -> Counts:
     """Write a tar of the items that have bytes, and the index of all of them.
 
     Items are written in the order in which they come (one at a time is in memory), so let them
@@ -45,6 +52,8 @@ def write_shard(tar: Path, index: Path, items: Iterable[ShardItem], extension: s
         index: the Parquet beside it (``ITEM_INDEX``).
         items: the wanted items.
         extension: of the members, without a dot.
+        schema: of the index, if it has further columns...
+        common: ...and what stands there in every row.
     """
     counts, rows = Counts(), []
     tar.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +61,7 @@ def write_shard(tar: Path, index: Path, items: Iterable[ShardItem], extension: s
     part = tar.with_name(f"{tar.name}.part")
     with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as archive:
         for item in items:
-            row = {"uuid": item.uuid, "group": item.group}
+            row = {"uuid": item.uuid, "group": item.group, **common}
             if item.data is None:
                 reason = item.reason or "no_candidate"
                 counts.reject(reason)
@@ -69,7 +78,7 @@ def write_shard(tar: Path, index: Path, items: Iterable[ShardItem], extension: s
                 | {"sha256": sha256_of(item.data), **asdict(item.properties)}
             )
     os.replace(part, tar)
-    write_table(rows, index, ITEM_INDEX)
+    write_table(rows, index, schema)
     return counts
 
 

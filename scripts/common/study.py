@@ -8,9 +8,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import gcd
+from math import ceil, gcd
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from scripts.common.code import ROOT
 from scripts.common.configuration import check_configuration, read_sheets, wanted_entries
@@ -19,6 +21,8 @@ from scripts.common.weight_files import weights_content
 
 DECISIVE = ("backend", "settings", "weights")
 """Fields of an entry that decide a number; a label or a licence decides none."""
+JOB_MIN = 2850
+"""Longest work of a job that makes videos: two days, less the half hour in which it begins."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,34 @@ class Study:
 
     def label(self, sheet: str, name: str) -> str:
         """Return how tables and figures call an entry of a sheet."""
-        return self.fields(sheet, name).get("label", name)
+        label = self.fields(sheet, name).get("label", name)
+        return f"{label} (fast)" if sheet == "generators" and self.is_fast(name) else label
+
+    def is_fast(self, generator: str) -> bool:
+        """Return whether a generator's videos are made by its cache, which approximates."""
+        wanted = self.config["generate"].get("speed") == "fast"
+        return (
+            wanted
+            and generator in self.generated
+            and "fast" in self.fields("generators", generator)
+        )
+
+    def seconds_per_video(self, generator: str) -> float:
+        """Return the seconds that a generator takes for a video, or where nobody knows, may."""
+        known = self.fields("generators", generator).get("seconds_per_video")
+        return known or self._unknown_seconds
+
+    @cached_property
+    def _unknown_seconds(self) -> float:
+        costs = yaml.safe_load((ROOT / "config" / "costs.yaml").read_text(encoding="utf-8"))
+        return costs["generate_videos"]["seconds"]
+
+    def generating_min(self, generator: str) -> float:
+        """Return the minutes that all of a generator's videos take, with a tenth to spare."""
+        tip_eval = self.config["split"]["tip_eval"]
+        videos = self.config["generate"]["prompts"]
+        videos += tip_eval["subjects"] * tip_eval["prompts_per_subject"]
+        return 1.1 * self.seconds_per_video(generator) * videos / 60
 
     def entry(self, sheet: str, name: str) -> dict[str, Any]:
         """Return what decides an entry's numbers, as a rule's parameter.
@@ -113,11 +144,17 @@ class Study:
         return decisive | {"weights_content": weights_content(fields.get("weights"))}
 
     def shards_of(self, generator: str) -> list[str]:
-        """Return the shards of a generator's videos: scraped ones lie with their prompts."""
+        """Return the shards of a generator's videos: scraped ones lie with their prompts.
+
+        Those of a slow generator are so many times as the configuration says that no job takes
+        more than two days, which is what clusters allow.
+        """
         if generator in self.scraped:
             return self.shards
-        times = self.fields("generators", generator).get("times_shards", 1)
-        return shard_names(times * self.config["generate"]["shards"])
+        shards = self.config["generate"]["shards"]
+        if generator in self.generated:
+            shards *= max(1, ceil(self.generating_min(generator) / shards / JOB_MIN))
+        return shard_names(shards)
 
     @property
     def lots(self) -> list[dict[str, str]]:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from scripts.common.errors import UserError
 from scripts.generate.diffusion import find_folder, fit_image, frames_of, load_pipeline, seeded
+from scripts.models.devices import pick_device
 
 OWN = ("image", "video", "prompt", "width", "height", "generator", "output_type")
 """Arguments of a call that are no choice of an entry's ``call``."""
@@ -36,7 +37,10 @@ class AnyPipeline:
         scheduler: Mapping[str, Any] | None = None,
         guider: Mapping[str, Any] | None = None,
         inputs: Mapping[str, str] | None = None,
+        output: Mapping[str, Any] | None = None,
         memory: Mapping[str, Any] | None = None,
+        compiled: bool = False,
+        cache: Mapping[str, Any] | None = None,
         device: str = "auto",
     ):
         """Load the weights.
@@ -58,6 +62,12 @@ class AnyPipeline:
             inputs: ``image`` is how the image goes in (image, or video of one frame), ``suffix``
                 what is put after each prompt, ``prompt`` may be none.
             memory: ``vae_tiling`` and ``vae_slicing`` (true), ``offload`` (model or sequential).
+            output: ``frames`` is where the pipeline gives the video (frames, or video), ``audio``
+                (true) whether its sound is kept.
+            compiled: compile the denoiser where a card is, which rounds other bits and takes
+                minutes at first; not with a cache.
+            cache: ``class`` of one of diffusers' configurations of a cache, and its arguments;
+                denoising is approximated.
             device: where the model runs.
 
         Raises:
@@ -78,8 +88,14 @@ class AnyPipeline:
         if guider:
             self._pipeline.guider = self._pipeline.guider.new(**guider)
         save_memory(self._pipeline, memory, device)
+        if cache:
+            skip_steps(self._pipeline, cache)
+        elif compiled and pick_device(device).type == "cuda":
+            for part in denoisers(self._pipeline):
+                part.compile()
         self._call, self._size, self._fps = dict(call), size, fps
         self._inputs = {"image": "image", "prompt": "text", "suffix": ""} | dict(inputs or {})
+        self._output = {"frames": "frames", "audio": False} | dict(output or {})
         self._takes = inspect.signature(kind.__call__).parameters
 
     @torch.inference_mode()
@@ -92,7 +108,11 @@ class AnyPipeline:
             given |= self._text(prompt + self._inputs["suffix"])
         # Some pipelines draw without the generator that they are given.
         torch.manual_seed(seed % 2**63)
-        output = self._pipeline(**given, **self._call, generator=seeded(seed), output_type="np")
+        try:
+            output = self._pipeline(**given, **self._call, generator=seeded(seed), output_type="np")
+        except Exception:
+            self._pipeline.maybe_free_model_hooks()  # a cache keeps nothing for the next video
+            raise
         return even(frames_of(output)), float(self._fps)
 
     def _text(self, prompt: str) -> dict[str, Any]:
@@ -193,6 +213,36 @@ def save_memory(pipeline: Any, memory: Mapping[str, Any], device: str) -> None:
             "sequential": "enable_sequential_cpu_offload",
         }
         getattr(pipeline, offload[way])(device=None if device == "auto" else device)
+
+
+def denoisers(pipeline: Any) -> list[Any]:
+    """Return the networks that denoise: one, or two experts of which each has its steps."""
+    names = ("transformer", "transformer_2", "unet")
+    return [part for name in names if (part := getattr(pipeline, name, None)) is not None]
+
+
+def skip_steps(pipeline: Any, cache: Mapping[str, Any]) -> None:
+    """Have a pipeline's denoisers take over what hardly changes from step to step.
+
+    Args:
+        pipeline: of which each denoiser gets a cache of its own.
+        cache: as in ``AnyPipeline``.
+
+    Raises:
+        UserError: the cache does not fit the pipeline.
+    """
+    kind = class_of(cache["class"])
+    arguments = {name: value for name, value in cache.items() if name != "class"}
+    if "current_timestep_callback" in inspect.signature(kind).parameters:
+        arguments["current_timestep_callback"] = lambda: pipeline.current_timestep
+    try:
+        for part in denoisers(pipeline):
+            part.enable_cache(kind(**arguments))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{cache['class']} does not go with {type(pipeline).__name__} ({error}); correct the "
+            "entry's 'fast', or take it out"
+        ) from None
 
 
 def sides_of(aspect: float, area: int, multiple: int) -> tuple[int, int]:

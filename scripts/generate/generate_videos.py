@@ -18,6 +18,7 @@ from scripts.common.pictures import decode_picture
 from scripts.common.roles import Generator
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.generate import CHOSEN
+from scripts.common.schemas.items import GENERATED_INDEX
 from scripts.common.shards import ShardItem, Shards, write_shard
 from scripts.common.tables import read_frame
 from scripts.common.video import encode_video, probe_video
@@ -25,7 +26,7 @@ from scripts.common.video import encode_video, probe_video
 CRF = 18
 """Rate factor of every generator's videos, hardly visible: the encoder must not tell them apart."""
 BLANK = 2
-"""Levels of 255 within which all pixels of a video lie if it shows nothing."""
+"""Levels of 255 within which all pixels of a video lie if it shows nothing; each, if it is still."""
 SCRIPT = "scripts/generate/generate_videos.py"
 
 
@@ -56,8 +57,9 @@ def generate_videos(
 ) -> Counts:
     """Animate the images of one shard's prompts, and resume where a killed run stopped.
 
-    Every wanted prompt gets a row of the index: with its video, or ``no_image``, ``undecodable``
-    or ``generation_failed``. The seed of a video depends on the run's seed, the generator's name
+    Every wanted prompt gets a row of the index: with its video, or ``no_image``, ``undecodable``,
+    ``generation_failed``, ``blank_video``, ``frozen_video`` or ``not_a_number``; all say how the
+    generator ran (``speed``). The seed of a video depends on the run's seed, the generator's name
     and the prompt alone.
 
     Args:
@@ -65,7 +67,7 @@ def generate_videos(
         images: tars with the image prompts of this shard, and perhaps more...
         image_indexes: ...and the indexes beside them.
         tar: output, ``<uuid>.mp4`` members, H.264.
-        index: output (``ITEM_INDEX``).
+        index: output (``GENERATED_INDEX``).
         generator: name of the entry.
         entry: ``backend``, ``weights``, ``settings`` of the generator.
         shard: this shard's name.
@@ -110,7 +112,8 @@ def generate_videos(
         else ledger.get(uuid, version)
         for uuid, version in versions.items()
     )
-    counts = write_shard(tar, index, items, "mp4")
+    speed = "fast" if "cache" in (entry.get("settings") or {}) else "fidelity"
+    counts = write_shard(tar, index, items, "mp4", GENERATED_INDEX, speed=speed)
     counts.declared, counts.notes = len(prompts), task.notes
     ledger.finish(tar, index)
     note(f"{generator} {shard}: made {task.done:,} videos, recalled {counts.kept - task.done:,}")
@@ -145,7 +148,8 @@ def _checked(frames: np.ndarray) -> np.ndarray:
     """Return frames if they are what the protocol says, which a new generator may get wrong.
 
     Raises:
-        Rejected: blank_video, which shows one colour alone from its start to its end.
+        Rejected: blank_video, which shows one colour alone from its start to its end, or
+            frozen_video, of which no pixel changes.
     """
     shape = getattr(frames, "shape", ())
     if len(shape) != 4 or shape[3] != 3 or not shape[0] or shape[1] % 2 or shape[2] % 2:
@@ -154,6 +158,8 @@ def _checked(frames: np.ndarray) -> np.ndarray:
         raise ValueError(f"frames are {frames.dtype}, not uint8")
     if np.ptp(frames) <= BLANK:
         raise Rejected("blank_video")
+    if len(frames) > 1 and np.ptp(frames, axis=0).max() <= BLANK:
+        raise Rejected("frozen_video")
     return frames
 
 

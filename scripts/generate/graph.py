@@ -21,8 +21,15 @@ class GenerateGraph:
         return tars + indexes_of(tars)
 
     def entry(self, wildcards: Any) -> dict[str, Any]:
-        """Return what makes a generator's videos; its label and licence do not."""
-        return self.study.entry("generators", wildcards.generator)
+        """Return what makes a generator's videos; its label and licence do not.
+
+        Its cache is a setting like others, so that what was made without is never mixed with it.
+        """
+        entry = self.study.entry("generators", wildcards.generator)
+        if self.study.is_fast(wildcards.generator):
+            cache = self.study.fields("generators", wildcards.generator)["fast"]
+            entry["settings"] = entry["settings"] | {"cache": cache}
+        return entry
 
     def code(self, wildcards: Any) -> str:
         """Return the checksum of what the script and the generator's backend do."""
@@ -35,17 +42,9 @@ class GenerateGraph:
         return f"../envs/{name}.yaml"
 
     def runtime_min(self, wildcards: Any) -> int:
-        """Return the minutes that a shard of a generator's videos takes, with a tenth to spare.
-
-        Where the sheet does not know a video's seconds, two days of a card, four hours without.
-        """
-        seconds = self.study.fields("generators", wildcards.generator).get("seconds_per_video")
-        if seconds is None:
-            return 2880 if self.study.config["generate"]["gpu"] else 240
-        tip_eval = self.study.config["split"]["tip_eval"]
-        videos = self.study.config["generate"]["prompts"]
-        videos += tip_eval["subjects"] * tip_eval["prompts_per_subject"]
-        return 30 + ceil(1.1 * seconds * videos / self.study.video_shards(wildcards) / 60)
+        """Return the minutes that a shard of a generator's videos takes, half an hour to begin with."""
+        shards = self.study.video_shards(wildcards)
+        return 30 + ceil(self.study.generating_min(wildcards.generator) / shards)
 
     def memory_mb(self, wildcards: Any) -> int:
         """Return the memory of a job: weights lie there twice on their way to a card."""

@@ -12,7 +12,9 @@ from scripts.common.errors import Rejected
 class Scripted:
     """Shows the image at a few brightnesses; the prompt may ask for a failure."""
 
-    def __init__(self, weights=None, *, record: str, seconds: float = 0.0, device: str = "cpu"):
+    def __init__(
+        self, weights=None, *, record: str, seconds: float = 0.0, cache=None, device="cpu"
+    ):
         self._record, self._seconds = Path(record), seconds
         self._note("loaded")
 
@@ -28,6 +30,8 @@ class Scripted:
         if "nan" in prompt:
             raise Rejected("not_a_number")
         frame = np.resize(image, (16, 16, 3))
+        if "frozen" in prompt:
+            return np.stack([frame] * 3), 8.0
         if "odd" in prompt:
             return np.stack([frame[:15, :15]] * 3), 8.0
         if "float" in prompt:

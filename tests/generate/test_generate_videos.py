@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from scripts.common.code import ROOT
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.identity import derived_seed, prompt_uuid
 from scripts.common.pictures import encode_png, picture_properties
+from scripts.common.schemas.items import GENERATED_INDEX
 from scripts.common.shards import Shard, ShardItem, Shards, write_shard
+from scripts.common.tables import read_table
 from scripts.common.video import read_frames
-from scripts.generate.generate_videos import generate_videos
+from scripts.generate.generate_videos import _checked, generate_videos
 from tests.generate.made_up import picture, write_prompts
 
 SCRIPTED = "tests.generate.scripted_generators:Scripted"
@@ -72,9 +74,37 @@ def test_every_wanted_prompt_has_a_row_and_the_others_are_done(tmp_path, run):
 
 
 def test_what_shows_nothing_is_no_video(tmp_path, run):
-    paths = write_prompts(tmp_path, ["a blank wall", "nan", "a cat", "a dog"])
-    counts = run(paths)[0]
-    assert counts.kept == 2 and dict(counts.rejected) == {"blank_video": 1, "not_a_number": 1}
+    paths = write_prompts(tmp_path, ["a blank wall", "nan", "a frozen sea", "a cat", "a dog"])
+    counts, shard, _, _ = run(paths)
+    assert counts.kept == 2
+    assert dict(counts.rejected) == {"blank_video": 1, "not_a_number": 1, "frozen_video": 1}
+    assert shard.rows[prompt_uuid("a frozen sea")]["reason"] == "frozen_video"
+
+
+def test_what_hardly_moves_is_a_video():
+    frames = np.zeros((3, 4, 4, 3), np.uint8)
+    for reason in ("blank_video", "frozen_video"):
+        with pytest.raises(Rejected, match=reason):
+            _checked(frames)
+        frames[2, 0, 0] += 2  # a rounding
+        with pytest.raises(Rejected, match=reason):
+            _checked(frames)
+        frames[2] = frames[0]
+        frames[:, :, 0] = 90
+    frames[2, 0, 0] = 93
+    assert _checked(frames) is frames
+    assert _checked(frames[:1]).shape == (1, 4, 4, 3), "a single frame stands still by nature"
+
+
+def test_a_shard_is_made_in_one_way_and_its_index_says_which(tmp_path, run):
+    inputs = write_prompts(tmp_path, ["a cat", "nothing"], without_image=["nothing"])
+    fast = {
+        "entry": {"settings": {"record": str(tmp_path / "record.txt"), "cache": {"class": "C"}}}
+    }
+    for changes, speed in (({}, "fidelity"), (fast, "fast")):
+        _, shard, made, _ = run(inputs, **changes)
+        assert set(made) == {"a cat"}, "nothing is taken over from the other way"
+        assert read_table(shard.index, GENERATED_INDEX)["speed"].to_pylist() == [speed] * 2
 
 
 def test_the_row_describes_the_video_and_the_seed_is_the_prompts_own(tmp_path, run):

@@ -8,6 +8,8 @@ from diffusers.pipelines.cosmos import pipeline_cosmos2_video2world
 from scripts.common.backends import load_backend
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
+from scripts.common.errors import UserError
+from scripts.generate.any_pipeline import denoisers, skip_steps
 from tests.generate.made_up import picture
 from tests.generate.tiny_pipelines import Guardrail, save_tiny
 
@@ -72,3 +74,41 @@ def test_a_model_is_built_as_its_entry_says(tiny):
     assert {key: pipeline.guider.config[key] for key in guider} == guider
     if settings.get("memory", {}).get("vae_tiling"):
         assert pipeline.vae.use_tiling
+
+
+# A cache's arguments with which four steps are enough to skip something.
+SOON = {
+    "FirstBlockCacheConfig": {"threshold": 1e9},
+    "PyramidAttentionBroadcastConfig": {},
+    "TaylorSeerCacheConfig": {"cache_interval": 2, "disable_cache_before_step": 1},
+}
+
+
+def test_a_cache_computes_less_and_keeps_nothing_for_the_next_video(tiny):
+    name, _, generator = tiny
+    if "fast" not in SHEET[name]:
+        with pytest.raises(UserError, match="does not go with"):
+            skip_steps(generator._pipeline, {"class": "FirstBlockCacheConfig", "thresh": 1})
+        return
+    cache = SHEET[name]["fast"]
+    generator._call["num_inference_steps"] = 4
+    plain, slow = count_layers(generator)
+    skip_steps(generator._pipeline, cache | SOON[cache["class"]])
+    first, fast = count_layers(generator)
+    assert fast < slow and not np.array_equal(plain, first)
+    assert np.array_equal(first, count_layers(generator)[0])
+
+
+def count_layers(generator):
+    """Return a video, and how many linear layers its denoisers ran."""
+    calls = []
+    hooks = [
+        layer.register_forward_hook(lambda *given: calls.append(1))
+        for part in denoisers(generator._pipeline)
+        for layer in part.modules()
+        if isinstance(layer, torch.nn.Linear)
+    ]
+    frames, _ = generator.generate(IMAGE, "a cat waves", seed=SEED)
+    for hook in hooks:
+        hook.remove()
+    return frames, len(calls)

@@ -46,6 +46,7 @@ REASONS = {
     "no_image": "there is no image prompt for the item",
     "generation_failed": "the generator raised an error for the item",
     "blank_video": "the generator gave one colour alone from start to end",
+    "frozen_video": "the generator gave the same picture from start to end",
     "not_a_number": "the generator gave pixels that are not numbers",
     "no_member": "no tar of the released data set holds a file for the prompt",
     "cut_off": "the archive ends inside the file",
@@ -96,3 +97,12 @@ PLACED_INDEX = ITEM_INDEX.append(
         "description": "An index of which items may lie in tars that stay where they are.",
     }
 )
+
+GENERATED_INDEX = ITEM_INDEX.append(
+    column(
+        "speed", pa.string(), "how it was generated; of a shard, all in one way",
+        values=("fidelity", "fast"),
+    )
+).with_metadata(
+    {"name": "generated_index", "description": "An index of videos that a generator made."}
+)  # fmt: skip
