@@ -30,8 +30,9 @@ def study(tmp_path, monkeypatch):
     config = {
         "source": "discord_exports",
         "curate": {"shards": 1},
-        "generate": {"generators": ["sway", "morph"], "shards": 1},
+        "generate": {"generators": ["sway", "morph"], "shards": 1, "prompts": 2},
         "split": {
+            "tip_eval": {"subjects": 1, "prompts_per_subject": 1},
             "tip_id": {"real": ["real"], "text_generated": []},
             "tip_trace": {"references": "refs", "distractors": "others"},
         },
