@@ -112,7 +112,11 @@ def test_a_prompt_that_an_index_lost_is_found_out(finished):
 @pytest.mark.parametrize(("all_prompts", "rows"), [([], "chosen_prompts"), (["svd"], "rows/00000")])
 def test_of_a_generator_with_all_videos_all_prompts_are_wanted(all_prompts, rows):
     study = Study(
-        {"curate": {"shards": 1}, "generate": {"shards": 1, "generators": ["svd"]}},
+        {
+            "source": "release",
+            "curate": {"shards": 1},
+            "generate": {"shards": 1, "generators": ["svd"]},
+        },
         {"generators": {"svd": {"released": "svd"}}},
     )
     steps = release_steps(study, [], None, {}, {"svd": {"a": ["a.tar", "a.parquet"]}}, all_prompts)

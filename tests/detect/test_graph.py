@@ -17,8 +17,11 @@ def graph_of(*generators, detectors=("spectrum", "cnnspot"), jobs="each", missin
     config = {
         "source": "discord_exports",
         "curate": {"shards": 2},
-        "generate": {"generators": list(generators), "shards": 1},
-        "split": {"tip_id": {"real": ["real_videos"], "text_generated": ["text_videos_zoom"]}},
+        "generate": {"generators": list(generators), "shards": 1, "prompts": 4},
+        "split": {
+            "tip_eval": {"subjects": 1, "prompts_per_subject": 1},
+            "tip_id": {"real": ["real_videos"], "text_generated": ["text_videos_zoom"]},
+        },
         "detect": {
             "jobs": jobs,
             "missing_weights": missing,

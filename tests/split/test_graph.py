@@ -10,7 +10,8 @@ from scripts.split.graph import SplitGraph
 
 def graph():
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    config["generate"] |= {"generators": ["pika", "svd"], "shards": 3}
+    config["generate"] |= {"generators": ["pika", "svd"], "shards": 3, "prompts": 1000}
+    config["split"]["tip_eval"]["subjects"] = 10
     config["curate"]["shards"] = 2
     return SplitGraph(Study.of(config))
 
