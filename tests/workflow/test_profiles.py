@@ -1,6 +1,7 @@
 """What profiles say to Snakemake does what they say it does."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -48,3 +49,12 @@ def test_a_large_tar_is_not_hashed_and_its_index_is(large):
     assert "Nothing to be done" in answer.stdout + answer.stderr
     (large / "videos.parquet").write_bytes(b"others")
     assert "measure" in snakemake(large, "--dry-run").stdout
+
+
+def test_nothing_reads_what_snakemake_notes_for_itself():
+    """Its records change from version to version; a lock alone is looked for, to say who runs."""
+    read = set()
+    for path in (file for room in ("scripts", "rules") for file in (ROOT / room).rglob("*.[ps]*")):
+        if path.suffix in {".py", ".smk"}:
+            read |= set(re.findall(r"\.snakemake/?\w*", path.read_text()))
+    assert read == {".snakemake/locks"}
