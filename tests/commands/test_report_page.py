@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 
 from scripts.analyse.registry import RESULTS
+from scripts.commands.report import make_report
 from scripts.commands.report_page import FLOW, write_page
 from scripts.commands.show import serve
 from scripts.common.code import ROOT
@@ -100,6 +101,10 @@ def test_only_what_is_to_be_looked_at_is_served_and_to_this_machine(run):
         assert server.server_address[0] == "127.0.0.1"
         with urllib.request.urlopen(f"{root}/report/") as answer:
             assert b"0.976" in answer.read()
+        part = urllib.request.Request(f"{root}/tables/funnel.csv", headers={"Range": "bytes=2-5"})
+        with urllib.request.urlopen(part) as answer:
+            assert answer.status == 206 and answer.read() == b"made"
+            assert answer.headers["Content-Range"].startswith("bytes 2-5/")
         for path in ("/messages/names.parquet", "/report/../messages/names.parquet", "/tables/",
                      "/report/%2e%2e/messages/names.parquet", "/", "/../logs/score_videos/1.json"):  # fmt: skip
             with pytest.raises(urllib.error.HTTPError, match="404"):
@@ -115,3 +120,15 @@ def test_every_result_has_a_caption_that_the_page_can_render():
         text = (ROOT / "rules" / result.caption).read_text()
         assert set(re.findall(r"snakemake\.(\w+)", text)) <= {"config", "params"}
         assert set(re.findall(r'config\["(\w+)"\]', text)) <= {"banner"}
+
+
+def test_the_last_lines_name_the_gallery_the_report_and_how_to_look_at_them(run, capsys):
+    (run / "results/report.zip").write_text("newer than all tables")
+    (run / "results/gallery").mkdir()
+    (run / "results/gallery/index.html").write_text("x")
+    assert make_report("profiles/demo", run) == 0
+    last = capsys.readouterr().out.splitlines()[-3:]
+    assert [line.split()[0] for line in last] == ["report:", "gallery:", "to"]
+    for path in ("report/index.html", "gallery/index.html"):
+        assert any(str(run / "results" / path) in line for line in last)
+    assert "make show" in last[-1]
