@@ -13,24 +13,11 @@ wildcard_constraints:
     control="|".join(bias.controls),
 
 
-def get_originals(key):
-    """Return an input function: one kind of the files behind the wildcard's source."""
-
-    def get_files(wildcards):
-        return bias.originals(wildcards)[key]
-
-    return by_index(get_files)
-
-
 rule make_controls:
     """Make the videos of a source as a control has them: re-encoded, masked, or animated anew."""
     input:
-        split=get_originals("split"),
-        tars=get_originals("tars"),
-        indexes=get_originals("indexes"),
+        unpack(by_index(bias.originals)),
         splits=[detect.files(name)["split"] for name in detect.sources],
-        images=get_originals("images"),
-        image_indexes=get_originals("image_indexes"),
     output:
         tar=f"{CONTROLS}/{{control}}/videos/{{source}}.tar",
         index=f"{CONTROLS}/{{control}}/videos/{{source}}.parquet",

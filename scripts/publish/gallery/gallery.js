@@ -1,7 +1,7 @@
 "use strict";
 // The program of all three pages. Whatever users wrote is put in as text, never as markup.
 
-const PAGE = 24; // prompts shown at a time
+const PAGE = 16; // prompts shown at a time
 const KEPT = 600; // files of data kept in memory
 const PARAMETERS = {
   camera: "Camera (-camera)", motion: "Motion (-motion)", guidance_scale: "Guidance scale (-gs)",
