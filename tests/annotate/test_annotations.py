@@ -8,7 +8,7 @@ from scripts.annotate.annotate_pictures import annotate_pictures
 from scripts.annotate.annotate_texts import annotate_texts
 from scripts.common.errors import UserError
 from scripts.common.identity import prompt_uuid
-from scripts.common.schemas.annotate import REASONS, embeddings
+from scripts.common.schemas.annotate import IMAGE_NSFW, REASONS, embeddings
 from scripts.common.tables import read_table
 from tests.annotate.made_up import write_images, write_prompts
 from tests.annotate.made_up_dataset import SCHEMAS as ANNOTATED
@@ -228,6 +228,20 @@ def test_a_picture_is_decoded_once_for_all_its_annotators(shard, monkeypatch):
     assert shard.outputs(["image_nsfw"])["image_nsfw"].read_bytes() == scores
     table = read_table(shard.outputs([])["vectors"], embeddings(5))
     assert table["uuid"].to_pylist() == list(vectors)
+
+
+def test_pictures_of_several_shards_have_a_table_each_and_one_model(shard):
+    texts = {"00000": ["a cat walks"], "00001": ["a dog runs", "a horse jumps"]}
+    files = [write_images(shard.folder, name, some) for name, some in texts.items()]
+    tars, indexes = zip(*files, strict=True)
+    tables = [shard.folder / "out" / f"{name}.parquet" for name in texts]
+    entries = {"image_nsfw": shard.entry}
+    outputs = {"image_nsfw": tables}
+    counts = annotate_pictures(tars, indexes, outputs, entries=entries, **shard.settings)
+    assert (counts.read, counts.kept) == (3, 3)
+    assert shard.asked().count("loaded") == 1
+    found = [read_table(table, IMAGE_NSFW)["uuid"].to_pylist() for table in tables]
+    assert found == [sorted(map(prompt_uuid, some)) for some in texts.values()]
 
 
 def test_other_vectors_of_the_same_prompts_leave_the_table_of_statuses_as_it_was(shard):

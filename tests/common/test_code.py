@@ -60,6 +60,11 @@ def test_a_module_is_what_it_holds_and_not_what_it_is_called(tmp_path, monkeypat
     modules = {"one": "def read(): return 1\nother = 3\n", "two": "read = 4\nother = 5\n"}
     first = checksum(asks=both.format("one", "two"), **modules)
     assert checksum(asks=both.format("two", "one"), **modules) != first
+    # An import counts wherever it stands, such as where something else cannot be had.
+    for late in ("try:\n    import a\nexcept ImportError:\n", "match a:\n    case 1:\n    "):
+        asks = late + "    from scripts.x.one import read\n"
+        first = checksum(asks=asks, one="def read(): return 1\n")
+        assert checksum(asks=asks, one="def read(): return 2\n") != first
 
 
 def test_plumbing_reruns_a_rule_and_keeps_its_rows():

@@ -140,3 +140,4 @@ def test_the_recipe_of_the_paper():
     assert (recipe.epochs, recipe.iterations, recipe.batch_size, recipe.instances) == (25, 2000, 512, 4)  # fmt: skip
     assert (recipe.learning_rate, recipe.margin, recipe.scale) == (3.5e-4, 0.35, 64)
     assert (recipe.average, recipe.drop_path) == (0.9999, 0.1)
+    assert (recipe.warmup_epochs, recipe.hold_epochs) == (5, 5)  # and then the cosine
