@@ -75,6 +75,7 @@ def measure(
     real=("camera",),
     most=100,
     checkpoints=None,
+    counting="video",
 ):
     """Run the rule's function and return its table."""
     if checkpoints is None:
@@ -90,6 +91,7 @@ def measure(
         real_sources=real,
         max_per_class=most,
         seed=5,
+        counting=counting,
     )
     return read_frame(tmp_path / "metrics.parquet", METRICS), counts
 
@@ -203,3 +205,23 @@ def test_a_class_of_which_nothing_is_left_is_named_with_what_took_it(tmp_path):
         UserError, match=r"no test video of the class real; raise split.tip_id.test"
     ):
         measure(tmp_path, frames, [], ["a"], real=("phone",))
+
+
+def test_table_4_counts_videos_by_their_mean_or_every_clip(tmp_path):
+    """A video of two clips is right by its mean, one of its clips is not; classes have as many."""
+    rows = []
+    for number, name in enumerate(CLASSES):
+        right, wrong = np.eye(3)[number] * 0.8 + 0.0667, np.eye(3)[(number + 1) % 3] * 0.4 + 0.2
+        clips = [right, wrong] if name != "real" else [right, wrong, right]
+        row = {"uuid": item_uuid(name, "1"), "source": f"from_{name}", "label": name}
+        row |= {"setting": "same_domain", "generator": "pika", "status": "ok", "reason": None}
+        row |= dict(zip([f"p_{each}" for each in CLASSES], np.mean(clips, axis=0), strict=True))
+        rows.append(row | {"clips": np.ravel(clips).tolist()})
+    write_table(rows, tmp_path / "classes.parquet", CLASS_SCORES, sort_by=["source", "uuid"])
+    given = {"frames": [], "classes": [tmp_path / "classes.parquet"], "settings": ["same_domain"]}
+    by_video, _ = measure(tmp_path, **given)
+    by_clip, _ = measure(tmp_path, **given, counting="clip")
+    assert value(by_video, metric="accuracy").value == 1.0
+    assert value(by_clip, metric="accuracy").value == 0.5
+    assert value(by_clip, metric="real_as_real").value == 0.5, "of two clips, as in each class"
+    assert value(by_clip, metric="accuracy")["items"] == 3, "videos"

@@ -341,3 +341,13 @@ def test_trainings_of_a_job_share_what_they_decode(sources, trained, tmp_path, m
     assert files["w"][1].read_bytes() == (trained / "weights.safetensors").read_bytes()
     assert files["csv"][1].read_bytes() == (trained / "curve.csv").read_bytes()
     assert files["w"][0].read_bytes() != files["w"][1].read_bytes()
+
+
+def test_gradients_of_a_batch_in_parts_are_those_of_the_batch(sources, tmp_path):
+    weights = {}
+    for parts in (0, 2):
+        entry = tiny_entry(iterations=3, micro_batch=parts)
+        train(sources, tmp_path / str(parts), tmp_path / "ledger", entry)
+        weights[parts] = load_file(tmp_path / str(parts) / "weights.safetensors")
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[2][name], value, rtol=1e-3, atol=1e-4)
