@@ -69,3 +69,84 @@ rule project_prompts:
         seed=lookup("seed", within=config),
     script:
         "../scripts/analyse/project_prompts.py"
+
+
+rule find_similar_prompts:
+    """Find the nearest prompts of each prompt, for retrieval-augmented generation (Section 5.5)."""
+    input:
+        dataset="results/dataset.parquet",
+        vectors=annotate.vectors("text_embedding"),
+    output:
+        similar="results/extras/similar_prompts.parquet",
+    log:
+        "logs/find_similar_prompts.log",
+    benchmark:
+        "benchmarks/find_similar_prompts.jsonl"
+    conda:
+        "../envs/models.yaml"
+    threads: 2
+    resources:
+        gpu=config["trace"]["gpu"],
+        mem_mb=more(8000),
+        runtime=more(480),
+    params:
+        block_mb=lookup("trace/search_block_mb", within=config),
+        code=code_of("scripts/analyse/find_similar_prompts.py"),
+        neighbours=lookup("analyse/prompts/neighbours", within=config),
+    script:
+        "../scripts/analyse/find_similar_prompts.py"
+
+
+rule train_prompt_filter:
+    """Train a filter of unsafe prompts, and measure it on other users' prompts (Section 5.5)."""
+    input:
+        dataset="results/dataset.parquet",
+        vectors=annotate.vectors("text_embedding"),
+    output:
+        scores="results/extras/prompt_filter.parquet",
+        curve="results/extras/prompt_filter.csv",
+        weights="results/extras/prompt_filter.json",
+    log:
+        "logs/train_prompt_filter.log",
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=more(16000),
+        runtime=more(240),
+    params:
+        banner=config["banner"],
+        code=code_of("scripts/analyse/train_prompt_filter.py"),
+        embedder=annotate.annotators["text_embedding"],
+        most=lookup("analyse/prompts/unsafe/most", within=config),
+        seed=lookup("seed", within=config),
+        test_share=lookup("analyse/prompts/unsafe/test_share", within=config),
+        threshold=lookup("analyse/prompts/unsafe/threshold", within=config),
+    script:
+        "../scripts/analyse/train_prompt_filter.py"
+
+
+if maps.has_clip:
+
+    rule count_cartoons:
+        """Count image prompts with cartoon or animation elements (Section 5.5: 11.0 %)."""
+        input:
+            dataset="results/dataset.parquet",
+            vectors=annotate.vectors("image_embedding"),
+        output:
+            cartoons="results/extras/cartoons.parquet",
+            share="results/extras/cartoons.csv",
+        log:
+            "logs/count_cartoons.log",
+        conda:
+            "../envs/models.yaml"
+        resources:
+            mem_mb=more(8000),
+            runtime=more(60),
+        params:
+            banner=config["banner"],
+            cartoon=lookup("analyse/prompts/cartoon", within=config),
+            code=code_of("scripts/analyse/count_cartoons.py", CLIP),
+            entry=study.entry("annotators", maps.clip),
+            others=lookup("analyse/prompts/others", within=config),
+        script:
+            "../scripts/analyse/count_cartoons.py"

@@ -45,3 +45,9 @@ rule maps:
     """Every map of prompts (Section 4)."""
     input:
         maps.targets,
+
+
+rule extras:
+    """What Section 5.5 proposes: nearest prompts, a filter of unsafe ones, the share of cartoons."""
+    input:
+        maps.extras,

@@ -7,6 +7,7 @@ from scripts.annotate.graph import AnnotateGraph
 from scripts.common.study import Study
 
 OWN = "own"
+CLIP = "scripts.annotate.clip_pictures:ClipPictures"
 MAPS = {"text": "text prompts", "image": "image prompts"}
 """Maps of the data set alone, and what they are of."""
 
@@ -82,6 +83,25 @@ class MapsGraph:
     @property
     def _own_text(self) -> list[str]:
         return self.annotate.vectors("text_embedding")
+
+    # Section 5.5
+
+    @property
+    def extras(self) -> list[str]:
+        """What Section 5.5 proposes: cartoons only where pictures are embedded by a CLIP."""
+        files = ["similar_prompts.parquet", "prompt_filter.csv", *["cartoons.csv"] * self.has_clip]
+        return [f"results/extras/{name}" for name in files]
+
+    @property
+    def has_clip(self) -> bool:
+        """Whether texts can be compared with the embeddings of pictures."""
+        backend = self.study.fields("annotators", self.clip)["backend"]
+        return backend == CLIP and "image_embedding" in self.annotate.made
+
+    @property
+    def clip(self) -> str:
+        """The entry that embeds pictures."""
+        return self.annotate.annotators["image_embedding"]
 
     def prompts(self, name: str) -> str:
         """Return the table of a data set's prompts."""

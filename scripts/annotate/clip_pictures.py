@@ -53,3 +53,7 @@ class ClipPictures:
             image if isinstance(image, torch.Tensor) else self.prepare(image) for image in images
         ]
         return self._model.embed_pixels(torch.stack(pixels))
+
+    def embed_text(self, text: str) -> np.ndarray:
+        """Return float32 of shape (dimension,), of length 1: a text in the pictures' space."""
+        return self._model.embed_text(text)

@@ -118,7 +118,7 @@ def match_queries(
                 top_k=top_k,
                 candidates=candidates,
                 block_mb=block_mb,
-                products=_pick_products(gpu, block_mb, threads),
+                products=pick_products(gpu, block_mb, threads),
             )
         for name in left:
             mine = found.filter(pc.equal(found["set"], name))
@@ -231,7 +231,8 @@ def _similarity_to(
     return nearest.mean(axis=1, dtype=np.float32)
 
 
-def _pick_products(gpu: bool, block_mb: int, threads: int) -> Products:
+def pick_products(gpu: bool, block_mb: int, threads: int) -> Products:
+    """Return who takes products: torch on a GPU, if one is asked for and there, or faiss."""
     if gpu:
         import torch
 

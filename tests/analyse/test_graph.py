@@ -147,3 +147,11 @@ def test_figure_3_shows_those_data_sets_that_are_there():
     alone, settings = graph_of("one_gpu.yaml").recipe("plot_figure3")
     assert alone["points"] == ["results/maps/text/points.parquet"]
     assert settings["labels"] == ["TIP-I2V"]
+
+
+def test_cartoons_are_counted_where_a_clip_embeds_pictures():
+    assert "results/extras/cartoons.csv" in graph_of().maps.extras
+    assert graph_of("demo.yaml").maps.extras == [
+        "results/extras/similar_prompts.parquet",
+        "results/extras/prompt_filter.csv",
+    ]

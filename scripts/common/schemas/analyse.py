@@ -87,3 +87,28 @@ POINTS = table_schema(
     optional("text_nsfw", pa.float32(), "how unsafe the text is, 0 to 1"),
     optional("image_nsfw", pa.string(), f"{annotate.SAFE} or {annotate.NSFW}"),
 )
+
+SIMILAR_PROMPTS = table_schema(
+    "similar_prompts",
+    "The prompts that mean most nearly the same as each prompt (Section 5.5), an exact search.",
+    column("query", pa.string(), "id of a prompt"),
+    column("reference", pa.string(), "id of another"),
+    column("rank", pa.int32(), "1 for the nearest"),
+    column("similarity", pa.float32(), "cosine of their text embeddings"),
+)
+
+PROMPT_FILTER = table_schema(
+    "prompt_filter",
+    "What a filter of unsafe prompts says (Section 5.5); all prompts of a user are on one side.",
+    column("UUID", pa.string(), "id of the prompt"),
+    column("side", pa.string(), "train or test"),
+    column("unsafe", pa.bool_(), "what the annotation says"),
+    column("score", pa.float32(), "what the filter says, 0 to 1"),
+)
+
+CARTOONS = table_schema(
+    "cartoons",
+    "How likely image prompts have cartoon or animation elements (Section 5.5).",
+    column("UUID", pa.string(), "id of the prompt"),
+    column("probability", pa.float32(), "by zero-shot classification, 0 to 1"),
+)
