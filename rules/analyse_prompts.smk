@@ -4,7 +4,7 @@ Needs the data set, its embeddings and the prompts of other data sets; makes res
 WizMap's viewer and Embedding Atlas open, and results/extras.
 """
 
-from scripts.analyse.maps import MapsGraph
+from scripts.analyse.maps import CLIP, MapsGraph
 from scripts.common.schemas.analyse import DATA, GRID
 
 maps = MapsGraph(study, annotate)
