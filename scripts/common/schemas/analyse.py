@@ -88,9 +88,6 @@ POINTS = table_schema(
     optional("image_nsfw", pa.string(), f"{annotate.SAFE} or {annotate.NSFW}"),
 )
 
-DATA, GRID = "data.ndjson", "grid.json"
-"""Beside a map's points, for WizMap's viewer."""
-
 SIMILAR_PROMPTS = table_schema(
     "similar_prompts",
     "The prompts that mean most nearly the same as each prompt (Section 5.5), an exact search.",
