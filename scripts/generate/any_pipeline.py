@@ -62,8 +62,8 @@ class AnyPipeline:
             inputs: ``image`` is how the image goes in (image, or video of one frame), ``suffix``
                 what is put after each prompt, ``prompt`` may be none.
             memory: ``vae_tiling`` and ``vae_slicing`` (true), ``offload`` (model or sequential).
-            output: ``frames`` is where the pipeline gives the video (frames, or video), ``audio``
-                (true) whether its sound is kept.
+            output: ``frames`` is where the pipeline gives the video (frames, or video); sound is
+                not kept.
             compiled: compile the denoiser where a card is, which rounds other bits and takes
                 minutes at first; not with a cache.
             cache: ``class`` of one of diffusers' configurations of a cache, and its arguments;
@@ -95,7 +95,7 @@ class AnyPipeline:
                 part.compile()
         self._call, self._size, self._fps = dict(call), size, fps
         self._inputs = {"image": "image", "prompt": "text", "suffix": ""} | dict(inputs or {})
-        self._output = {"frames": "frames", "audio": False} | dict(output or {})
+        self._output = (output or {}).get("frames", "frames")
         self._takes = inspect.signature(kind.__call__).parameters
 
     @torch.inference_mode()
@@ -113,7 +113,7 @@ class AnyPipeline:
         except Exception:
             self._pipeline.maybe_free_model_hooks()  # a cache keeps nothing for the next video
             raise
-        return even(frames_of(output)), float(self._fps)
+        return even(frames_of(output, self._output)), float(self._fps)
 
     def _text(self, prompt: str) -> dict[str, Any]:
         """Return the arguments by which a prompt goes in."""

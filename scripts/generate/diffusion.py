@@ -79,8 +79,8 @@ def fit_image(image: np.ndarray, width: int, height: int, fit: str) -> Image.Ima
     raise UserError(f"settings.fit is '{fit}'; it may be one of: {', '.join(FITS)}")
 
 
-def frames_of(output: Any) -> np.ndarray:
-    """Return a pipeline's only video (``output_type="np"``) as uint8 RGB.
+def frames_of(output: Any, name: str = "frames") -> np.ndarray:
+    """Return a pipeline's only video (``output_type="np"``), by its name there, as uint8 RGB.
 
     Returns:
         Shape (frames, height, width, 3).
@@ -88,7 +88,7 @@ def frames_of(output: Any) -> np.ndarray:
     Raises:
         Rejected: not_a_number, as when half precision overflows.
     """
-    frames = np.asarray(output.frames[0], dtype=np.float32)
+    frames = np.asarray(getattr(output, name)[0], dtype=np.float32)
     if not np.isfinite(frames).all():
         raise Rejected("not_a_number", "try another precision")
     return np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8)

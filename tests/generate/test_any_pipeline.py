@@ -1,5 +1,7 @@
 """One backend for every pipeline: what an entry says goes in as it says."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -40,7 +42,7 @@ class _Recorder:
         self.given = {"image": image, "prompt": prompt, "width": width, "height": height,
                       "video": video} | others  # fmt: skip
         frames = np.full((1, 2, 5, 7, 3), 0.5, dtype=np.float32)
-        return type("Output", (), {"frames": frames})
+        return type("Output", (), {"frames": frames, "video": frames / 2})
 
 
 @pytest.fixture
@@ -70,6 +72,28 @@ def test_what_goes_in_is_as_the_entry_says(recorder):
     assert frames.shape == (2, 4, 6, 3)  # files have even sides
     build(inputs={"prompt": "none"}).generate(image, "waves", seed=1)
     assert recorder.given["prompt"] == ""
+
+
+def test_what_comes_out_is_where_the_entry_says(recorder):
+    image = picture("a cat")
+    given = [build(output=each).generate(image, "", seed=1)[0].max()
+             for each in (None, {"frames": "video"})]  # fmt: skip
+    assert given == [128, 64]
+
+
+@pytest.mark.parametrize(("card", "cache", "compiled"), [
+    ("cuda", None, 1), ("cpu", None, 0), ("cuda", {"class": "FirstBlockCacheConfig"}, 0),
+])  # fmt: skip
+def test_fidelity_is_compiled_on_a_card_and_a_cache_is_not(
+    recorder, monkeypatch, card, cache, compiled
+):
+    made = []
+    recorder.transformer = SimpleNamespace(
+        compile=lambda: made.append("compiled"), enable_cache=lambda chosen: made.append("cached")
+    )
+    monkeypatch.setattr(any_pipeline, "pick_device", torch.device)
+    build(compiled=True, cache=cache, device=card)
+    assert made == (["compiled"] if compiled else ["cached"] if cache else [])
 
 
 def test_sizes(recorder):
