@@ -12,20 +12,18 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 from torch.utils.data import DataLoader
 
+from scripts.common.backends import find_backend
 from scripts.common.errors import UserError
 from scripts.common.identity import derived_seed
 from scripts.common.schemas.trace import TRAINING_COLUMNS
-from scripts.common.weight_files import weights_file
 from scripts.models.devices import prepare_torch
 from scripts.models.training import Batch, Course, Lesson, own_share, train
 from scripts.models.training_processes import process_of_group
 from scripts.models.training_state import TrainingState
-from scripts.models.weights import read_tensors
 from scripts.trace.class_batches import ClassBatches
 from scripts.trace.cosface import CosFace, Recipe, draw_kept, tokens_of
 from scripts.trace.heads import build_head
 from scripts.trace.preprocessing import Preprocessing
-from scripts.trace.timm_tracer import build_network, load_network
 from scripts.trace.training_pictures import (
     PictureDataset,
     TrainingPictures,
@@ -41,7 +39,7 @@ class TellingApart(Lesson):
 
     def __init__(
         self,
-        network: VisionTransformer,
+        network: nn.Module,
         head: CosFace,
         preprocessing: Preprocessing,
         pooled: nn.Module | None = None,
@@ -49,7 +47,7 @@ class TellingApart(Lesson):
         """Take a network, which is kept, and what follows it.
 
         Args:
-            network: a Vision Transformer of timm.
+            network: a Vision Transformer of timm, or what describes pixels itself.
             head: the classifier.
             preprocessing: how pixels are normalised.
             pooled: what stands between network and head, and has no weights (``build_head``).
@@ -68,7 +66,10 @@ class TellingApart(Lesson):
             labels: class of each, shape (pictures,).
             kept: of these pictures, from ``draw_kept``.
         """
-        tokens = tokens_of(self.network, self.preprocessing.normalise(pixels), kept)
+        pixels = self.preprocessing.normalise(pixels)
+        if not isinstance(self.network, VisionTransformer):
+            return self.head(self.network(pixels), labels)
+        tokens = tokens_of(self.network, pixels, kept)
         return self.head(self._pooled(self.network.forward_head(tokens)), labels)
 
 
@@ -76,18 +77,15 @@ def build_lesson(entry: Mapping[str, Any], classes: int) -> TellingApart:
     """Return what is to be trained, with random weights or with those that the entry begins from.
 
     Raises:
-        UserError: the network is no Vision Transformer of timm, or the weights are another's.
+        UserError: the backend or its network cannot be trained, or the weights are another's.
     """
     recipe, settings = Recipe.of(entry.get("training") or {}), entry["settings"]
-    network = build_network(settings["model"], settings.get("model_arguments"))
-    if not isinstance(network, VisionTransformer):
+    backend = find_backend(entry)
+    if not hasattr(backend, "trainable"):
         raise UserError(
-            f"config/tracers.yaml: 'model' is {settings['model']!r}, and only a Vision Transformer "
-            "of timm can be trained; name one"
+            f"config/tracers.yaml: a {backend.__name__} cannot be trained; name another"
         )
-    if entry.get("weights"):
-        path = weights_file(entry["weights"], "model.safetensors")
-        load_network(network, read_tensors(path), path)
+    network = backend.trainable(entry.get("weights"), settings)
     head = CosFace(classes, settings["dimension"], margin=recipe.margin, scale=recipe.scale)
     shaping = {key: settings[key] for key in Preprocessing.__dataclass_fields__ if key in settings}
     shaping["interpolation"] = recipe.interpolation
@@ -144,7 +142,9 @@ def course_of(recipe: Recipe, classes: int, seed: int, device: torch.device) -> 
         batch_size=recipe.classes_per_batch(classes) * recipe.instances,
         rate=lambda step: recipe.rate(step // recipe.iterations),
         optimiser=lambda parameters: torch.optim.Adam(
-            parameters, lr=recipe.learning_rate, fused=device.type == "cuda" or None
+            [one for one in parameters if one.requires_grad],
+            lr=recipe.learning_rate,
+            fused=device.type == "cuda" or None,
         ),
         seed=seed,
         sheet="config/tracers.yaml",
@@ -157,7 +157,7 @@ def course_of(recipe: Recipe, classes: int, seed: int, device: torch.device) -> 
 
 
 def _batches(
-    network: VisionTransformer,
+    network: nn.Module,
     pictures: TrainingPictures,
     dataset: PictureDataset,
     recipe: Recipe,
@@ -192,7 +192,10 @@ def _batches(
     for step, batch in enumerate(loader, start):
         drawn = torch.Generator().manual_seed(derived_seed(seed, "step", step))
         kept = draw_kept(
-            len(network.blocks), recipe.drop_path, batches.classes * recipe.instances, drawn
+            len(getattr(network, "blocks", ())),
+            recipe.drop_path,
+            batches.classes * recipe.instances,
+            drawn,
         )
         if isinstance(batch, str):
             yield batch

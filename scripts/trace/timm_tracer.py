@@ -7,6 +7,7 @@ from typing import Any
 
 import timm
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from scripts.common.errors import UserError
@@ -33,6 +34,7 @@ class TimmTracer(TorchTracer):
         drop: Sequence[str] = (),
         conversion: str = "",
         last_stride: int | None = None,
+        norm_epsilon: float | None = None,
         copies: int = 1,
         generalised_mean: float | None = None,
         head: Sequence[Mapping[str, Any]] = (),
@@ -51,6 +53,7 @@ class TimmTracer(TorchTracer):
             drop: which of timm's names to leave out, besides the classifier.
             conversion: a name in ``CONVERSIONS``, applied to the renamed tensors.
             last_stride: of a ResNet's last stage, where it is not 2.
+            norm_epsilon: of the layer norms, where it is not timm's.
             copies: how often a picture's channels are repeated, for networks that take several
                 pictures at once.
             generalised_mean: power of the pooling, where the network gives a map.
@@ -72,10 +75,38 @@ class TimmTracer(TorchTracer):
         if last_stride is not None:
             block = network.layer4[0]
             block.conv2.stride = block.downsample[0].stride = (last_stride, last_stride)
+        if norm_epsilon is not None:
+            for layer in network.modules():
+                if isinstance(layer, nn.LayerNorm):
+                    layer.eps = norm_epsilon
         whole = _Described(network, copies, generalised_mean, build_head(head, tensors, path))
         super().__init__(
             whole.eval().to(pick_device(device)), name=model, device=device, **described
         )
+
+    @staticmethod
+    def trainable(
+        weights: Mapping[str, str] | None, settings: Mapping[str, Any]
+    ) -> VisionTransformer:
+        """Return a network that can be trained, with the weights that it begins from, if any.
+
+        Args:
+            weights: a timm repository of the hub, or a file; random if there are none.
+            settings: of the entry: ``model`` and ``model_arguments``.
+
+        Raises:
+            UserError: it is no Vision Transformer of timm, or the weights are another's.
+        """
+        network = build_network(settings["model"], settings.get("model_arguments"))
+        if not isinstance(network, VisionTransformer):
+            raise UserError(
+                f"config/tracers.yaml: 'model' is {settings['model']!r}, and only a Vision "
+                "Transformer of timm can be trained; name one"
+            )
+        if weights:
+            path = weights_file(weights, "model.safetensors")
+            load_network(network, read_tensors(path), path)
+        return network
 
 
 def build_network(model: str, model_arguments: Mapping[str, Any] | None = None) -> nn.Module:

@@ -5,6 +5,7 @@ is the whole way from a file to a vector: names, strides, pooling, head, sizes.
 """
 
 import argparse
+import functools
 
 import numpy as np
 import pytest
@@ -281,6 +282,32 @@ def test_a_layer_after_the_features_is_not_dropped_without_a_word(tmp_path, imag
     tracer = TimmTracer(weights, **settings, drop=[r"pre_logits\."])
     with torch.inference_mode():
         assert_same(tracer, images, network(pixels_of(images, 32)))
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_copynce(tmp_path, images, prefix):
+    """https://github.com/eddielyc/CopyNCE, core/models: no last norm, and others' epsilon."""
+    plain = functools.partial(nn.LayerNorm, eps=1e-4)
+    encoder = timm.create_model(
+        "vit_small_patch16_224", num_classes=0, norm_layer=plain, final_norm=False, **TINY_VIT
+    )
+    encoder.blocks.apply(lambda part: isinstance(part, nn.LayerNorm) and setattr(part, "eps", 1e-4))
+    head = nn.ModuleDict({"fc1": nn.Linear(24, 9, bias=False), "bn": nn.BatchNorm1d(9)})
+    network = nn.ModuleDict({"encoder": encoder, "heads": nn.ModuleDict({"linear_head": head})})
+    randomise(network)
+    for tensor in (encoder.cls_token, encoder.pos_embed, *encoder.patch_embed.parameters()):
+        tensor.data.mul_(0.03)  # so that an epsilon matters
+    state = {f"{prefix}{name}": tensor for name, tensor in network.state_dict().items()}
+    torch.save({"model": state, "epoch": 30}, tmp_path / "copynce.pth.tar")
+    path = tmp_path / "copynce.pth.tar"
+    tracer = tracer_of("copynce", path, dimension=9, image_size=32, arguments=TINY_VIT)
+    with torch.inference_mode():
+        token = encoder.forward_features(pixels_of(images, 32))[:, 0]
+        expected = functional.normalize(head["bn"](head["fc1"](token)), dim=1)
+    assert_same(tracer, images, expected)
+    for other in ({"norm_epsilon": 1e-6}, {"head": SHEET["copynce"]["settings"]["head"][:1]}):
+        wrong = tracer_of("copynce", path, dimension=9, image_size=32, arguments=TINY_VIT, **other)
+        assert np.abs(wrong.embed(images) - expected.numpy()).max() > 1e-4
 
 
 NEWER = {

@@ -228,3 +228,22 @@ def test_training_images_that_look_like_a_querys_are_told(trace, tmp_path):
     assert counts.kept == 4 and "1 of the queries" in counts.notes[0]
     assert find_near_duplicates(*paths, report, cosine=0.95).notes == []
     assert report.read_text() == "query,training,cosine\n"
+
+
+def test_pictures_may_have_other_names_than_uuids(trace):
+    """As publishers call them: each is in one shard, and is found under its own name."""
+    names = itertools.cycle(("R%06d", "!odd/%d", "~%d.jpg", "zz-%d"))
+    for path, role in ((trace.references, "reference"), (trace.distractors, "distractor")):
+        rows = read_table(path).to_pylist()
+        for number, row in enumerate(row for row in rows if row["role"] == role):
+            row["uuid"] = next(names) % number
+        write_table(rows, path, TRACE_IMAGES)
+    wanted = {row["uuid"] for row in read_table(trace.references).to_pylist()}
+    for name in ("left", "distractors"):
+        extract(trace, name)
+    shards = [extract(trace, "references", shard=shard, shards=3)[0] for shard in range(3)]
+    found = [uuid for path in shards for uuid in read_table(path)["uuid"].to_pylist()]
+    assert sorted(found) == sorted(wanted) and len(wanted) == 12
+    matches, counts = match(trace, ["left"], references=shards, top_k=12)
+    assert counts.lost == 0
+    assert set(read_table(matches)["reference"].to_pylist()) == wanted
