@@ -43,6 +43,11 @@ def test_fewer_subjects_than_asked_for_are_said(choose):
     assert counts.notes == ["TIP-Eval has 4 subjects instead of 1,000: no more have 3 prompts"]
 
 
+def test_a_data_set_without_prompts_says_where_to_look(choose):
+    with pytest.raises(UserError, match=r"dataset.parquet has no prompts; see the logs of curate"):
+        choose(listed=[])
+
+
 def test_no_subject_with_that_many_prompts_is_an_error(choose):
     with pytest.raises(UserError, match=r"no subject has 10 prompts; lower split\.tip_eval"):
         choose(prompts_per_subject=10)

@@ -116,8 +116,10 @@ def test_the_configuration_adds_up_to_supplement_15():
     split, prompts = CONFIG["split"]["tip_trace"], CONFIG["generate"]["prompts"]
     training, queries = prompts - split["query_prompts"], split["query_prompts"]
     assert training == 90_000
-    assert 5 * training * split["frames_per_video"] + training == 4_590_000
-    assert 5 * queries == 50_000  # query images with true matches, of five generators
+    generators = len(CONFIG["generate"]["generators"])
+    assert generators * training * split["frames_per_video"] + training == 4_590_000
+    assert generators * queries == 50_000  # query images with true matches
+    assert split["max_references"] + queries == 1_010_000
     assert (split["max_distractors"], split["max_references"]) == (40_000, 1_000_000)
     assert (split["references"], split["distractors"]) == ("disc21", "open_images")
 

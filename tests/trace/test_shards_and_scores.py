@@ -1,6 +1,7 @@
 """Features in shards, searches that are recalled, and scores that are normalised."""
 
 import csv
+import itertools
 
 import numpy as np
 import pytest

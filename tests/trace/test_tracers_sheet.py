@@ -84,7 +84,14 @@ def test_networks_are_timms_and_their_dimensions_those_of_the_entries(name):
         assert given == {(0.5, 0.5, 0.5): "half", (0.0, 0.0, 0.0): "none"}.get(mean, "imagenet")
 
 
-CHANNELS = {"slip": 768, "zerovl": 768, "cnncl": 512, "bot": 2048, "anypattern": 768, "copynce": 384}
+CHANNELS = {
+    "slip": 768,
+    "zerovl": 768,
+    "cnncl": 512,
+    "bot": 2048,
+    "anypattern": 768,
+    "copynce": 384,
+}
 """Features that a head follows, which the entry's dimension is that of."""
 
 

@@ -109,9 +109,11 @@ def test_tracers_describe_references_in_shards_and_all_queries_in_one_job(folder
     [
         "results/detect/checkpoints/cross_domain/pika.safetensors",
         "results/trace/checkpoints/cosface_same_domain.safetensors",
+        "results/tables/table4.csv",
+        "results/tables/table5.csv",
     ],
 )
-def test_nothing_is_trained_before_the_splits_are_checked(folder, target):
+def test_nothing_is_trained_or_measured_before_the_splits_are_checked(folder, target):
     configured = ("--directory", folder, "--configfile", settings(folder, **SMALL))
     answer = snakemake("-n", target, *configured)
     assert answer.returncode == 0, answer.stdout[-2000:]
