@@ -203,6 +203,7 @@ rule match_queries:
         candidates=lookup("trace/candidates", within=config),
         code=code_of("scripts/trace/match_queries.py"),
         gpu=config["trace"]["gpu"] > 0,
+        library=lookup("trace/search", within=config),
         lots=trace.searching.arguments,
         normalisation={
             key: config["trace"]["score_normalisation"][key] for key in ("neighbours", "weight")

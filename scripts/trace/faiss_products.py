@@ -1,9 +1,15 @@
-"""Inner products on the CPU, the fast ones by faiss."""
+"""Inner products by faiss, the fast ones on the CPU or, where faiss has CUDA, on a GPU."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import faiss
 import numpy as np
+
+from scripts.common.errors import UserError
+
+_MOST_ON_GPU = 2048
+"""Neighbours that faiss finds of a query at once on a GPU."""
 
 _PAIR_CELLS = 2**20
 """Numbers of gathered pairs held at once (8 MiB for each side in float64, so that they stay in
@@ -21,9 +27,24 @@ class FaissProducts:
 
     spare = 4
 
-    def __init__(self, threads: int = 1):
-        """Set the number of threads."""
+    def __init__(self, threads: int = 1, *, gpu: bool = False):
+        """Set where products are taken.
+
+        Args:
+            threads: on the CPU.
+            gpu: whether faiss's exact search on a GPU finds the candidates; they are multiplied
+                again as on the CPU, so that the answer is the same.
+
+        Raises:
+            UserError: a GPU is asked for, and the faiss that is installed has no CUDA.
+        """
         faiss.omp_set_num_threads(threads)
+        if gpu and not hasattr(faiss, "StandardGpuResources"):
+            raise UserError(
+                "trace.search is faiss, and the faiss that is installed knows no GPU; install "
+                "faiss-gpu-cu12 in place of faiss-cpu, or set trace.search to torch"
+            )
+        self._knn_gpu = partial(faiss.knn_gpu, faiss.StandardGpuResources()) if gpu else None
         self._queries = self._block = np.empty((0, 0), np.float32)
         self.error = 0.0
 
@@ -40,7 +61,9 @@ class FaissProducts:
 
     def candidates(self, wanted: int) -> tuple[np.ndarray, np.ndarray]:
         """Return products and rows of each query's best, best first."""
-        return faiss.knn(self._queries, self._block, wanted, metric=faiss.METRIC_INNER_PRODUCT)
+        on_gpu = self._knn_gpu and wanted <= _MOST_ON_GPU
+        knn = self._knn_gpu if on_gpu else faiss.knn
+        return knn(self._queries, self._block, wanted, metric=faiss.METRIC_INNER_PRODUCT)
 
     def exact(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return the products of pairs in float64, rounded to float32."""

@@ -48,6 +48,7 @@ def match_queries(
     background: Sequence[Path] = (),
     normalisation: Mapping[str, Any] = OFF,
     gpu: bool = False,
+    library: str = "torch",
     threads: int = 1,
     ledger_root: Path = LEDGER,
 ) -> Counts:
@@ -80,6 +81,7 @@ def match_queries(
         background: shards of the features of the background, for
         normalisation: ``weight`` of what is subtracted (0 is off), nearest ``neighbours`` averaged.
         gpu: whether to search on a GPU, if there is one.
+        library: by which, ``torch`` or ``faiss``; the answer is the same.
         threads: of the search on the CPU.
         ledger_root: where finished sets outlive the job.
 
@@ -118,7 +120,7 @@ def match_queries(
                 top_k=top_k,
                 candidates=candidates,
                 block_mb=block_mb,
-                products=pick_products(gpu, block_mb, threads),
+                products=pick_products(gpu, block_mb, threads, library),
             )
         for name in left:
             mine = found.filter(pc.equal(found["set"], name))
@@ -231,18 +233,19 @@ def _similarity_to(
     return nearest.mean(axis=1, dtype=np.float32)
 
 
-def pick_products(gpu: bool, block_mb: int, threads: int) -> Products:
+def pick_products(gpu: bool, block_mb: int, threads: int, library: str = "torch") -> Products:
     """Return who takes products: torch on a GPU, if one is asked for and there, or faiss."""
     if gpu:
         import torch
 
-        if torch.cuda.is_available():
+        gpu = torch.cuda.is_available()
+        if gpu and library == "torch":
             from scripts.trace.torch_products import TorchProducts
 
             return TorchProducts("cuda", memory_mb=block_mb)
     from scripts.trace.faiss_products import FaissProducts
 
-    return FaissProducts(threads)
+    return FaissProducts(threads, gpu=gpu)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ and among equal ones the reference that came first. How it is found decides noth
 - On the CPU the fast product is faiss's (``faiss_products``): exact, without an index. On the same
   two cores it runs at one and a half times the speed of torch's product and top-k (157 against
   94 GFLOP/s), and imports in a tenth of the time.
-- On a GPU it is torch's (``torch_products``), which is there anyway: faiss with CUDA would be
-  another environment of its own, and has no advantage where one product does the work.
+- On a GPU it is torch's (``torch_products``), which is there anyway; or faiss's, where a faiss with
+  CUDA is installed and ``trace.search`` asks for it. Which is faster on a card was not measured.
 """
 
 from collections.abc import Iterable

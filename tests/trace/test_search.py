@@ -1,11 +1,13 @@
 """Blocked search, on every way of multiplying, against sorting all products."""
 
+import faiss
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scripts.common.errors import UserError
 from scripts.trace.faiss_products import FaissProducts
 from scripts.trace.search import find_top_matches
 from scripts.trace.torch_products import TorchProducts
@@ -24,7 +26,22 @@ class ShortMantissas(TorchProducts):
         return super()._multiply(cut(left), cut(right))
 
 
+def faiss_on_a_gpu():
+    """Faiss's other entry point, by an exact index that adds up from the other end."""
+    products = FaissProducts(1)
+
+    def knn_gpu(queries, block, wanted, metric):
+        assert metric == faiss.METRIC_INNER_PRODUCT
+        index = faiss.IndexFlatIP(block.shape[1])
+        index.add(np.ascontiguousarray(block[:, ::-1]))
+        return index.search(np.ascontiguousarray(queries[:, ::-1]), wanted)
+
+    products._knn_gpu = knn_gpu
+    return products
+
+
 WAYS = {
+    "faiss_gpu": faiss_on_a_gpu,
     "faiss": lambda: FaissProducts(1),
     "torch": lambda: TorchProducts("cpu", memory_mb=1),
     "short": lambda: ShortMantissas("cpu", memory_mb=1),
@@ -132,3 +149,28 @@ def test_takes_no_queries_and_no_references():
     assert scores.shape == numbers.shape == (0, 3)
     scores, numbers = find_top_matches(references, [], top_k=3, products=FaissProducts())
     assert scores.shape == numbers.shape == (4, 0)
+
+
+def test_faiss_on_a_gpu_is_asked_for_what_it_can_find(monkeypatch):
+    asked = []
+
+    def knn_gpu(resources, queries, block, wanted, metric):
+        asked.append((resources, wanted))
+        return faiss.knn(queries, block, wanted, metric=metric)
+
+    monkeypatch.setattr(faiss, "StandardGpuResources", lambda: "card", raising=False)
+    monkeypatch.setattr(faiss, "knn_gpu", knn_gpu, raising=False)
+    vectors = unit(np.random.default_rng(0).normal(size=(2_100, 4)))
+    for top_k in (10, 2_060):
+        blocks = in_blocks(vectors, 2_100)
+        found = find_top_matches(
+            vectors[:2], blocks, top_k=top_k, products=FaissProducts(1, gpu=True)
+        )
+        assert np.array_equal(found[1], sort_all(vectors[:2], vectors, top_k)[1])
+    assert asked == [("card", 10 + FaissProducts.spare)]
+
+
+def test_a_faiss_without_cuda_says_so(monkeypatch):
+    monkeypatch.delattr(faiss, "StandardGpuResources", raising=False)
+    with pytest.raises(UserError, match="the faiss that is installed knows no GPU"):
+        FaissProducts(1, gpu=True)
