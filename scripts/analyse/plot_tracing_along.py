@@ -57,14 +57,13 @@ def plot_tracing_along(
         for axis, generator in zip(axes[0], generators, strict=True):
             keys = [[(key, generator["entry"], place) for place in places] for key in there]
             shares = np.array([table.reindex(row).to_numpy(float) for row in keys])
-            shown = np.insert(shares, frames, np.nan, axis=1)
-            image = axis.imshow(shown, cmap=style["colour_map"], vmin=0, vmax=1, aspect="auto")
-            ticks = [*range(frames), frames + 1]
-            axis.set_xticks(ticks, columns, rotation=90, fontsize=7)
+            image = axis.imshow(shares, cmap=style["colour_map"], vmin=0, vmax=1, aspect="auto")
+            axis.axvline(frames - 0.5, color="white", linewidth=4)
+            axis.set_xticks(range(frames + 1), columns, rotation=90, fontsize=7)
             axis.set_yticks(range(len(there)), list(there.values()), fontsize=7)
             axis.set_title(generator["label"])
             axis.spines[:].set_visible(False)
-            for (row, column), share in np.ndenumerate(shown):
+            for (row, column), share in np.ndenumerate(shares):
                 if np.isfinite(share):
                     colour = "black" if share > 0.5 else "white"
                     words = f"{100 * share:.0f}"
@@ -73,6 +72,7 @@ def plot_tracing_along(
                     )
             counts.keep(int(np.isfinite(shares).sum()))
             counts.reject("no_value", int((~np.isfinite(shares)).sum()))
+        figure.get_layout_engine().set(wspace=0.1)
         figure.supxlabel(
             "frame by its place in the video; all frames of a video together", fontsize=8
         )

@@ -59,5 +59,5 @@ def test_numbers_stand_at_their_places_the_video_apart(drawn):
     texts = drawn[0].axes[0].texts
     found = {(int(t.get_position()[1]), int(t.get_position()[0])): t.get_text() for t in texts}
     assert found == {
-        (0, 0): "80", (0, 1): "70", (0, 4): "95", (1, 0): "90", (1, 1): "80", (1, 4): "95"
+        (0, 0): "80", (0, 1): "70", (0, 3): "95", (1, 0): "90", (1, 1): "80", (1, 3): "95"
     }  # fmt: skip
