@@ -31,14 +31,14 @@ def split_tip_eval(
     """
     table = read_frame(dataset, columns=["UUID", "Text_Prompt", "Subject"])
     table.columns = ["uuid", "prompt", "subject"]
-    named = table[table["subject"].fillna("").str.strip() != ""]
-    sizes = named["subject"].value_counts()
-    large = sizes[sizes >= prompts_per_subject]
-    popular = sorted(large.index, key=lambda subject: (-large[subject], subject))[:subjects]
     if table.empty:
         raise UserError(
             f"{dataset} has no prompts; see the logs of curate, and where its prompts went"
         )
+    named = table[table["subject"].fillna("").str.strip() != ""]
+    sizes = named["subject"].value_counts()
+    large = sizes[sizes >= prompts_per_subject]
+    popular = sorted(large.index, key=lambda subject: (-large[subject], subject))[:subjects]
     if not popular:
         raise UserError(
             f"{dataset}: no subject has {prompts_per_subject} prompts; lower "

@@ -100,10 +100,12 @@ def find_pictures(source: Mapping[str, Any], shard: int = 0, shards: int = 1) ->
         tables = [_queries(tar, index, source.get("part", QUERY_PART)) for tar, index in pairs]
     files = []
     for table in tables:  # a million rows need not become objects for one shard
-        mine = pc.greater_equal(table["uuid"], first_of_range(shard, shards))
+        # Other names than UUIDs may come before the first or after the last.
+        if shard:
+            table = table.filter(pc.greater_equal(table["uuid"], first_of_range(shard, shards)))
         if shard + 1 < shards:
-            mine = pc.and_(mine, pc.less(table["uuid"], first_of_range(shard + 1, shards)))
-        files += [PictureFile(**row) for row in table.filter(mine).to_pylist()]
+            table = table.filter(pc.less(table["uuid"], first_of_range(shard + 1, shards)))
+        files += [PictureFile(**row) for row in table.to_pylist()]
     return sorted(files, key=lambda file: file.uuid)
 
 
