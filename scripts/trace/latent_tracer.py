@@ -12,7 +12,7 @@ import torch
 from diffusers.models.autoencoders.vae import Encoder
 from torch import nn
 
-from scripts.common.weight_files import weights_file
+from scripts.common.weight_files import file_beside, weights_file
 from scripts.models.devices import pick_device
 from scripts.models.weights import load_exactly, read_tensors, rename_keys
 from scripts.trace.torch_tracer import TorchTracer
@@ -105,9 +105,7 @@ class LatentTracer(TorchTracer):
         hub = {key: weights[key] for key in weights if key in ("hub", "revision", "file")}
         network = self.trainable(hub, settings)
         if "path" in weights:
-            path = weights_file(
-                {key: weights[key] for key in weights if key in ("path", "url", "sha256")}
-            )
+            path = weights_file(file_beside(weights))
             tensors = read_tensors(path)
             part = network.map if "" in tensors else network
             load_exactly(part, {name or "weight": tensor for name, tensor in tensors.items()}, path)
