@@ -7,6 +7,7 @@ import open_clip
 import polars as pl
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 from scripts.analyse.count_cartoons import count_cartoons, probability, wilson
@@ -116,6 +117,10 @@ def test_the_filter_is_measured_on_other_users_prompts(study, tmp_path):
         assert precision == pytest.approx(said["unsafe"].mean(), abs=0.03)
         assert recall == pytest.approx(said["unsafe"].sum() / test["unsafe"].sum(), abs=0.03)
     learnt = json.loads(weights.read_text())
+    taught = table.filter(side="train")
+    model = LogisticRegression(class_weight="balanced", max_iter=1000)
+    model.fit(np.stack([by_uuid[one] for one in taught["UUID"]]).astype(float), taught["unsafe"])
+    assert np.allclose(learnt["weights"], model.coef_[0], atol=0.01)
     name = table["UUID"][0]
     logit = by_uuid[name].astype(float) @ learnt["weights"] + learnt["bias"]
     assert table["score"][0] == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-4)

@@ -136,6 +136,7 @@ def test_splits_name_the_release_s_own_tars(release):
     table = read_table(release / "splits/tip_id/pika.parquet").to_pylist()
     videos = release / "pika_videos_tar/pika_videos_00000"
     shard = Shard(videos.with_suffix(".tar"), videos.with_suffix(".parquet"))
+    assert {row["tar"] for row in table} == {"pika_videos_tar/pika_videos_00000.tar"}
     for row in table:
         data = (release / row["tar"]).read_bytes()[row["offset"] :][: row["size_bytes"]]
         assert data == shard.read(row["uuid"])
