@@ -196,6 +196,8 @@ def _not_taken(made: pd.DataFrame, seed: int) -> Measures:
     if not len(made):
         return dict.fromkeys((ACCURACY, ACCURACY_LOW, ACCURACY_HIGH, TAKEN))
     if "score" in made:
+        taken = float((made["score"] > 0.5).mean())
+    else:
         answers = outputs_of(made, "video").argmax(axis=1)
         taken = float((answers == CLASSES.index(IMAGE_GENERATED)).mean())
     drawn = np.random.default_rng(seed).binomial(len(made), 1 - taken, 10_000) / len(made)
