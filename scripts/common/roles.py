@@ -8,7 +8,7 @@ callers to what the protocols say.
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -145,11 +145,20 @@ class PreparesPictures(Protocol):
         """Return a picture, uint8 RGB of shape (height, width, 3), as the network takes it."""
 
 
+class Sound(NamedTuple):
+    """What is heard of a video: float32 in [-1, 1] of shape (1 or 2 channels, samples), 1/s."""
+
+    samples: np.ndarray
+    rate: int
+
+
 class Generator(Protocol):
     """Animates an image as a text says."""
 
-    def generate(self, image: np.ndarray, prompt: str, *, seed: int) -> tuple[np.ndarray, float]:
-        """Return frames (uint8 RGB, (frames, height, width, 3), even sides) and the frame rate.
+    def generate(
+        self, image: np.ndarray, prompt: str, *, seed: int
+    ) -> tuple[np.ndarray, float] | tuple[np.ndarray, float, Sound]:
+        """Return frames (uint8 RGB, (frames, height, width, 3), even sides), their rate, and sound.
 
         Args:
             image: the image prompt, uint8 RGB of shape (height, width, 3).

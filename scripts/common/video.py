@@ -17,6 +17,7 @@ from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import VideoReformatter
 
 from scripts.common.errors import Rejected
+from scripts.common.roles import Sound
 
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2",
@@ -154,12 +155,17 @@ def uniform_indices(frames: int, count: int) -> list[int]:
     return [number * (frames - 1) // max(1, count - 1) for number in range(count)]
 
 
+BITEXACT = 1 << 23
+"""AV_CODEC_FLAG_BITEXACT: no version of the encoder inside."""
+
+
 def encode_video(
     frames: Iterable[np.ndarray],
     fps: float,
     *,
     crf: int = 23,
     preset: str = "veryfast",
+    sound: Sound | None = None,
 ) -> bytes:
     """Encode frames as H.264 in MP4; one thread and no date, so equal frames give equal bytes.
 
@@ -168,6 +174,7 @@ def encode_video(
         fps: frames per second.
         crf: constant rate factor of x264 (0 lossless ... 51 worst).
         preset: x264's preset.
+        sound: goes in as AAC.
     """
     target, frames = io.BytesIO(), iter(frames)
     first = next(frames)
@@ -180,11 +187,21 @@ def encode_video(
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = options
-        stream.codec_context.flags |= 1 << 23  # AV_CODEC_FLAG_BITEXACT: no encoder version inside
+        stream.codec_context.flags |= BITEXACT
+        if sound:
+            layout = "mono" if len(sound.samples) == 1 else "stereo"
+            track = container.add_stream("aac", rate=sound.rate, layout=layout)
+            track.codec_context.flags |= BITEXACT
         for frame in chain([first], frames):
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
+        if sound:
+            samples = np.ascontiguousarray(sound.samples, np.float32)
+            block = av.AudioFrame.from_ndarray(samples, format="fltp", layout=layout)
+            block.sample_rate = sound.rate
+            container.mux(track.encode(block))
+            container.mux(track.encode(None))
     return target.getvalue()
 
 

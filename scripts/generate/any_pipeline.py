@@ -12,7 +12,15 @@ import transformers
 from PIL import Image
 
 from scripts.common.errors import UserError
-from scripts.generate.diffusion import find_folder, fit_image, frames_of, load_pipeline, seeded
+from scripts.common.roles import Sound
+from scripts.generate.diffusion import (
+    find_folder,
+    fit_image,
+    frames_of,
+    load_pipeline,
+    seeded,
+    sound_of,
+)
 from scripts.models.devices import pick_device
 
 OWN = ("image", "video", "prompt", "width", "height", "generator", "output_type")
@@ -62,8 +70,8 @@ class AnyPipeline:
             inputs: ``image`` is how the image goes in (image, or video of one frame), ``suffix``
                 what is put after each prompt, ``prompt`` may be none.
             memory: ``vae_tiling`` and ``vae_slicing`` (true), ``offload`` (model or sequential).
-            output: ``frames`` is where the pipeline gives the video (frames, or video); sound is
-                not kept.
+            output: ``frames`` is where the pipeline gives the video (frames, or video);
+                ``sound_of`` its part whose ``output_sampling_rate`` the output's ``audio`` has.
             compiled: compile the denoiser where a card is, which rounds other bits and takes
                 minutes at first; not with a cache.
             cache: ``class`` of one of diffusers' configurations of a cache, and its arguments;
@@ -95,12 +103,14 @@ class AnyPipeline:
                 part.compile()
         self._call, self._size, self._fps = dict(call), size, fps
         self._inputs = {"image": "image", "prompt": "text", "suffix": ""} | dict(inputs or {})
-        self._output = (output or {}).get("frames", "frames")
+        self._output = {"frames": "frames"} | dict(output or {})
         self._takes = inspect.signature(kind.__call__).parameters
 
     @torch.inference_mode()
-    def generate(self, image: np.ndarray, prompt: str, *, seed: int) -> tuple[np.ndarray, float]:
-        """Return frames and frame rate (``scripts.common.roles.Generator``)."""
+    def generate(
+        self, image: np.ndarray, prompt: str, *, seed: int
+    ) -> tuple[np.ndarray, float] | tuple[np.ndarray, float, Sound]:
+        """Return frames, their rate, and sound if any (``scripts.common.roles.Generator``)."""
         picture, sides = self._sized(image)
         shown = to_video(picture) if self._inputs["image"] == "video" else picture
         given: dict[str, Any] = {self._inputs["image"]: shown} | sides
@@ -113,7 +123,12 @@ class AnyPipeline:
         except Exception:
             self._pipeline.maybe_free_model_hooks()  # a cache keeps nothing for the next video
             raise
-        return even(frames_of(output, self._output)), float(self._fps)
+        frames = even(frames_of(output, self._output["frames"]))
+        if "sound_of" not in self._output:
+            return frames, float(self._fps)
+        speaker = getattr(self._pipeline, self._output["sound_of"])
+        rate = int(speaker.config.output_sampling_rate)
+        return frames, float(self._fps), Sound(sound_of(output), rate)
 
     def _text(self, prompt: str) -> dict[str, Any]:
         """Return the arguments by which a prompt goes in."""

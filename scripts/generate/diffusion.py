@@ -94,6 +94,18 @@ def frames_of(output: Any, name: str = "frames") -> np.ndarray:
     return np.rint(np.clip(frames, 0, 1) * 255).astype(np.uint8)
 
 
+def sound_of(output: Any) -> np.ndarray:
+    """Return the sound of a pipeline's only video, float32 in [-1, 1] of (channels, samples).
+
+    Raises:
+        Rejected: not_a_number.
+    """
+    samples = output.audio[0].float().cpu().numpy()
+    if not np.isfinite(samples).all():
+        raise Rejected("not_a_number", "the sound; try another precision")
+    return np.clip(np.atleast_2d(samples), -1, 1)
+
+
 def seeded(seed: int) -> torch.Generator:
     """Return a generator on the CPU, whose numbers are the same whatever the device."""
     return torch.Generator("cpu").manual_seed(seed)

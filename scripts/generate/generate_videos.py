@@ -124,8 +124,9 @@ def _animate(backend: Generator, wanted: Sequence[Animation]) -> list[bytes | Re
     videos: list[bytes | Rejected] = []
     for each in wanted:
         try:
-            frames, fps = backend.generate(each.image, each.prompt, seed=each.seed)
-            videos.append(encode_video(_checked(frames), fps, crf=CRF))
+            frames, fps, *sound = backend.generate(each.image, each.prompt, seed=each.seed)
+            track = sound[0] if sound else None
+            videos.append(encode_video(_checked(frames), fps, crf=CRF, sound=track))
         except Rejected as fault:
             videos.append(fault)
     return videos

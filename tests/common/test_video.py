@@ -1,7 +1,11 @@
+import io
+
+import av
 import numpy as np
 import pytest
 
 from scripts.common.errors import Rejected
+from scripts.common.roles import Sound
 from scripts.common.video import cut_video, encode_video, probe_video, read_frames, uniform_indices
 
 
@@ -29,6 +33,21 @@ def test_wanted_frames_come_in_the_wanted_order(clip):
 
 def test_equal_frames_give_equal_bytes(clip):
     assert encode_video(clip, 24, crf=30) == encode_video(clip, 24, crf=30)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_sound_goes_in_and_the_video_is_as_long_as_before(clip, channels):
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(36_000) / 24_000, dtype=np.float64)
+    samples = np.stack([tone, -tone][:channels]).astype(np.float32)
+    data = encode_video(clip, 8.0, crf=10, sound=Sound(samples, 24_000))
+    assert data == encode_video(clip, 8.0, crf=10, sound=Sound(samples, 24_000))
+    assert probe_video(data) == probe_video(encode_video(clip, 8.0, crf=10))
+    with av.open(io.BytesIO(data)) as container:
+        heard = np.concatenate([block.to_ndarray() for block in container.decode(audio=0)], axis=1)
+        assert container.streams.audio[0].rate == 24_000
+    assert heard.shape[0] == channels and 36_000 <= heard.shape[1] <= 36_000 + 3 * 1024
+    power = np.abs(np.fft.rfft(heard[-1][:24_000]))
+    assert power.argmax() == 440
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.common.errors import Rejected
+from scripts.common.roles import Sound
 
 
 class Scripted:
@@ -36,7 +37,10 @@ class Scripted:
             return np.stack([frame[:15, :15]] * 3), 8.0
         if "float" in prompt:
             return np.stack([frame / 255] * 3), 8.0
-        return np.stack([frame, frame // 2, frame // 4 + np.uint8(seed % 50)]), 8.0
+        frames = np.stack([frame, frame // 2, frame // 4 + np.uint8(seed % 50)])
+        if "song" in prompt:
+            return frames, 8.0, Sound(np.full((1, 3000), 0.1, np.float32), 8000)
+        return frames, 8.0
 
     def _note(self, line):
         with open(self._record, "a") as file:

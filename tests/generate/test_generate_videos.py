@@ -1,5 +1,6 @@
 """Every wanted video gets a row, and a killed run resumes."""
 
+import io
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import av
 import numpy as np
 import pytest
 
@@ -79,6 +81,14 @@ def test_what_shows_nothing_is_no_video(tmp_path, run):
     assert counts.kept == 2
     assert dict(counts.rejected) == {"blank_video": 1, "not_a_number": 1, "frozen_video": 1}
     assert shard.rows[prompt_uuid("a frozen sea")]["reason"] == "frozen_video"
+
+
+def test_what_a_generator_lets_hear_is_in_its_file(tmp_path, run):
+    _, shard, _, _ = run(write_prompts(tmp_path, ["a song", "a cat"]))
+    for text, tracks in (("a song", 1), ("a cat", 0)):
+        with av.open(io.BytesIO(shard.read(prompt_uuid(text)))) as container:
+            assert len(container.streams.audio) == tracks
+            assert len(list(container.decode(video=0))) == 3
 
 
 def test_what_hardly_moves_is_a_video():

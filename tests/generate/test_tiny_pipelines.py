@@ -39,7 +39,11 @@ def tiny(request, tmp_path_factory):
 
 def test_an_entry_animates_an_image(tiny):
     name, settings, generator = tiny
-    first, fps = generator.generate(IMAGE, "a cat waves", seed=SEED)
+    first, fps, *sound = generator.generate(IMAGE, "a cat waves", seed=SEED)
+    assert [track.samples.ndim for track in sound] == [2] * (
+        "sound_of" in settings.get("output", {})
+    )
+    assert all(track.rate > 0 and np.ptp(track.samples) > 0 for track in sound)
     call, size = settings["call"], settings["size"]
     wanted = FRAMES.get(name) or call.get("num_frames") or call["frames"]
     # A model's own size follows the picture's proportions.
@@ -108,7 +112,7 @@ def count_layers(generator):
         for layer in part.modules()
         if isinstance(layer, torch.nn.Linear)
     ]
-    frames, _ = generator.generate(IMAGE, "a cat waves", seed=SEED)
+    frames, *_ = generator.generate(IMAGE, "a cat waves", seed=SEED)
     for hook in hooks:
         hook.remove()
     return frames, len(calls)
