@@ -116,6 +116,8 @@ rule pack_capsule:
         capsule=directory("results/capsule"),
     log:
         "logs/pack_capsule.log",
+    # Longer than the tables that are made beside it.
+    priority: 5
     conda:
         "../envs/tabular.yaml"
     resources:

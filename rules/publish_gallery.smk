@@ -17,6 +17,8 @@ rule build_gallery:
         gallery=directory("results/gallery"),
     log:
         "logs/build_gallery.log",
+    # Longer than the tables that are made beside it.
+    priority: 5
     benchmark:
         "benchmarks/build_gallery.jsonl"
     conda:
