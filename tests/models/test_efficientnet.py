@@ -27,6 +27,9 @@ def test_the_weights_are_in_their_places(embedder):
     best = np.argsort(features @ weight.T + bias, axis=1)[:, -5:]
     assert set(best[0]) & {281, 282, 283, 285}  # tabby, tiger cat, Persian, Egyptian cat
     assert set(best[1]) & {504, 967, 969}  # mug, espresso, eggnog
+    # Lite networks take (x - 127) / 128, as their own preprocessing does.
+    ours = embedder.embed([data.chelsea(), data.coffee()])
+    assert np.allclose(ours, features / np.linalg.norm(features, axis=1, keepdims=True), atol=1e-5)
 
 
 def test_dimensions_of_one_process_share_the_network(embedder):
