@@ -5,6 +5,7 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def read_sheets(folder: Path) -> dict[str, dict[str, dict]]:
     sheets, lock = {}, read_lock(folder / "fetched.json")
     for name in SHEET_NAMES:
         path = folder / f"{name}.yaml"
-        sheets[name] = dict(_read_yaml(path) or {})
+        sheets[name] = deepcopy(_read_yaml(path) or {})
         for entry, fields in sheets[name].items():
             _check(fields, schema, where=f"{path.name}: {entry}")
             if "weights" in fields:

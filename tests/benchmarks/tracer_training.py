@@ -112,7 +112,14 @@ def our_step() -> Callable[[], None]:
     training = {"drop_path": 0.1, "precision": PRECISION, "batch_size": BATCH}
     settings = {"model": NETWORK, "dimension": WIDTH, "image_size": SIDE}
     recipe = Recipe.of(training)
-    lesson = build_lesson({"settings": settings, "training": training}, CLASSES)
+    lesson = build_lesson(
+        {
+            "backend": "scripts.trace.timm_tracer:TimmTracer",
+            "settings": settings,
+            "training": training,
+        },
+        CLASSES,
+    )
     learner = Learner(lesson, course_of(recipe, CLASSES, 0, DEVICE), DEVICE)
     pixels, labels = batch()
     generator = torch.Generator().manual_seed(0)

@@ -21,6 +21,7 @@ from scripts.trace.torchscript_tracer import TorchScriptTracer
 
 torch.set_num_threads(1)
 
+TIMM = "scripts.trace.timm_tracer:TimmTracer"
 TINY = {"img_size": 32, "patch_size": 16, "embed_dim": 24, "depth": 2, "num_heads": 2}
 
 
@@ -115,7 +116,7 @@ def test_a_training_begins_with_timms_weights_and_learns_what_the_tracer_describ
         arguments = TINY | {"global_pool": pool}
         settings = {"model": "vit_base_patch16_224", "model_arguments": arguments, "head": head}
         settings |= {"dimension": dimension, "image_size": 32}
-        lesson = build_lesson({"weights": weights, "settings": settings}, 5).eval()
+        lesson = build_lesson({"backend": TIMM, "weights": weights, "settings": settings}, 5).eval()
         lesson.head = Seen()
         squares = np.stack([_squeezed(image, 32) for image in images])
         with torch.inference_mode():
@@ -129,7 +130,7 @@ def test_a_training_begins_with_timms_weights_and_learns_what_the_tracer_describ
 def test_only_a_vision_transformer_is_trained():
     settings = {"model": "resnet10t", "dimension": 512, "image_size": 32}
     with pytest.raises(UserError, match="'model' is 'resnet10t', and only a Vision Transformer"):
-        build_lesson({"settings": settings}, 5)
+        build_lesson({"backend": TIMM, "settings": settings}, 5)
 
 
 def test_a_foreign_checkpoint_through_a_key_map(tmp_path, images):
@@ -282,6 +283,7 @@ def test_a_pickle_with_code_is_refused(tmp_path, capsys):
 
 
 def test_tf32_is_a_precision_of_products_alone():
+    torch.set_float32_matmul_precision("highest")  # a training leaves its own
     with mixed_precision(torch.device("cuda"), "tf32"):
         assert torch.get_float32_matmul_precision() == "high"
         assert not torch.is_autocast_enabled("cuda")

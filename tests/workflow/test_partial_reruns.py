@@ -61,10 +61,10 @@ def test_the_workflow_moved_with_its_results(demo, tmp_path):
 
 
 def test_a_colour_of_a_figure(demo):
-    colour = re.search(
-        r'figure4: \{subject_colour: "(#\w{6})"', (demo.root / "config/config.yaml").read_text()
-    ).group(1)
-    with demo.edited("config/config.yaml", colour, "#112233"):
+    setting = re.search(
+        r'figure4: \{subject_colour: "#\w{6}"', (demo.root / "config/config.yaml").read_text()
+    )[0]
+    with demo.edited("config/config.yaml", setting, setting[:-8] + '"#112233"'):
         assert demo.plan() == {Job("plot_figure4")}
     with demo.edited("config/config.yaml", 'colours: ["#000000"', 'colours: ["#112233"'):
         assert demo.plan() == {Job("plot_tracer_training")}
@@ -208,6 +208,7 @@ def jobs_of_a_new_generator(name):
             "build_table1", "build_table2", "build_table3", "build_table4", "build_table5",
             "build_paper_comparison", "plot_figure1", "plot_figure2", "plot_figure7", "plot_figure12", "plot_funnel",
             "plot_tracer_training", "plot_detector_training", "build_tip_id", "plot_tracing_along", "account",
+            "lay_out_release", "describe_release",
         )
     }  # fmt: skip
     return own | together | for_all

@@ -70,8 +70,7 @@ def folder(tmp_path_factory):
 def test_table_5_is_planned_from_the_authors_videos(folder):
     jobs = planned(folder, "results/tables/table5.csv")
     assert not set(jobs) & (MADE_ANEW | {"merge_subjects", "build_dataset", "read_embeddings"})
-    # CogVideoX, which is slow, has its videos in twice as many shards.
-    assert jobs["index_videos"] == len(GENERATORS) + 1 and jobs["read_release"] == 1
+    assert jobs["index_videos"] == len(GENERATORS) and jobs["read_release"] == 1
     assert jobs["list_members"] == 3 + 12  # tars of pictures and of videos
     assert jobs["train_cosface"] == 1 + len(GENERATORS)
 
