@@ -64,7 +64,7 @@ def test_a_colour_of_a_figure(demo):
     setting = re.search(
         r'figure4: \{subject_colour: "#\w{6}"', (demo.root / "config/config.yaml").read_text()
     )[0]
-    with demo.edited("config/config.yaml", setting, setting[:-8] + '"#112233"'):
+    with demo.edited("config/config.yaml", setting, setting[:-9] + '"#112233"'):
         assert demo.plan() == {Job("plot_figure4")}
     with demo.edited("config/config.yaml", 'colours: ["#000000"', 'colours: ["#112233"'):
         assert demo.plan() == {Job("plot_tracer_training")}
@@ -165,7 +165,7 @@ def test_a_module_of_one_stage(demo):
         plan = demo.plan()
     assert rules(plan) == {
         "match_queries", "measure_tracing", "build_table5", "build_paper_comparison", "build_gallery",
-        "account_stage", "account", "plot_funnel",
+        "account_stage", "account", "plot_funnel", "plot_tracing_along",
     }  # fmt: skip
 
 
