@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from safetensors.numpy import save_file
 
 from scripts.common.errors import UserError
 from scripts.common.schemas.trace import MATCHES
 from scripts.common.seen import write_seen
-from scripts.common.tables import read_table
+from scripts.common.tables import read_table, write_table
 from tests.trace.made_up import MadeUpTrace
 from tests.trace.test_features_to_metrics import (
     brightness,
@@ -99,6 +100,18 @@ def test_measures_stand_on_what_was_searched(trace):
     for row in rows:
         stands_on = {"queries": 12, "references": 12, "positives": 4, "rejected": 0}
         assert {key: row[key] for key in stands_on} == stands_on
+
+
+def test_a_best_reference_that_was_removed_on_request_takes_no_query_away(trace):
+    for name in ("left", "distractors", "references"):
+        extract(trace, name, brightness())
+    matches, _ = match(trace, ["left"])
+    table = read_table(matches, MATCHES)
+    best = next(row for row in table.to_pylist() if row["rank"] == 1 and not row["is_match"])
+    write_table(table.filter(pc.not_equal(table["reference"], best["reference"])), matches, MATCHES)
+    rows, _ = measure(trace, ["left"])
+    stands_on = {"queries": 12, "positives": 4}
+    assert {key: rows[0][key] for key in stands_on} == stands_on
 
 
 def test_what_was_rejected_is_counted_and_costs_no_tracer_its_score(trace):
