@@ -17,10 +17,10 @@ rule build_gallery:
         gallery=directory("results/gallery"),
     log:
         "logs/build_gallery.log",
-    # Longer than the tables that are made beside it.
-    priority: 5
     benchmark:
         "benchmarks/build_gallery.jsonl"
+    # Longer than the tables that are made beside it.
+    priority: 5
     conda:
         "../envs/models.yaml"
     threads: 2
