@@ -15,6 +15,7 @@ from torchvision.transforms import functional as transforms
 from transformers import CLIPVisionModel, Dinov2Model, XCLIPVisionModel
 
 from scripts.common.errors import Rejected, UserError
+from scripts.detect.metrics import threshold_of
 from scripts.models.devices import pick_device, prepare_torch
 from scripts.models.pixels import IMAGENET
 from scripts.models.weights import load_exactly, load_pretrained, read_tensors
@@ -23,12 +24,17 @@ State = dict[str, torch.Tensor]
 
 
 class ClipDetector:
-    """What they share: frames go through a network, what describes the clip is judged by a fit."""
+    """What they share: frames go through a network, what describes the clip is judged by a fit.
+
+    A score is one half at the threshold, above which there is a given share of the real training
+    videos and no more; only these fix it, and its scale.
+    """
 
     size = 224
 
-    def __init__(self, network: nn.Module, device: str):
-        """Take the network, whose weights are not changed."""
+    def __init__(self, network: nn.Module, false_alarms: float, device: str):
+        """Take the network, whose weights are not changed, and the share that is above."""
+        self._false_alarms = false_alarms
         self._device = pick_device(device)
         self._network = network.eval().to(self._device)
         self._fitted: State = {}
@@ -47,6 +53,9 @@ class ClipDetector:
             seed: of what is random.
         """
         state = self.learn(numbers, generated, seed)
+        real = self.evidence(numbers[~generated], state)
+        fixed = {"threshold": threshold_of(real, self._false_alarms), "spread": real.std() + 1e-12}
+        state |= {name: torch.tensor([value], dtype=torch.float64) for name, value in fixed.items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: value.contiguous() for name, value in state.items()}, path)
 
@@ -76,12 +85,17 @@ class ClipDetector:
         raise NotImplementedError
 
     def learn(self, numbers: np.ndarray, generated: np.ndarray, seed: int) -> State:
-        """Return what is fitted, by name."""
+        """Return what is learnt before the threshold is fixed, by name; here nothing."""
+        return {}
+
+    def evidence(self, numbers: np.ndarray, learnt: State) -> np.ndarray:
+        """Return how much speaks for generated, of shape (clips,), of any scale."""
         raise NotImplementedError
 
     def judge(self, numbers: np.ndarray, fitted: State) -> np.ndarray:
-        """Return scores in [0, 1] of numbers."""
-        raise NotImplementedError
+        """Return scores in [0, 1] of numbers, one half at the threshold."""
+        above = self.evidence(numbers, fitted) - fitted["threshold"].item()
+        return 1 / (1 + np.exp(-above / fitted["spread"].item()))
 
 
 ENCODERS = {"clip": CLIPVisionModel, "x_clip": XCLIPVisionModel, "dinov2": Dinov2Model}
@@ -96,8 +110,7 @@ class D3(ClipDetector):
     is used whatever the network. A clip's number is the standard deviation of the second differences
     of its frames' embeddings: of the changes of the distance (or cosine) from frame to frame.
     The authors begin anywhere in a video of more than 3 s, here it is at its start. They publish no
-    threshold, only that generated videos have smaller numbers. It is fixed on real training videos:
-    the score is one half at the number that a share of them does not reach.
+    threshold, only that generated videos have smaller numbers.
     """
 
     rate, counts = 8.0, (16, 8)
@@ -130,8 +143,8 @@ class D3(ClipDetector):
                     f"config/detectors.yaml: '{what}' is {value!r}; it may be one of: {', '.join(known)}"
                 )
         load = partial(ENCODERS[encoder].from_pretrained, local_files_only=True)
-        super().__init__(load_pretrained(load, weights), device)
-        self._distance, self._false_alarms = distance, false_alarms
+        super().__init__(load_pretrained(load, weights), false_alarms, device)
+        self._distance = distance
 
     @classmethod
     def seen_frames(cls, frames: int, fps: float) -> list[int]:
@@ -167,16 +180,9 @@ class D3(ClipDetector):
             change = functional.cosine_similarity(before, after, dim=-1)
         return change.diff().std()[None]
 
-    def learn(self, numbers: np.ndarray, generated: np.ndarray, seed: int) -> State:
-        """Return the threshold and the spread of the real videos' numbers, on a logarithmic scale."""
-        real = np.log(numbers[~generated, 0] + 1e-12)
-        lowest = np.quantile(real, self._false_alarms)
-        return {"threshold": torch.tensor([lowest]), "spread": torch.tensor([real.std() + 1e-12])}
-
-    def judge(self, numbers: np.ndarray, fitted: State) -> np.ndarray:
-        """Return a score that falls with the number, one half at the threshold."""
-        below = fitted["threshold"].item() - np.log(numbers[:, 0] + 1e-12)
-        return 1 / (1 + np.exp(-below / fitted["spread"].item()))
+    def evidence(self, numbers: np.ndarray, learnt: State) -> np.ndarray:
+        """Return what falls with the number, on a logarithmic scale."""
+        return -np.log(numbers[:, 0] + 1e-12)
 
 
 class ReStraV(ClipDetector):
@@ -187,15 +193,19 @@ class ReStraV(ClipDetector):
     normalised; all tokens of DINOv2's ViT-S/14 after its last norm are one vector. A clip's 21 numbers are
     the first 7 distances and the first 6 angles (degrees) of the frames' path, and mean, smallest,
     largest and variance of all its distances, and of all its angles. A network of two hidden layers
-    learns from them, with as many real as generated videos; its score is one half at the threshold
-    that has the best F1 of what it learnt from, where real counts as found.
+    learns from them, with as many real as generated videos. The authors' threshold, that of the best
+    F1 of what was learnt from, is not taken: it depends on the generated videos.
     """
 
     frames, seconds = 24, 2.0
     hidden, epochs, batch_size, rate = (64, 32), 10, 32, 1e-3
 
-    def __init__(self, weights: Mapping[str, str], *, device: str = "auto"):
+    def __init__(self, weights: Mapping[str, str], *, false_alarms: float, device: str = "auto"):
         """Load DINOv2 at ``weights`` (hub and revision, or path), in transformers' layout.
+
+        Args:
+            weights: hub and revision, or path.
+            false_alarms: as of ``D3``.
 
         Raises:
             UserError: weights are missing.
@@ -203,7 +213,7 @@ class ReStraV(ClipDetector):
         load = partial(Dinov2Model.from_pretrained, local_files_only=True)
         network = load_pretrained(load, weights)
         _shrink_positions(network, self.size)
-        super().__init__(network, device)
+        super().__init__(network, false_alarms, device)
 
     @classmethod
     def seen_frames(cls, frames: int, fps: float) -> list[int]:
@@ -244,7 +254,7 @@ class ReStraV(ClipDetector):
         return torch.cat([distance[:7], angle[:6], torch.stack(of_all)])
 
     def learn(self, numbers: np.ndarray, generated: np.ndarray, seed: int) -> State:
-        """Return the network's weights, what normalises its inputs, and its threshold."""
+        """Return the network's weights, and what normalises its inputs."""
         prepare_torch(1, seed)
         random = np.random.default_rng(seed)
         size = min(generated.sum(), (~generated).sum())
@@ -262,27 +272,21 @@ class ReStraV(ClipDetector):
                 logits = network(inputs[part])[:, 0]
                 functional.binary_cross_entropy_with_logits(logits, is_real[part]).backward()
                 optimiser.step()
-        with torch.inference_mode():
-            real = torch.sigmoid(network(inputs)[:, 0]).numpy()
-        thresholds = np.linspace(0.1, 0.9, 81)
-        best = thresholds[np.argmax([_f1(real >= one, is_real.numpy() > 0) for one in thresholds])]
-        fixed = {"mean": mean, "deviation": deviation, "threshold": torch.tensor([best])}
+        fixed = {"mean": mean, "deviation": deviation}
         return fixed | {f"network.{name}": value for name, value in network.state_dict().items()}
 
-    def judge(self, numbers: np.ndarray, fitted: State) -> np.ndarray:
-        """Return the network's scores, moved so that its threshold is one half."""
+    def evidence(self, numbers: np.ndarray, learnt: State) -> np.ndarray:
+        """Return the network's logits of generated."""
         network = self._layers()
         weights = {
             name.removeprefix("network."): value
-            for name, value in fitted.items()
+            for name, value in learnt.items()
             if name.startswith("network.")
         }
         load_exactly(network, weights, "what ReStraV learnt")
-        inputs = (torch.from_numpy(numbers).float() - fitted["mean"]) / fitted["deviation"]
+        inputs = (torch.from_numpy(numbers).float() - learnt["mean"]) / learnt["deviation"]
         with torch.inference_mode():
-            logits = network(inputs)[:, 0].double().numpy()
-        limit = fitted["threshold"].item()
-        return 1 / (1 + np.exp(logits - np.log(limit / (1 - limit))))
+            return -network(inputs)[:, 0].double().numpy()
 
     def _layers(self) -> nn.Sequential:
         first, second = self.hidden
@@ -293,10 +297,6 @@ class ReStraV(ClipDetector):
             nn.ReLU(),
             nn.Linear(second, 1),
         )
-
-
-def _f1(found: np.ndarray, truth: np.ndarray) -> float:
-    return 2 * (found & truth).sum() / max(1, found.sum() + truth.sum())
 
 
 def _shrink_positions(network: Dinov2Model, size: int) -> None:

@@ -22,7 +22,8 @@ class LGrad(ResNetClassifier):
     As in the harness of Table 3, quirks included, since the classifier was trained on them: the
     gradient of StyleGAN's discriminator of bedrooms is scaled to 0..255 by its own smallest and
     largest value in all channels together, and is saved as a picture by OpenCV, which takes it for
-    BGR: its channels come back in the opposite order.
+    BGR: its channels come back in the opposite order. The authors' own script turns them before
+    (gen_imggrad.py of https://github.com/chuangchuangtan/LGrad), and tests what it saved whole.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class LGrad(ResNetClassifier):
         discriminator: str = "karras2019stylegan-bedrooms-256x256_discriminator.pth",
         resolution: int = 256,
         widest: int = 512,
+        turned: bool = True,
         **settings: Any,
     ):
         """Load both files in the folder ``weights['path']``.
@@ -43,6 +45,7 @@ class LGrad(ResNetClassifier):
             discriminator: its file with the discriminator, in the layout of genforce.
             resolution: side of the picture that the discriminator takes, in pixels.
             widest: channels of its widest layers.
+            turned: whether the gradient's channels come back in the opposite order.
             settings: ``resize`` and ``crop`` of what is made of a picture, and ``device``.
 
         Raises:
@@ -54,7 +57,7 @@ class LGrad(ResNetClassifier):
             source, read_tensors(self._folder / discriminator), self._folder / discriminator
         )
         self._discriminator = source.eval().requires_grad_(False).to(self._device)
-        self._size = [resolution, resolution]
+        self._size, self._order = [resolution, resolution], -1 if turned else 1
 
     def seen(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the pictures' gradients as pictures."""
@@ -64,14 +67,15 @@ class LGrad(ResNetClassifier):
         with torch.inference_mode(False), torch.enable_grad():
             pixels = pixels.clone().requires_grad_()
             (gradients,) = torch.autograd.grad(self._discriminator(pixels).sum(), pixels)
-        return [_as_saved(gradient.permute(1, 2, 0).cpu().numpy()) for gradient in gradients]
+        saved = [_as_saved(gradient.permute(1, 2, 0).cpu().numpy()) for gradient in gradients]
+        return [np.ascontiguousarray(picture[:, :, :: self._order]) for picture in saved]
 
 
 def _as_saved(gradient: np.ndarray) -> np.ndarray:
     gradient = gradient - gradient.min()
     largest = gradient.max()
     scaled = gradient / (largest if largest else 1) * 255
-    return np.ascontiguousarray(np.rint(scaled).astype(np.uint8)[:, :, ::-1])
+    return np.rint(scaled).astype(np.uint8)
 
 
 class StyleGanDiscriminator(nn.Module):

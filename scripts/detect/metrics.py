@@ -26,6 +26,11 @@ SHARE_OF_FALSE_ALARMS = 0.01
 RESAMPLES = 10_000
 
 
+def threshold_of(real: np.ndarray, false_alarms: float) -> float:
+    """Return the lowest score above which there is at most this share of real items (items,)."""
+    return float(np.sort(real)[::-1][int(false_alarms * len(real))])
+
+
 def binary_measures(real: Sequence[float], fake: Sequence[float], seed: int = 0) -> Measures:
     """Measure scores of equally many real and generated items, as the detectors' authors do.
 
@@ -48,7 +53,7 @@ def binary_measures(real: Sequence[float], fake: Sequence[float], seed: int = 0)
         return dict.fromkeys(OF_TWO)
     truth = np.repeat([False, True], len(real))
     scores = np.concatenate([real, fake])
-    lowest = np.sort(real)[::-1][int(SHARE_OF_FALSE_ALARMS * len(real))]
+    lowest = threshold_of(np.asarray(real), SHARE_OF_FALSE_ALARMS)
     right = [np.mean(np.asarray(real) <= 0.5), np.mean(np.asarray(fake) > 0.5)]
     caught = np.mean(np.asarray(fake) > lowest)
     bounds = _interval(right, len(real), seed)

@@ -105,8 +105,8 @@ class ResNetClassifier(PictureClassifier):
         Args:
             weights: 'path' of the checkpoint, or of a folder that holds it and other files.
             classifier: its name in that folder.
-            key: under which its weights lie; those of a training on several GPUs begin with
-                'module.'.
+            key: under which its weights lie, unless they are the whole file; those of a training
+                on several GPUs begin with 'module.'.
             settings: ``resize``, ``crop`` and ``device``.
 
         Raises:
@@ -115,7 +115,7 @@ class ResNetClassifier(PictureClassifier):
         self._folder = Path(weights["path"])
         path = self._folder / classifier
         network = resnet50(num_classes=1)
-        load_exactly(network, cut_prefix(read_tensors(path, key), r"module\."), path)
+        load_exactly(network, cut_prefix(read_tensors(path, key, or_bare=True), r"module\."), path)
         super().__init__(network, **settings)
 
 

@@ -53,7 +53,7 @@ def load_pretrained(
         raise UserError(f"{what} cannot be loaded ({_first_line(error)}); {way_out}") from None
 
 
-def read_tensors(path: str | Path, state: str = "") -> State:
+def read_tensors(path: str | Path, state: str = "", *, or_bare: bool = False) -> State:
     """Return the tensors of a file by name; nothing in it is run.
 
     Args:
@@ -61,6 +61,7 @@ def read_tensors(path: str | Path, state: str = "") -> State:
             the name ``""``.
         state: where in a nested checkpoint the tensors lie, such as ``state_dict`` or
             ``classy_state_dict.base_model.model.trunk``.
+        or_bare: whether a file without ``state`` is taken for the tensors alone.
 
     Raises:
         UserError: the file is missing or damaged, holds more than tensors and plain values, or
@@ -82,6 +83,8 @@ def read_tensors(path: str | Path, state: str = "") -> State:
         ) from None
     for key in filter(None, state.split(".")):
         if not isinstance(found, Mapping) or key not in found:
+            if or_bare:
+                break
             raise UserError(
                 f"weights file {path} has no '{state}' ('{key}' is missing); it is of another "
                 "model, or of another project's training"

@@ -101,6 +101,14 @@ def test_targets_are_one_form_of_each_and_all_forms_are_published():
     assert len(graph.published) == 6 * 4 + 4 * 3 + 2 + 19 * 2
 
 
+def test_the_bias_ledger_is_a_table_and_a_figure_more_where_it_is_switched_on():
+    before = graph_of("demo.yaml")
+    detect = before.study.config["detect"]
+    switched = detect | {"bias_ledger": detect["bias_ledger"] | {"enabled": True}}
+    more = set(graph_of("demo.yaml", detect=switched).targets) - set(before.targets)
+    assert more == {"results/tables/bias_ledger.csv", "results/figures/bias_ledger.png"}
+
+
 def test_a_lonely_generator_has_no_training_across_domains():
     config = read_configuration(ROOT / "config/demo.yaml")
     assert len(graph_of("demo.yaml").trainings) == 6

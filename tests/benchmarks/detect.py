@@ -26,7 +26,7 @@ from scripts.detect.score_frames import score_frames
 from tests.evaluate.moving_pictures import pan
 
 VIDEOS = int(os.environ.get("BENCH_DETECT", 8))
-D3_SETTINGS = {"encoder": "clip", "distance": "l2", "false_alarms": 0.05}
+D3_SETTINGS = {"encoder": "clip", "distance": "l2", "false_alarms": 0.01}
 
 
 def run() -> dict:

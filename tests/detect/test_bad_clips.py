@@ -51,6 +51,7 @@ def test_a_class_without_a_usable_clip_is_an_error_that_says_why(odd_source, tmp
     restrav = {
         "backend": "scripts.detect.clip_detectors:ReStraV",
         "weights": {"path": str(networks / "dinov2")},
+        "settings": {"false_alarms": 0.2},
     }
     with pytest.raises(UserError, match=r"class real can be used.*too_short") as fault:
         fit_detectors(

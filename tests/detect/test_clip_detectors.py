@@ -12,6 +12,8 @@ from transformers import (
     XCLIPVisionModel,
 )
 
+from scripts.common.code import ROOT
+from scripts.common.configuration import read_sheets
 from scripts.common.errors import Rejected, UserError
 from scripts.common.schemas.detect import FRAME_SCORES
 from scripts.common.seen import read_seen
@@ -20,6 +22,7 @@ from scripts.common.video import read_frames
 from scripts.detect import score_frames as score_frames_module
 from scripts.detect.clip_detectors import D3, ReStraV
 from scripts.detect.fit_detectors import fit_detectors
+from scripts.detect.metrics import SHARE_OF_FALSE_ALARMS
 from scripts.detect.score_frames import score_frames
 from scripts.detect.tip_id import Source
 from tests.detect.made_up_sources import make_source
@@ -56,8 +59,9 @@ def d3(networks, encoder="clip", distance="l2", false_alarms=0.25):
     )  # fmt: skip
 
 
-def restrav(networks):
-    return ReStraV({"path": str(networks / "dinov2")}, device="cpu")
+def restrav(networks, false_alarms=0.01):
+    weights = {"path": str(networks / "dinov2")}
+    return ReStraV(weights, false_alarms=false_alarms, device="cpu")
 
 
 @pytest.mark.parametrize(
@@ -153,32 +157,76 @@ def test_restrav_takes_all_tokens_at_positions_as_dinov2s_own_code_shrinks_them(
     torch.testing.assert_close(found[:, :1], whole[:, :1])
 
 
-def test_d3s_threshold_is_a_quantile_of_real_videos_and_of_no_other(networks, tmp_path):
+def fitted(detector, numbers, generated, path):
+    detector.fit(numbers, generated, path / "fit.safetensors", seed=1)
+    return detector.fitted(path / "fit.safetensors")._fitted
+
+
+def test_d3s_threshold_is_of_real_videos_and_of_no_other(networks, tmp_path):
+    """Of five real ones a fifth may be below it: the smallest."""
     numbers = np.array([[1.0], [2.0], [3.0], [4.0], [5.0], [0.001], [99.0]])
     generated = np.array([False] * 5 + [True] * 2)
-    detector = d3(networks, false_alarms=0.25)
-    detector.fit(numbers, generated, tmp_path / "fit.safetensors", seed=0)
-    fitted = detector.fitted(tmp_path / "fit.safetensors")._fitted
-    scores = detector.judge(np.array([[1.9], [2.0], [2.1], [0.1]]), fitted)
+    detector = d3(networks, false_alarms=0.2)
+    found = fitted(detector, numbers, generated, tmp_path)
+    scores = detector.judge(np.array([[1.9], [2.0], [2.1], [0.1]]), found)
     assert scores[0] > 0.5 > scores[2] and scores[1] == pytest.approx(0.5)
     assert scores[3] > scores[0], "less is generated"
-    other = detector.learn(np.concatenate([numbers[:5], numbers[:2] * 7]), generated, 0)
-    assert other["threshold"] == fitted["threshold"] and other["spread"] == fitted["spread"]
+    numbers[generated] = [[7.0], [14.0]]
+    assert fitted(detector, numbers, generated, tmp_path) == found
 
 
-def test_restrav_learns_to_tell_classes_apart_with_as_many_of_each(networks, tmp_path):
-    random = np.random.default_rng(3)
-    numbers = random.normal(size=(600, 21))
-    generated = np.arange(600) >= 150
-    numbers[generated, 4] += 3
+def made_up_numbers(real=600, generated=200):
+    """Return numbers of clips whose fifth tells the classes apart, most of the time."""
+    numbers = np.random.default_rng(3).normal(size=(real + generated, 21))
+    is_generated = np.arange(len(numbers)) >= real
+    numbers[is_generated, 4] += 3
+    return numbers, is_generated
+
+
+@pytest.mark.parametrize("false_alarms", [0.01, 0.05])
+@pytest.mark.parametrize("name", ["d3", "restrav"])
+def test_a_share_of_real_training_videos_and_no_more_are_taken_for_generated(
+    networks, tmp_path, name, false_alarms
+):
+    """Also of those that ReStraV's network does not learn from, since there are fewer generated."""
+    numbers, generated = made_up_numbers()
+    if name == "d3":
+        detector, numbers = d3(networks, false_alarms=false_alarms), np.exp(-numbers[:, 4:5])
+    else:
+        detector = restrav(networks, false_alarms)
+    found = fitted(detector, numbers, generated, tmp_path)
+    taken = detector.judge(numbers, found) > 0.5
+    assert taken[~generated].sum() == 600 * false_alarms
+    # Of a normal distribution 3 from that of the real ones: 0.75 and 0.91.
+    assert taken[generated].mean() > {0.01: 0.6, 0.05: 0.8}[false_alarms]
+
+
+def test_generated_videos_move_no_threshold_of_a_network_that_has_learnt(networks, tmp_path):
+    numbers, generated = made_up_numbers()
     detector = restrav(networks)
-    detector.fit(numbers, generated, tmp_path / "fit.safetensors", seed=1)
-    scores = detector.judge(numbers, detector.fitted(tmp_path / "fit.safetensors")._fitted)
-    assert ((scores > 0.5) == generated).mean() > 0.88
-    assert abs((scores > 0.5)[~generated].mean() - (scores <= 0.5)[generated].mean()) < 0.12
+    learnt = detector.learn(numbers, generated, 1)
+    detector.learn = lambda *_: dict(learnt)
+    found = fitted(detector, numbers, generated, tmp_path)
+    numbers[generated] *= 2
+    assert fitted(detector, numbers, generated, tmp_path)["threshold"] == found["threshold"]
+
+
+def test_restrav_learns_with_as_many_of_each_class_and_the_same_twice(networks, tmp_path):
+    numbers, generated = made_up_numbers(150, 450)
+    detector = restrav(networks)
+    found = detector.evidence(numbers, fitted(detector, numbers, generated, tmp_path))
+    assert ((found > 0) == generated).mean() > 0.88
+    assert abs((found > 0)[~generated].mean() - (found <= 0)[generated].mean()) < 0.12
     first = (tmp_path / "fit.safetensors").read_bytes()
-    detector.fit(numbers, generated, tmp_path / "again.safetensors", seed=1)
-    assert first == (tmp_path / "again.safetensors").read_bytes()
+    fitted(restrav(networks), numbers, generated, tmp_path)
+    assert first == (tmp_path / "fit.safetensors").read_bytes()
+
+
+def test_the_sheet_takes_one_of_a_hundred_real_videos_for_generated():
+    """As the share of false alarms at which what is caught is told (``SHARE_OF_FALSE_ALARMS``)."""
+    sheet = read_sheets(ROOT / "config")["detectors"]
+    clips = [entry["settings"] for entry in sheet.values() if entry.get("sees") == "clip"]
+    assert [one["false_alarms"] for one in clips] == [SHARE_OF_FALSE_ALARMS] * 4
 
 
 def test_an_unknown_network_is_named(networks):
@@ -200,6 +248,7 @@ def test_clips_are_fitted_and_scored_beside_frames_from_one_decoding(
         "restrav": {
             "backend": "scripts.detect.clip_detectors:ReStraV",
             "weights": {"path": str(networks / "dinov2")},
+            "settings": {"false_alarms": 0.2},
         },
     }
     fitted = [tmp_path / f"{name}.safetensors" for name in entries]
@@ -243,6 +292,7 @@ def test_a_video_without_a_clip_is_a_row_for_that_detector_alone(networks, tmp_p
         "restrav": {
             "backend": "scripts.detect.clip_detectors:ReStraV",
             "weights": {"path": str(networks / "dinov2")},
+            "settings": {"false_alarms": 0.2},
         },
         "spectrum": {"backend": "scripts.detect.spectrum:Spectrum"},
     }

@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 import torch
 
+from scripts.common.code import ROOT
+from scripts.common.configuration import read_sheets
 from scripts.common.errors import UserError
 from scripts.detect.dire import Dire, centre
 from scripts.detect.fusing import Fusing, FusingNetwork, patch_places
 from scripts.detect.lgrad import LGrad, StyleGanDiscriminator
 from scripts.detect.lnp import Denoiser, Lnp
 from tests.detect.formula_weights import fill, save_resnet, wave
+
+DETECTORS = read_sheets(ROOT / "config")["detectors"]
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +93,9 @@ def test_the_discriminator_and_its_gradient_are_stylegans(side, output, gradient
     assert slope.abs().sum().item() == pytest.approx(total, rel=1e-3)
 
 
-def lgrad(folder):
+def lgrad(folder, **settings):
     torch.save(fill(StyleGanDiscriminator(8, 4)).state_dict(), folder / "d.pth")
-    names = {"classifier": "classifier.pth", "discriminator": "d.pth"}
+    names = {"classifier": "classifier.pth", "discriminator": "d.pth"} | settings
     return LGrad({"path": str(folder)}, **names, resolution=8, widest=4, device="cpu")
 
 
@@ -113,6 +117,37 @@ def test_a_gradient_does_not_depend_on_its_batch(classifier):
         assert np.abs(difference).max() <= 1 and found.max() == 255 and found.min() == 0
     scores = detector.score(pictures)
     np.testing.assert_allclose(scores, [detector.score([one])[0] for one in pictures], atol=1e-2)
+
+
+@pytest.fixture(scope="module")
+def bare(classifier):
+    """The same weights as LGrad's authors keep them: a state dict, and nothing around it."""
+    state = torch.load(classifier / "classifier.pth", weights_only=True)["model"]
+    torch.save(state, classifier / "bare.pth")
+    return "bare.pth"
+
+
+def test_lgrads_authors_see_the_gradient_whole_in_its_own_order(classifier, bare, monkeypatch):
+    """Of eval_test8gan.py: no resize, no crop, no key; of gen_imggrad.py: turned before saving."""
+    settings = DETECTORS["authors_lgrad"]["settings"]
+    detector, image = lgrad(classifier, classifier=bare, **settings), picture(20, 30)
+    (mine,), (harness,) = detector.seen([image]), lgrad(classifier).seen([image])
+    assert np.array_equal(mine, harness[:, :, ::-1]) and not np.array_equal(mine, harness)
+    assert detector.prepare(mine).shape == (3, 8, 8)
+    whole = detector.prepare(mine)[0] * 0.229 + 0.485
+    np.testing.assert_allclose(whole, mine[:, :, 0] / 255, atol=1e-6)
+
+
+def test_a_classifier_is_read_with_and_without_its_key(classifier, bare, tmp_path):
+    """DIRE's demo.py takes both."""
+    image = picture(20, 30)
+    scores = [
+        lgrad(classifier, classifier=name).score([image]) for name in ("classifier.pth", bare)
+    ]
+    assert scores[0] == scores[1]
+    torch.save({"state": {"model": {}}}, tmp_path / "LGrad.pth")
+    with pytest.raises(UserError, match=r"LGrad\.pth holds no tensors at 'model'"):
+        LGrad({"path": str(tmp_path)})
 
 
 def guided_diffusion(narrow, wide):
@@ -178,6 +213,17 @@ def test_what_is_lost_there_and_back_is_the_harnesss(dire, monkeypatch):
     (seen,) = dire.seen([((wave(16, 16, 3) + 1) * 127.5).numpy().astype(np.uint8)])
     assert seen[0, :4].tolist() == [[4, 0, 0], [4, 0, 3], [0, 0, 3], [1, 4, 1]]
     assert np.bincount(seen.ravel()).tolist() == [232, 197, 88, 101, 150]
+
+
+def test_dires_authors_checkpoint_is_read_without_a_key_too(dire, classifier, bare):
+    """As the sheet's entry says, but for sizes; lsun_adm.pth, beside the same diffusion model."""
+    settings = DETECTORS["authors_dire"]["settings"]
+    assert settings == DETECTORS["dire"]["settings"] | {"classifier": "lsun_adm.pth"}
+    small = {"size": 16, "widths": (32, 64), "attention_from": 1, "head": 32, "device": "cpu"}
+    small |= {"resize": None, "crop": None}
+    (classifier / settings["classifier"]).symlink_to(classifier / bare)
+    found = Dire({"path": str(classifier)}, **settings | small)
+    assert found.score([picture(20, 40)]) == dire.score([picture(20, 40)])
 
 
 def test_dire_scores_in_batches(dire):

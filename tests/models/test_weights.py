@@ -34,10 +34,14 @@ def test_a_nested_checkpoint_with_its_training_s_command_line(tmp_path):
     assert list(cut_prefix(read_tensors(path, "model.trunk"), r"module\.")) == ["weight"]
     with pytest.raises(UserError, match=r"has no 'model\.head' \('head' is missing\)"):
         read_tensors(path, "model.head")
+    with pytest.raises(UserError, match=r"holds no tensors at 'ema'"):
+        read_tensors(path, "ema", or_bare=True)
     with pytest.raises(UserError, match=r"holds no tensors at 'args'"):
         read_tensors(path, "args")
     torch.save(torch.ones(3), path)
     assert torch.equal(read_tensors(path)[""], torch.ones(3))
+    torch.save(nn.Linear(3, 2).state_dict(), path)
+    assert read_tensors(path, "model", or_bare=True).keys() == {"weight", "bias"}
 
 
 def test_names_are_changed_by_the_first_pattern_that_fits():

@@ -120,6 +120,26 @@ def test_nothing_is_trained_or_measured_before_the_splits_are_checked(folder, ta
     assert planned(answer, "check_splits") == 1
 
 
+def test_the_bias_ledger_is_planned_whole(folder):
+    """Of two generators, two settings of Table 4 and five sources; camera moves have two sources."""
+    changes = {"curate": {"shards": 1}, "generate": {"generators": ["pika", "svd"], "shards": 1}}
+    changes["split"] = {"tip_id": {"text_generated": ["vidprom_pika", "vidprom_modelscope"]}}
+    changes["detect"] = {"detectors": ["spectrum"]}
+    targets = ("results/tables/bias_ledger.csv", "results/figures/bias_ledger.pdf")
+    configured = ("--directory", folder, "--configfile", settings(folder, **changes))
+    answer = snakemake("-n", *targets, *configured)
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    jobs = {
+        "make_controls": 5 * 5 + 2,
+        "describe_formats": 5 * 5,
+        "score_controls": 5 * 3 + 2,
+        "train_controls": 3 * 2 * 2,
+        "classify_controls": 5 * 5 + 2,
+        "measure_bias": 1, "build_bias_ledger": 1, "plot_bias_ledger": 1, "fit_detectors": 0,
+    }  # fmt: skip
+    assert {rule: planned(answer, rule) for rule in jobs} == jobs
+
+
 def test_scores_are_normalised_if_asked_to(folder):
     changes = SMALL | {"trace": {"score_normalisation": {"weight": 1}}}
     target = "results/trace/matches/sscd.parquet"
