@@ -20,6 +20,7 @@ from scripts.common.backends import check_entry, check_packages
 from scripts.common.code import ROOT
 from scripts.common.errors import UserError
 from scripts.common.study import Study, indexes_of
+from scripts.common.weight_files import KEEPS_IT, is_commit, parts_of
 from scripts.curate.graph import CurateGraph, no_exports
 from scripts.curate.release.released_layout import (
     EMBEDDINGS,
@@ -86,17 +87,17 @@ def find_faults(study: Study) -> list[str]:
 
 
 def _check_pipeline(entry: Mapping[str, Any]) -> None:
-    """Refuse a pipeline of diffusers that does not exist, or takes no such argument.
+    """Refuse a pipeline of diffusers that does not exist, or takes no such argument or setting.
 
     Raises:
-        UserError: as ``scripts.generate.any_pipeline.check_call``.
+        UserError: as ``scripts.generate.any_pipeline.check_settings``.
     """
     settings = entry.get("settings") or {}
     if "pipeline" in settings:
         # Here alone: diffusers takes seconds, and most studies name none of its entries.
-        from scripts.generate.any_pipeline import check_call
+        from scripts.generate.any_pipeline import check_settings
 
-        check_call(settings["pipeline"], settings["call"])
+        check_settings(settings)
 
 
 def find_absences(study: Study) -> list[str]:
@@ -106,6 +107,17 @@ def find_absences(study: Study) -> list[str]:
         "the paper's numbers only"
         for (sheet, name), entry in study.wanted.items()
         if "unavailable" in entry
+    ]
+
+
+def find_branches(study: Study) -> list[str]:
+    """Return which entries' weights are at a branch of the hub, since no commit of it was kept."""
+    return [
+        f"config/{sheet}.yaml: {name} ({place['hub']} at {place['revision']})"
+        for (sheet, name), entry in study.wanted.items()
+        if not was_released(study, sheet, name)
+        for place in (entry.get("weights") or {}, *parts_of(entry).values())
+        if "hub" in place and not is_commit(place["revision"])
     ]
 
 
@@ -180,16 +192,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, action="append", default=[])
     parser.add_argument("--directory", type=Path, default=Path())
-    arguments = parser.parse_args()
+    arguments, branches = parser.parse_args(), []
     try:
         study = study_of(read_configuration(*arguments.config))
         arguments.directory.mkdir(parents=True, exist_ok=True)
         os.chdir(arguments.directory)
-        faults = find_faults(study)
+        faults, branches = find_faults(study), find_branches(study)
         for absence in find_absences(study):
             print(f"not to be had: {absence}", file=sys.stderr)
     except UserError as error:
         faults = [str(error)]
+    if branches:
+        print(f"may move: {', '.join(branches)}; {KEEPS_IT}", file=sys.stderr)
     for fault in faults:
         print(f"missing: {fault}", file=sys.stderr)
     if faults:

@@ -22,6 +22,7 @@ from scripts.common.errors import UserError
 from scripts.common.fetched import LOCK, Lock, read_lock, write_lock
 from scripts.common.progress import progress_bar
 from scripts.common.study import Study
+from scripts.common.weight_files import parts_of
 from scripts.curate.release.released_layout import REPOSITORY, released_files
 from scripts.sources.remote_files import (
     ByHand,
@@ -105,9 +106,12 @@ def _places(
 
 def _of_entry(what: str, entry: Mapping[str, Any], lock: Lock) -> Iterator[RemoteFile]:
     weights, source = entry.get("weights") or {}, entry.get("fetch") or {}
-    if "hub" in weights:
-        files = {"files": [weights["file"]]} if "file" in weights else {}
-        yield from of_hub(what, {**weights, **files}, lock, kind="model")
+    parts = parts_of(entry).values()
+    for place in (weights, *parts):
+        if "hub" in place:
+            names = [f"{place['subfolder']}/*"] if "subfolder" in place else []
+            files = {"files": [place["file"]] if "file" in place else names}
+            yield from of_hub(what, {**place, **files}, lock, kind="model")
     if "url" in weights:
         if "torchscript" in weights["path"] and "sha256" not in weights:
             raise ByHand(
@@ -121,7 +125,7 @@ def _of_entry(what: str, entry: Mapping[str, Any], lock: Lock) -> Iterator[Remot
         yield from of_links(what, source, lock)
     if "list" in source:
         yield from of_list(what, source, lock)
-    missing = [weights["path"]] if "path" in weights and "url" not in weights else []
+    missing = [one["path"] for one in (weights, *parts) if "path" in one and "url" not in one]
     missing += entry["layout"]["files"] if "layout" in entry and not source else []
     missing = [path for path in missing if not any(Path().glob(path))]
     if missing or "unavailable" in entry:

@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts.common.code import ROOT, modules_of, packages_of
 from scripts.common.errors import UserError
-from scripts.common.weight_files import check_weights
+from scripts.common.weight_files import check_weights, parts_of
 
 
 def find_backend(entry: Mapping[str, Any]) -> type:
@@ -84,6 +84,8 @@ def check_entry(name: str, entry: Mapping[str, Any]) -> list[str]:
     in the local cache, an environment variable must be set.
     """
     faults = check_weights(name, entry.get("weights"))
+    for part, place in parts_of(entry).items():
+        faults += check_weights(f"{name}: {part}", place)
     for variable in entry.get("environment") or []:
         if not os.environ.get(variable):
             faults.append(f"{name}: the environment variable {variable} is not set; export it")

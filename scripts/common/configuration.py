@@ -16,6 +16,7 @@ from yaml import SafeLoader
 
 from scripts.common.errors import UserError
 from scripts.common.fetched import locked, read_lock
+from scripts.common.weight_files import parts_of
 
 SHEET_NAMES = ("generators", "annotators", "dimensions", "detectors", "tracers", "sources")
 
@@ -38,6 +39,8 @@ def read_sheets(folder: Path) -> dict[str, dict[str, dict]]:
             if "weights" in fields:
                 weights = locked(fields["weights"], lock)
                 sheets[name][entry] = fields | {"weights": weights}
+            for part, place in parts_of(fields).items():
+                fields["settings"]["parts"][part] = locked(place, lock)
     return sheets
 
 

@@ -29,7 +29,7 @@ from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import FinishedRows, Ledger
 from scripts.common.prefetch import work_ahead
 from scripts.common.progress import progress
-from scripts.common.weight_files import weights_content
+from scripts.common.weight_files import entry_content
 
 _NOTED = 5
 
@@ -50,7 +50,7 @@ def ledger_key(script: str, entry: Mapping[str, Any] | None = None, **settings: 
     return fingerprint(
         backend=entry.get("backend"),
         entry_settings=entry.get("settings") or {},
-        weights=weights_content(entry.get("weights")),
+        weights=entry_content(entry),
         code=code_checksum(script, *backends, plumbing=False),
         **settings,
     )

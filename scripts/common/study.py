@@ -17,7 +17,7 @@ import yaml
 from scripts.common.code import ROOT
 from scripts.common.configuration import check_configuration, read_sheets, wanted_entries
 from scripts.common.identity import shard_names
-from scripts.common.weight_files import weights_content
+from scripts.common.weight_files import entry_content
 
 DECISIVE = ("backend", "settings", "weights")
 """Fields of an entry that decide a number; a label or a licence decides none."""
@@ -141,7 +141,7 @@ class Study:
         """
         fields = self.fields(sheet, name)
         decisive = {key: fields[key] for key in DECISIVE if key in fields}
-        return decisive | {"weights_content": weights_content(fields.get("weights"))}
+        return decisive | {"weights_content": entry_content(fields)}
 
     def shards_of(self, generator: str) -> list[str]:
         """Return the shards of a generator's videos: scraped ones lie with their prompts.

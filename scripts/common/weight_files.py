@@ -42,6 +42,19 @@ def weights_content(weights: Weights | None) -> str | None:
     return fingerprint(**found) if found else None
 
 
+def parts_of(entry: Mapping[str, Any]) -> dict[str, Weights]:
+    """Return the parts of a model that lie elsewhere than its weights (``settings.parts``)."""
+    parts = (entry.get("settings") or {}).get("parts") or {}
+    return {name: part for name, part in parts.items() if {"hub", "path"} & part.keys()}
+
+
+def entry_content(entry: Mapping[str, Any]) -> str | None:
+    """Return ``weights_content`` of an entry, and of its parts that lie elsewhere."""
+    own = weights_content(entry.get("weights"))
+    parts = {name: weights_content(part) for name, part in parts_of(entry).items()}
+    return fingerprint(own=own, parts=parts) if parts else own
+
+
 def checksum_of(path: Path) -> str:
     """Return the SHA-256 of a file, or of a folder's files and their names; hashed once.
 
@@ -75,10 +88,18 @@ _WORTH_A_NOTE = 2**24
 """Bytes: a smaller file is hashed in less time than its note is read."""
 
 
+KEEPS_IT = "a branch moves: 'make fetch' keeps its commit in config/fetched.json"
+
+
+def is_commit(revision: str) -> bool:
+    """Return whether a revision is a commit, which is the same for ever."""
+    return re.fullmatch(r"[0-9a-f]{40}", str(revision)) is not None
+
+
 def hub_commit(weights: Weights) -> str:
     """Return the commit that a revision of a hub's repository is, as the local cache knows it."""
     revision = str(weights["revision"])
-    if re.fullmatch(r"[0-9a-f]{40}", revision):
+    if is_commit(revision):
         return revision
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
@@ -168,9 +189,8 @@ def _way_to(weights: Weights, file: str | None = None) -> str:
     """Return how weights, or one file of a hub's, come to where they are looked for."""
     if "hub" in weights:
         parts = ["hf download", weights["hub"], weights.get("file", file)]
-        return " ".join(
-            ["fetch it with:", *filter(None, parts), f"--revision {weights['revision']}"]
-        )
+        way = ["fetch it with:", *filter(None, parts), f"--revision {weights['revision']}"]
+        return " ".join(way) + ("" if is_commit(weights["revision"]) else f"; {KEEPS_IT}")
     if "url" not in weights:
         return "put it there or correct 'weights.path' of the entry"
     target, url = quote(weights["path"]), quote(weights["url"])

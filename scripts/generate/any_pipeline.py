@@ -11,7 +11,7 @@ import torch
 import transformers
 from PIL import Image
 
-from scripts.common.errors import UserError
+from scripts.common.errors import Rejected, UserError
 from scripts.common.roles import Sound
 from scripts.generate.diffusion import (
     find_folder,
@@ -26,6 +26,13 @@ from scripts.models.devices import pick_device
 OWN = ("image", "video", "prompt", "width", "height", "generator", "output_type")
 """Arguments of a call that are no choice of an entry's ``call``."""
 MEMORY = ("vae_tiling", "vae_slicing", "offload")
+KNOWN = {
+    "size": ("by", "width", "height", "multiple", "fit"),
+    "inputs": ("image", "prompt", "suffix"),
+    "output": ("frames", "sound_of"),
+    "memory": MEMORY,
+}
+"""What the settings of these names may say; anything else would be passed over without a word."""
 
 
 class AnyPipeline:
@@ -81,7 +88,8 @@ class AnyPipeline:
         Raises:
             UserError: the weights are not there, or a class or an argument does not exist.
         """
-        kind = check_call(pipeline, call)
+        said = {"size": size, "inputs": inputs, "output": output, "memory": memory}
+        kind = check_settings({"pipeline": pipeline, "call": call} | said)
         own = {name: load_part(part, weights, precision) for name, part in (parts or {}).items()}
         memory = memory or {}
         self._pipeline = load_pipeline(
@@ -92,9 +100,13 @@ class AnyPipeline:
             changed = {key: value for key, value in scheduler.items() if key != "class"}
             current = self._pipeline.scheduler
             chosen = class_of(scheduler["class"]) if "class" in scheduler else type(current)
+            check_arguments(chosen, changed)
             self._pipeline.scheduler = chosen.from_config(current.config, **changed)
         if guider:
+            check_arguments(type(self._pipeline.guider), guider)
             self._pipeline.guider = self._pipeline.guider.new(**guider)
+        if guardrail := getattr(self._pipeline, "safety_checker", None):
+            reject_refusals(guardrail)
         save_memory(self._pipeline, memory, device)
         if cache:
             skip_steps(self._pipeline, cache)
@@ -146,6 +158,54 @@ class AnyPipeline:
         asked = {"width": width, "height": height}
         sides = {name: side for name, side in asked.items() if name in self._takes}
         return fit_image(image, width, height, self._size.get("fit", "crop")), sides
+
+
+def check_settings(settings: Mapping[str, Any]) -> type:
+    """Return the pipeline's class of settings as in ``AnyPipeline``.
+
+    Raises:
+        UserError: as ``check_call``; or one of ``KNOWN`` says what there is not.
+    """
+    for name, known in KNOWN.items():
+        for key in settings.get(name) or {}:
+            if key not in known:
+                raise UserError(f"settings.{name} has '{key}'{_nearest(key, list(known))}")
+    return check_call(settings["pipeline"], settings["call"])
+
+
+def check_arguments(kind: type, given: Mapping[str, Any]) -> None:
+    """Refuse what a scheduler or guider does not take: diffusers would pass it over.
+
+    Raises:
+        UserError: there is no such argument; the nearest one is named.
+    """
+    known = list(inspect.signature(kind).parameters)
+    for name in given:
+        if name not in known:
+            raise UserError(f"{kind.__name__} takes no '{name}'{_nearest(name, known)}")
+
+
+def reject_refusals(guardrail: Any) -> None:
+    """Have what a guardrail refuses be a rejected item: diffusers' pipelines fail at it.
+
+    Args:
+        guardrail: whose ``check_text_safety`` of a prompt is false, or whose ``check_video_safety``
+            of frames gives none, as those of cosmos-guardrail.
+    """
+    lets_prompt, lets_frames = guardrail.check_text_safety, guardrail.check_video_safety
+
+    def check_text_safety(prompt: str) -> bool:
+        if not lets_prompt(prompt):
+            raise Rejected("guardrail_refused", "the prompt")
+        return True
+
+    def check_video_safety(frames: np.ndarray) -> np.ndarray:
+        if (shown := lets_frames(frames)) is None:
+            raise Rejected("guardrail_refused", "a frame")
+        return shown
+
+    guardrail.check_text_safety = check_text_safety
+    guardrail.check_video_safety = check_video_safety
 
 
 def check_call(pipeline: str, call: Mapping[str, Any]) -> type:
@@ -210,14 +270,7 @@ def load_part(part: Mapping[str, str], weights: Mapping[str, str], precision: st
 
 
 def save_memory(pipeline: Any, memory: Mapping[str, Any], device: str) -> None:
-    """Have a pipeline take less memory, at the cost of time.
-
-    Raises:
-        UserError: a way is not known.
-    """
-    for name in memory:
-        if name not in MEMORY:
-            raise UserError(f"settings.memory has '{name}'{_nearest(name, list(MEMORY))}")
+    """Have a pipeline take less memory, at the cost of time."""
     if memory.get("vae_tiling"):
         pipeline.vae.enable_tiling()
     if memory.get("vae_slicing"):

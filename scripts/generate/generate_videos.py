@@ -58,9 +58,9 @@ def generate_videos(
     """Animate the images of one shard's prompts, and resume where a killed run stopped.
 
     Every wanted prompt gets a row of the index: with its video, or ``no_image``, ``undecodable``,
-    ``generation_failed``, ``blank_video``, ``frozen_video`` or ``not_a_number``; all say how the
-    generator ran (``speed``). The seed of a video depends on the run's seed, the generator's name
-    and the prompt alone.
+    ``generation_failed``, ``guardrail_refused``, ``blank_video``, ``frozen_video`` or
+    ``not_a_number``; all say how the generator ran (``speed``). The seed of a video depends on the
+    run's seed, the generator's name and the prompt alone.
 
     Args:
         chosen: the chosen prompts (``CHOSEN``).

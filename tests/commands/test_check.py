@@ -1,6 +1,8 @@
 """What ``make check`` finds missing before anything runs."""
 
-from scripts.commands.check import find_faults, read_configuration, study_of
+from dataclasses import replace
+
+from scripts.commands.check import find_branches, find_faults, read_configuration, study_of
 from scripts.common.code import ROOT
 from tests.curate.release.small_release import make_release
 
@@ -46,3 +48,29 @@ def test_what_is_missing_of_the_release_is_named(tmp_path, monkeypatch):
                  "holds no Eval-00000"):  # fmt: skip
         assert word in found
     assert "OPENAI_API_KEY" not in found
+
+
+def test_an_entry_that_says_too_much_is_refused_and_a_branch_is_told(tmp_path, monkeypatch):
+    """Before anything runs: an argument that the class has not, and weights that may move."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    config = read_configuration()
+    config["generate"]["generators"] = ["pika", "svd", "skyreels_v1"]
+    study = study_of(config)
+    told = [one for one in find_branches(study) if "generators" in one]
+    assert [one.partition("(")[2] for one in told] == [
+        "hunyuanvideo-community/HunyuanVideo at main)",
+        "Skywork/SkyReels-V1-Hunyuan-I2V at main)",
+    ]
+    sheet, changed = study.sheets["generators"], {}
+    for entry, name, wrong in (("svd", "call", "num_frame"), ("skyreels_v1", "inputs", "promt")):
+        settings = sheet[entry]["settings"] | {name: {wrong: 1}}
+        changed[entry] = sheet[entry] | {"settings": settings}
+    sheets = study.sheets | {"generators": sheet | changed}
+    faults = "\n".join(find_faults(replace(study, sheets=sheets)))
+    assert "takes no 'num_frame'; the nearest is 'num_frames'" in faults
+    assert "settings.inputs has 'promt'; the nearest is 'prompt'" in faults
+    assert (
+        "generators.yaml: skyreels_v1: transformer: Skywork/SkyReels-V1-Hunyuan-I2V at main"
+        in faults
+    )

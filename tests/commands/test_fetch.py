@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import shutil
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -12,6 +13,7 @@ from scripts.commands import fetch as command
 from scripts.commands.check import read_configuration, study_of
 from scripts.commands.fetch import check_room, describe, fetch, wanted
 from scripts.common.code import ROOT
+from scripts.common.configuration import SHEET_NAMES, read_sheets
 from scripts.common.errors import UserError
 from scripts.common.fetched import locked, read_lock
 from scripts.sources import remote_files
@@ -130,6 +132,32 @@ def test_a_repository_goes_to_the_cache_at_its_commit(hub):
     assert written["files"][file.address]["sha256"] == SUM
     weights = {"hub": "me/it", "revision": "main", "file": "model.safetensors"}
     assert locked(weights, written)["revision"] == COMMIT
+
+
+def test_a_part_of_a_model_is_fetched_from_its_own_repository_and_kept(hub, tmp_path):
+    """As FramePack's: the whole transformer's repository, of another one a folder alone."""
+    for name, files in (("me/whole", ("model.bin",)), ("me/it", ("config.json",)),
+                        ("me/eyes", ("image_encoder/a.bin", "vae/b.bin"))):  # fmt: skip
+        hub.repositories["models", name] = dict.fromkeys(files, DATA)
+    place = {"class": "X", "revision": "main"}
+    parts = {"transformer": place | {"hub": "me/it"}, "vae": {"class": "Y", "subfolder": "vae"},
+             "eyes": place | {"hub": "me/eyes", "subfolder": "image_encoder"}}  # fmt: skip
+    entry = {"label": "x", "weights": {"hub": "me/whole", "revision": "main"}, "settings": {"parts": parts}}  # fmt: skip
+    lock = empty()
+    files = list(command._of_entry("x", entry, lock))
+    assert [file.hub[3] for file in files] == ["model.bin", "config.json", "image_encoder/a.bin"]
+    assert lock["revisions"] == {f"me/{one}@main": COMMIT for one in ("whole", "it", "eyes")}
+    for name in SHEET_NAMES:
+        (tmp_path / f"{name}.yaml").write_text(json.dumps({"one": entry}))
+    shutil.copytree(ROOT / "config/schemas", tmp_path / "schemas")
+    (tmp_path / "fetched.json").write_text(json.dumps(lock))
+    read = read_sheets(tmp_path)["generators"]["one"]
+    assert [read["settings"]["parts"][one].get("revision") for one in parts] == [
+        COMMIT,
+        None,
+        COMMIT,
+    ]
+    assert read["weights"]["revision"] == COMMIT
 
 
 def test_a_repository_that_lies_about_its_bytes_is_refused(hub):

@@ -6,9 +6,18 @@ import pytest
 from huggingface_hub import constants
 
 from scripts.common import weight_files
-from scripts.common.weight_files import check_weights, checksum_of, hub_commit, weights_content
+from scripts.common.backends import check_entry
+from scripts.common.engine import ledger_key
+from scripts.common.weight_files import (
+    check_weights,
+    checksum_of,
+    entry_content,
+    hub_commit,
+    weights_content,
+)
 
 COMMITS = ("a" * 40, "b" * 40)
+MINE = {"hub": "me/mine", "revision": "main"}
 
 
 @pytest.fixture
@@ -32,6 +41,23 @@ def test_a_branch_that_moves_is_other_weights(branch):
     # A branch and the commit at which it stands are the same weights; another file is not.
     assert weights_content(weights | {"revision": COMMITS[1]}) == contents[1]
     assert weights_content(weights | {"file": "other.safetensors"}) != contents[1]
+
+
+def test_a_part_from_elsewhere_is_weights_as_well(branch):
+    """Such as SkyReels V1's transformer: looked for, and another commit of it is another entry."""
+    entry = {"settings": {"parts": {"vae": {"class": "A"}, "transformer": {"class": "B"} | MINE}}}
+    [fault] = check_entry("sky", entry)
+    assert "sky: transformer: me/mine at main is not in the local cache" in fault
+    contents = set()
+    for commit in COMMITS:
+        branch(commit)
+        contents.add(entry_content(entry))
+    keys = {ledger_key("scripts/generate/generate_videos.py", entry)}
+    branch(COMMITS[0])
+    keys.add(ledger_key("scripts/generate/generate_videos.py", entry))
+    assert len(contents) == len(keys) == 2
+    assert entry_content({"weights": MINE}) == weights_content(MINE)
+    assert "make fetch" not in check_weights("x", MINE | {"revision": COMMITS[0]})[0]
 
 
 def test_a_file_is_its_bytes_and_a_folder_all_of_its_files(tmp_path):
@@ -73,5 +99,5 @@ def test_each_file_of_an_entry_is_fetched_from_where_it_lies(branch):
     weights = {"hub": "me/mine", "revision": "main", "file": "a.pth", "path": "b.zip",
                "url": "https://example.org/b.zip"}  # fmt: skip
     hub, file = check_weights("two", weights)
-    assert hub.endswith("fetch it with: hf download me/mine a.pth --revision main")
+    assert "fetch it with: hf download me/mine a.pth --revision main; a branch moves: 'make" in hub
     assert "b.zip is missing" in file and file.endswith("-o b.zip https://example.org/b.zip")

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import diffusers
 import numpy as np
 import pytest
 import torch
@@ -10,7 +11,7 @@ from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.errors import UserError
 from scripts.generate import any_pipeline
-from scripts.generate.any_pipeline import check_call, class_of, even, sides_of
+from scripts.generate.any_pipeline import check_call, check_settings, class_of, even, sides_of
 from tests.generate.made_up import picture
 
 SHEET = read_sheets(ROOT / "config")["generators"]
@@ -22,13 +23,12 @@ ENTRIES = {
 @pytest.mark.parametrize("name", ENTRIES)
 def test_an_entry_names_what_there_is(name):
     settings = ENTRIES[name]["settings"]
-    check_call(settings["pipeline"], settings["call"])
+    check_settings(settings)
     classes = [part["class"] for part in settings.get("parts", {}).values()]
     classes += [settings["scheduler"]["class"]] if "class" in settings.get("scheduler", {}) else []
     for each in classes:
         class_of(each)
     assert settings["size"]["by"] in ("fixed", "area", "model")
-    assert set(settings.get("memory", {})) <= set(any_pipeline.MEMORY)
 
 
 def test_there_are_entries_for_the_models_of_today():
@@ -49,7 +49,7 @@ class _Recorder:
 def recorder(monkeypatch):
     made = _Recorder()
     monkeypatch.setattr(any_pipeline, "load_pipeline", lambda *args, **others: made)
-    monkeypatch.setattr(any_pipeline, "check_call", lambda pipeline, call: _Recorder)
+    monkeypatch.setattr(any_pipeline, "check_settings", lambda settings: _Recorder)
     return made
 
 
@@ -129,7 +129,27 @@ def test_what_does_not_exist_is_named_with_the_nearest():
         check_call("WanImage2VideoPipeline", {})
     with pytest.raises(UserError, match="'width' is given for each image"):
         check_call("WanImageToVideoPipeline", {"width": 832})
+
+
+@pytest.mark.parametrize(("name", "wrong", "right"), [
+    ("memory", "vae_tile", "vae_tiling"), ("inputs", "sufix", "suffix"), ("size", "with", "width"),
+    ("output", "frame", "frames"),
+])  # fmt: skip
+def test_a_setting_that_would_be_passed_over_is_refused(name, wrong, right):
+    settings = {"pipeline": "WanImageToVideoPipeline", "call": {}, name: {wrong: 1}}
     with pytest.raises(
-        UserError, match=r"settings\.memory has 'vae_tile'; the nearest is 'vae_tiling'"
+        UserError, match=rf"settings\.{name} has '{wrong}'; the nearest is '{right}'"
     ):
-        any_pipeline.save_memory(None, {"vae_tile": True}, "cpu")
+        check_settings(settings)
+
+
+def test_what_a_scheduler_or_guider_does_not_take_is_refused(recorder):
+    """diffusers itself would warn of it in a log at most, and go on with the default."""
+    for part, wrong, right in ((diffusers.UniPCMultistepScheduler(), "flow_shif", "flow_shift"),
+                               (diffusers.ClassifierFreeGuidance(), "guidance", "guidance_scale")):  # fmt: skip
+        name = "guider" if right == "guidance_scale" else "scheduler"
+        setattr(recorder, name, part)
+        build(**{name: {right: 7.0}})
+        assert getattr(recorder, name).config[right] == 7.0
+        with pytest.raises(UserError, match=f"takes no '{wrong}'; the nearest is '{right}'"):
+            build(**{name: {wrong: 7.0}})

@@ -82,7 +82,7 @@ def test_no_job_of_the_papers_generators_takes_more_than_two_days():
     # 110,000 videos of 294 s in 256 shards, a tenth more, and half an hour to begin with.
     assert runtimes["cogvideox"] == 30 + math.ceil(1.1 * 294 * 110_000 / 256 / 60)
     memory = {name: graph.memory_mb(of(name)) for name in runtimes}
-    assert memory == {"svd": 24_000, "opensora": 52_000, "i2vgenxl": 28_000, "cogvideox": 46_000}
+    assert memory == {"svd": 14_000, "opensora": 52_000, "i2vgenxl": 14_000, "cogvideox": 46_000}
     assert graph_of(gpu=0).memory_mb(of("sway")) == 4000
 
 

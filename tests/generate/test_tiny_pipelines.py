@@ -9,8 +9,12 @@ from scripts.common.backends import load_backend
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.errors import UserError
+from scripts.common.identity import prompt_uuid
+from scripts.common.schemas.items import GENERATED_INDEX
+from scripts.common.tables import read_table
 from scripts.generate.any_pipeline import denoisers, skip_steps
-from tests.generate.made_up import picture
+from scripts.generate.generate_videos import generate_videos
+from tests.generate.made_up import picture, write_prompts
 from tests.generate.tiny_pipelines import Guardrail, save_tiny
 
 SHEET = read_sheets(ROOT / "config")["generators"]
@@ -78,6 +82,23 @@ def test_a_model_is_built_as_its_entry_says(tiny):
     assert {key: pipeline.guider.config[key] for key in guider} == guider
     if settings.get("memory", {}).get("vae_tiling"):
         assert pipeline.vae.use_tiling
+
+
+def test_what_a_guardrail_refuses_is_a_counted_row(tmp_path, monkeypatch):
+    """Twelve in a row would stop a job if they were failures of the generator."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(pipeline_cosmos2_video2world, "CosmosSafetyChecker", Guardrail)
+    texts = [f"forbidden {number}" for number in range(12)] + ["an unsafe end", "a cat waves"]
+    counts = generate_videos(
+        **write_prompts(tmp_path, texts), tar=tmp_path / "a.tar", index=tmp_path / "a.parquet",
+        entry=save_tiny("cosmos_predict2", SHEET["cosmos_predict2"], tmp_path), shard="00000",
+        generator="cosmos_predict2", shards=1, seed=1, ledger_root=tmp_path / "ledger",
+    )  # fmt: skip
+    assert (counts.read, counts.kept, dict(counts.rejected)) == (14, 1, {"guardrail_refused": 13})
+    rows = read_table(tmp_path / "a.parquet", GENERATED_INDEX).to_pylist()
+    reasons = {row["uuid"]: row["reason"] for row in rows}
+    assert reasons.pop(prompt_uuid("a cat waves")) is None
+    assert set(reasons.values()) == {"guardrail_refused"}
 
 
 # A cache's arguments with which four steps are enough to skip something.

@@ -30,19 +30,8 @@ def save_tiny(name: str, entry: Mapping[str, Any], hub: Path) -> dict[str, Any]:
         The entry with a video as small as its classes can; nothing else is changed but half
         precision.
     """
-    torch.manual_seed(0)
     tiny, settings = PARTS[name], entry["settings"]
-    made = {part: _part(**given) for part, given in tiny.items() if part not in BESIDES}
-    kind = class_of(settings["pipeline"])
-    optional = inspect.signature(kind.__init__).parameters
-    none = {part: None for part in kind._optional_components if part in optional}
-    whole = kind(**none | made | tiny.get("arguments", {}))
-    elsewhere = {part: given for part, given in settings.get("parts", {}).items() if "hub" in given}
-    for part, given in elsewhere.items():
-        folder = _snapshot(hub, given) / given.get("subfolder", "")
-        made[part].save_pretrained(folder)
-        whole.register_modules(**{part: None})
-    whole.save_pretrained(_snapshot(hub, entry["weights"]), variant=settings.get("variant"))
+    save_random(tiny, entry, hub)
     smaller = {"call": settings["call"] | {"num_inference_steps": 2} | tiny["call"]}
     if "width" in settings["size"]:
         side = tiny.get("side", 16)
@@ -50,6 +39,29 @@ def save_tiny(name: str, entry: Mapping[str, Any], hub: Path) -> dict[str, Any]:
     if settings.get("precision") == "float16":  # which takes a minute on a CPU
         smaller["precision"] = "float32"
     return entry | {"settings": settings | smaller}
+
+
+def save_random(parts: Mapping[str, Any], entry: Mapping[str, Any], hub: Path) -> None:
+    """Save the pipeline of an entry, with random weights, into a cache of the hub.
+
+    Args:
+        parts: component -> class and arguments, as in tiny_parts.yaml.
+        entry: of which each part goes where it says.
+        hub: the cache.
+    """
+    torch.manual_seed(0)
+    settings = entry["settings"]
+    made = {part: component(**given) for part, given in parts.items() if part not in BESIDES}
+    kind = class_of(settings["pipeline"])
+    optional = inspect.signature(kind.__init__).parameters
+    none = {part: None for part in kind._optional_components if part in optional}
+    whole = kind(**none | made | parts.get("arguments", {}))
+    elsewhere = {part: given for part, given in settings.get("parts", {}).items() if "hub" in given}
+    for part, given in elsewhere.items():
+        folder = _snapshot(hub, given) / given.get("subfolder", "")
+        made[part].save_pretrained(folder)
+        whole.register_modules(**{part: None})
+    whole.save_pretrained(_snapshot(hub, entry["weights"]), variant=settings.get("variant"))
 
 
 class Guardrail:
@@ -60,11 +72,12 @@ class Guardrail:
 
     def check_text_safety(self, prompt: str) -> bool:
         """Return whether a prompt is let through."""
+        self._prompt = prompt
         return "forbidden" not in prompt
 
-    def check_video_safety(self, frames: np.ndarray) -> np.ndarray:
-        """Return a video with its faces blurred, of which there are none."""
-        return frames
+    def check_video_safety(self, frames: np.ndarray) -> np.ndarray | None:
+        """Return a video with its faces blurred, of which there are none, or nothing."""
+        return None if "unsafe" in self._prompt else frames
 
 
 def _snapshot(hub: Path, weights: Mapping[str, str]) -> Path:
@@ -76,7 +89,7 @@ def _snapshot(hub: Path, weights: Mapping[str, str]) -> Path:
     return folder / "snapshots" / commit
 
 
-def _part(**given: Any) -> Any:
+def component(**given: Any) -> Any:
     """Return a component by its class and arguments, with random weights."""
     package, _, name = given.pop("class").rpartition(".")
     kind = getattr(import_module(f"diffusers.{package}"), name) if package else class_of(name)
@@ -92,7 +105,7 @@ def _part(**given: Any) -> Any:
     if isinstance(made, torch.nn.Module):
         made.eval()
         for weight in made.parameters():  # gates are zero before any training
-            if not weight.any():
+            if not weight.is_meta and not weight.any():
                 torch.nn.init.normal_(weight, std=0.1)
     return made
 

@@ -45,6 +45,7 @@ REASONS = {
     "no_video": "there is no video for the item",
     "no_image": "there is no image prompt for the item",
     "generation_failed": "the generator raised an error for the item",
+    "guardrail_refused": "the generator's guardrail refused the prompt, or a frame of its video",
     "blank_video": "the generator gave one colour alone from start to end",
     "frozen_video": "the generator gave the same picture from start to end",
     "not_a_number": "the generator gave pixels that are not numbers",
