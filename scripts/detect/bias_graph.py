@@ -22,17 +22,22 @@ class BiasGraph:
         return self.detect.study.config["detect"]["bias_ledger"]
 
     @property
+    def _given(self) -> dict[str, dict[str, Any]]:
+        """The configured controls; one that is null is left out."""
+        return {name: given for name, given in self.settings["controls"].items() if given}
+
+    @property
     def controls(self) -> dict[str, dict[str, Any]]:
         """Every control -> its settings, first the one that changes nothing."""
         return {AS_IS: {"trained": True}} | {
             name: {key: value for key, value in given.items() if key != "label"}
-            for name, given in self.settings["controls"].items()
+            for name, given in self._given.items()
         }
 
     @property
     def labels(self) -> dict[str, str]:
         """Every control -> what the table and the figure call it."""
-        named = {name: given["label"] for name, given in self.settings["controls"].items()}
+        named = {name: given["label"] for name, given in self._given.items()}
         return {AS_IS: "as they are"} | named
 
     @property

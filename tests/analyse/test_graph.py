@@ -13,6 +13,7 @@ from scripts.commands.check import read_configuration
 from scripts.common.code import ROOT
 from scripts.common.errors import UserError
 from scripts.common.study import Study
+from scripts.detect.bias_graph import BiasGraph
 from scripts.detect.graph import DetectGraph
 from scripts.evaluate.graph import EvaluateGraph
 from scripts.split.graph import SplitGraph
@@ -107,6 +108,16 @@ def test_the_bias_ledger_is_a_table_and_a_figure_more_where_it_is_switched_on():
     switched = detect | {"bias_ledger": detect["bias_ledger"] | {"enabled": True}}
     more = set(graph_of("demo.yaml", detect=switched).targets) - set(before.targets)
     assert more == {"results/tables/bias_ledger.csv", "results/figures/bias_ledger.png"}
+
+
+def test_a_control_that_is_null_is_left_out():
+    """What a file of one's own says is merged with the paper's controls, which it cannot drop."""
+    detect = read_configuration()["detect"]
+    ledger = detect["bias_ledger"]
+    ledger["controls"] |= {"no_mark": None, "camera_moves": None}
+    bias = BiasGraph(graph_of(detect=detect).detect)
+    assert [*bias.labels] == [*bias.controls] == ["as_is", "one_format", "compressed", "reduced"]
+    assert bias.trained == ["as_is", "one_format"] and not bias.animated
 
 
 def test_a_lonely_generator_has_no_training_across_domains():

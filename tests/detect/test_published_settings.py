@@ -139,18 +139,34 @@ def test_training_clips_are_scaled_to_256_up_to_320_and_cropped_to_224(clip_sett
     assert clip_settings.flip_probability == 0.5
 
 
+STRIPES = (0, 40, 81, 255, 255, 10, 31, 0)
+
+
+def striped(height, width):
+    """Return 16 frames of columns that repeat after eight."""
+    row = np.tile(np.array(STRIPES, np.uint8), width // 8)
+    return np.broadcast_to(row[None, None, :, None], (16, height, width, 3)).copy()
+
+
+def assert_columns(clip, levels):
+    """Levels may have fractions: nothing is rounded or cut off once a clip is scaled."""
+    mean, deviation = (np.array(values) for values in IMAGENET)
+    for column, level in levels.items():
+        expected = (level / 255 - mean) / deviation
+        np.testing.assert_allclose(clip[7, :, 100, column], expected, atol=1e-5)
+
+
+def test_training_clips_are_scaled_without_antialiasing(clip_settings):
+    """Of 640 pixels that become 320, each is the mean of two; the last 224 are kept."""
+    clip = training_input(striped(640, 640), clip_settings, Largest())
+    assert_columns(clip, {0: 20, 1: 168, 2: 132.5, 3: 15.5, 220: 20, 222: 132.5})
+
+
 def test_test_clips_are_squeezed_to_224_without_antialiasing(clip_settings):
     """Resize((224, 224)): of eight pixels that become two, each sees the middle two of its four."""
-    row = np.array([0, 40, 80, 255, 255, 10, 30, 0], np.uint8)
-    frames = np.broadcast_to(row[None, None, :, None], (16, 224, 8, 3))
-    frames = np.tile(frames, (1, 1, 112, 1))  # 896 columns
-    clip = evaluation_input(np.ascontiguousarray(frames), clip_settings)
+    clip = evaluation_input(striped(224, 896), clip_settings)
     assert clip.shape == (16, 3, 224, 224)
-    mean, deviation = (np.array(values) for values in IMAGENET)
-    for column, value in ((0, 60), (1, 20), (222, 60), (223, 20)):
-        np.testing.assert_allclose(
-            clip[7, :, 100, column], (value / 255 - mean) / deviation, atol=1e-5
-        )
+    assert_columns(clip, {0: 60.5, 1: 20.5, 222: 60.5, 223: 20.5})
 
 
 def test_the_learning_rate_is_the_trainers_of_20000_steps():

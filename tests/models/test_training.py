@@ -108,6 +108,14 @@ def test_the_moving_average_forgets_its_start():
     assert found[-1] == pytest.approx(300 - 9, abs=0.1)
 
 
+def test_an_entrys_settings_reach_the_loop():
+    given = {"precision": "bfloat16", "micro_batch": 2, "gradient_clip": 0.5, "weight_decay": 0.3}
+    found = TrainingSettings(7, 6, 0.1, **given).course(4, checkpoint_every=9)
+    names = ("steps", "batch_size", "seed", "checkpoint_every", *list(given)[:3])
+    assert [getattr(found, name) for name in names] == [7, 6, 4, 9, "bfloat16", 2, 0.5]
+    assert found.optimiser([nn.Parameter(torch.zeros(1))]).defaults["weight_decay"] == 0.3
+
+
 def test_the_precision_is_that_of_the_forward_pass(tmp_path):
     for precision, kind in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         lesson = Product()

@@ -41,6 +41,12 @@ def test_a_schedule_of_another_length_falls_to_almost_nothing():
     assert factors[-1] == pytest.approx(0.067, abs=1e-3)
 
 
+def test_a_schedule_may_hold_nothing():
+    """0.5 (1 + cos(pi e / 3)) right after the warm-up, as an entry's 0 says, not the default's 5."""
+    recipe = Recipe.of({"epochs": 4, "warmup_epochs": 1, "hold_epochs": 0, "learning_rate": 1.0})
+    assert [recipe.rate(epoch) for epoch in range(4)] == pytest.approx([0.01, 1, 0.75, 0.25])
+
+
 def test_the_loss_is_that_of_pytorch_metric_learning():
     torch.manual_seed(0)
     head = CosFace(7, 12, margin=0.35, scale=64)
