@@ -217,6 +217,7 @@ rule measure_tracing:
     """Measure how well each tracer finds the source images of each generator's frames."""
     input:
         matches=expand("results/trace/matches/{model}.parquet", model=trace.models),
+        reranked=trace.reranked,
         references=trace.references,
         checkpoints=trace.checkpoints,
         checked=ancient("results/splits/leakage.csv"),

@@ -280,6 +280,8 @@ def trace_steps(
     study: Study,
     frames: Mapping[str, Sequence[str]],
     features: Mapping[str, Mapping[str, Sequence[str]]],
+    *,
+    anew: bool = False,
 ) -> list[Step]:
     """Follow every frame and picture of TIP-Trace through every tracer (Section 5.4).
 
@@ -288,6 +290,7 @@ def trace_steps(
         frames: generator -> indexes of its decoded frames.
         features: model -> set -> shards of features; the first set is the references, the others
             are searched: queries of a generator, or distractors.
+        anew: whether a re-ranker scores the matches of frames and distractors once more.
     """
     listed = {name: f"results/splits/tip_trace/{name}.parquet"
               for name in [*study.generators, REFERENCES, "distractors"]}  # fmt: skip
@@ -315,5 +318,14 @@ def trace_steps(
             for model, sets in features.items()
             for name, shards in sets.items()
             if name != REFERENCES
+        ),
+        *(
+            step("rerank_matches", "queries", f"{model} {name}",
+                 **{side: items(f"results/trace/{folder}/{model}.parquet", ["query"],
+                                where={"set": [name]}, distinct=True)
+                    for side, folder in (("read", "matches"), ("out", "reranked"))})
+            for model, sets in features.items()
+            for name in sets
+            if anew and name in listed and name != REFERENCES
         ),
     ]  # fmt: skip

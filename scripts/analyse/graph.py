@@ -18,7 +18,13 @@ from scripts.common.configuration import read_yaml
 from scripts.common.lots import Lots
 from scripts.common.schemas.analyse import DIRECTION, SUBJECT
 from scripts.common.schemas.detect import TABLE_3, TABLE_4
-from scripts.common.schemas.trace import BACKGROUNDS, MUAP_AT, MUAP_VIDEO, REFERENCES
+from scripts.common.schemas.trace import (
+    BACKGROUNDS,
+    MUAP_AT,
+    MUAP_RERANKED,
+    MUAP_VIDEO,
+    REFERENCES,
+)
 from scripts.detect.bias_graph import BiasGraph
 
 TIP_TRACE = "results/splits/tip_trace"
@@ -81,6 +87,7 @@ class AnalyseGraph(ShownEntries):
             *(path for model in trace.models for path in trace.features(model, REFERENCES)),
             *trace.query_tables(trace.models),
             *(f"results/trace/matches/{model}.parquet" for model in trace.models),
+            *trace.reranked,
             *trace.checkpoints,
         ]
 
@@ -101,7 +108,9 @@ class AnalyseGraph(ShownEntries):
             "split": lambda: declared.split_steps(study),
             "evaluate": lambda: declared.evaluate_steps(study, self.evaluate.measured),
             "detect": lambda: declared.detect_steps(study, self.detect),
-            "trace": lambda: declared.trace_steps(study, self._frames, self._features),
+            "trace": lambda: declared.trace_steps(
+                study, self._frames, self._features, anew=bool(self.trace.reranker)
+            ),
         }[wildcards.stage]()
 
     @property
@@ -333,6 +342,11 @@ class AnalyseGraph(ShownEntries):
         videomae = self.videomae["label"]
         for layout in sheet.values():
             layout["caption"] = layout["caption"].replace("{videomae}", videomae)
+        if name := self.trace.reranker:
+            anew = sheet["table5"]["reranked"]
+            header = anew["header"].format(self.study.label("tracers", name))
+            sheet["table5"]["supplements"][MUAP_RERANKED] = [header, "Method"]
+            sheet["table5"]["closing"] += [anew["note"]]
         if frames := self._frames_along:
             along = sheet["table5"]["along"]
             headers = {

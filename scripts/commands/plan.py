@@ -154,6 +154,7 @@ def items_of(study: Study, job: Job) -> float:
         "extract_trained_features": asked * trained,
         "extract_trained_reference_features": references * trained,
         "match_queries": asked * (split["max_references"] + queries),
+        "rerank_matches": asked * trace["top_k"],
         "decode_frames": videos * split["frames_per_video"],
         "list_members": (chosen + evaluated) / 2,
         "annotate_texts": prompts / curate,

@@ -21,6 +21,9 @@ from scripts.common.weight_files import parts_of
 SHEET_NAMES = ("generators", "annotators", "dimensions", "detectors", "tracers", "sources")
 
 
+RERANKER = "trace.reranker"
+
+
 def read_sheets(folder: Path) -> dict[str, dict[str, dict]]:
     """Return every sheet of ``config/``: name -> entry -> fields, each checked.
 
@@ -60,6 +63,13 @@ def check_configuration(
                 f"configuration: {key} names '{name}', which config/{sheet}.yaml does not have"
                 f"{_nearest(name, sheets[sheet])}"
             )
+        if sheet == "tracers" and ("compares" in sheets[sheet][name]) != (key == RERANKER):
+            fit = [one for one, fields in sheets[sheet].items() if "compares" in fields]
+            raise UserError(
+                f"configuration: {key} names '{name}', and "
+                + (f"what compares pairs is: {', '.join(fit)}" if key == RERANKER else
+                   f"that describes no picture: it can be the {RERANKER}")
+            )  # fmt: skip
     for name in config["generate"]["generators"]:
         entry = sheets["generators"][name]
         if config["source"] == "release" and "released" in entry:
@@ -98,6 +108,7 @@ def describe_keys(folder: Path) -> str:
         text = yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n")
         shown = "" if value is None else f"`{text.strip()}`"
         kind = field.get("type") or "one of " + ", ".join(map(str, field["enum"]))
+        kind = kind if isinstance(kind, str) else " or ".join(kind)
         lines.append(f"| `{key}` | {kind} | {shown} | {field['description']} |")
     return "\n".join(lines) + "\n"
 
@@ -142,7 +153,8 @@ def _sheet_names(
     """Yield (key, sheet, name) for every value that names an entry of a sheet."""
     schema = _resolve(schema, root)
     if "sheet" in schema:
-        yield key, schema["sheet"], value
+        if value is not None:
+            yield key, schema["sheet"], value
     elif isinstance(value, dict):
         for name, child in value.items():
             inner = schema.get("properties", {}).get(name, {})

@@ -248,3 +248,13 @@ class Preparing(Protocol):
 
     def embed_prepared(self, pictures: Sequence[Any]) -> np.ndarray:
         """Return what ``embed`` does, of pictures that went through ``prepare``."""
+
+
+class Matcher(Protocol):
+    """Says how likely one picture is a copy of another, from both seen at once."""
+
+    def prepare(self, image: np.ndarray, /) -> Any:
+        """Return a picture, uint8 RGB of shape (height, width, 3), as the network takes it."""
+
+    def match(self, pairs: Sequence[tuple[Any, Any]]) -> np.ndarray:
+        """Return float32 of shape (pairs,) in [0, 1], 1 for a copy, of prepared pictures."""

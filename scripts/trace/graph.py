@@ -26,6 +26,7 @@ SHOWN = (TRAINING_IMAGES, SOURCE_IMAGES)
 """Image prompts that are held against each other."""
 
 EXTRACTING = "scripts/trace/extract_features.py"
+RERANKING = "scripts/trace/rerank_matches.py"
 
 
 @dataclass(frozen=True)
@@ -305,6 +306,33 @@ class TraceGraph:
 
     def _lot(self, wildcards: Any) -> list[str]:
         return [wildcards.model] if hasattr(wildcards, "model") else self.public
+
+    @property
+    def reranker(self) -> str:
+        """Entry of config/tracers.yaml that scores the best references anew; empty for none."""
+        return self.settings["reranker"] or ""
+
+    @property
+    def reranker_entry(self) -> dict[str, Any]:
+        """What decides these scores."""
+        return self.study.entry("tracers", self.reranker) if self.reranker else {}
+
+    @property
+    def reranker_code(self) -> str:
+        """The checksum of what gives them."""
+        entry = self.reranker_entry
+        return code_checksum(RERANKING, *([entry["backend"]] if entry else []))
+
+    @property
+    def reranked_sets(self) -> list[str]:
+        """Sets of pictures whose matches are ranked anew, and that in which they were found."""
+        return [*self.study.generators, DISTRACTORS, REFERENCES]
+
+    @property
+    def reranked(self) -> list[str]:
+        """The matches of all models, ranked anew; none without a re-ranker."""
+        models = self.models if self.reranker else []
+        return [f"results/trace/reranked/{model}.parquet" for model in models]
 
     def searches(self, wildcards: Any) -> dict[str, list[str]]:
         """Return the features of what a model searches for, in what, and what is in common."""

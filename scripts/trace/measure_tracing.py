@@ -23,6 +23,7 @@ from scripts.common.schemas.trace import (
     MUAP_AT,
     MUAP_HIGH,
     MUAP_LOW,
+    MUAP_RERANKED,
     MUAP_TOP_K,
     MUAP_VIDEO,
     QUERY,
@@ -59,6 +60,7 @@ def measure_tracing(
     candidates: int,
     resamples: int,
     seed: int,
+    reranked: Sequence[Path] = (),
 ) -> Counts:
     """Measure tracing (Section 5.4, Supplement 15): muAP with its interval, and two recalls.
 
@@ -79,6 +81,7 @@ def measure_tracing(
         candidates: pairs in the list of all queries; 0 takes those of ``top_k``.
         resamples: draws of the queries for the 95 % interval.
         seed: of the draws, which are the same for every tracer.
+        reranked: ``matches`` as the re-ranker scores them, where there is one.
 
     Returns:
         Counts of queries over all tracers and generators, without frames along videos.
@@ -88,10 +91,12 @@ def measure_tracing(
     """
     counts, measured = Counts(), []
     found_by = {path.stem: path for path in matches}
+    anew_by = {path.stem: path for path in reranked}
     trained = {path.stem: path for path in checkpoints}
     searched = {model: paths for (model, _), paths in by_model_and_set(references).items()}
     count_references = cache(lambda model: _count_references(searched[model]))
     read_matches = lru_cache(maxsize=1)(lambda model: _read_matches(found_by[model]))
+    read_anew = lru_cache(maxsize=1)(lambda model: _read_matches(anew_by[model]))
     for tracer, generator, model in rows:
         table = read_matches(model)
         if model in trained:
@@ -132,8 +137,20 @@ def measure_tracing(
             ]
             if names is QUERIES:
                 counts += Counts(kept=kept, rejected=reasons)
+            if names is QUERIES and reranked:
+                _, anew = next(_parts(read_anew(model), generator))
+                value = _of_all_pairs(anew, stands_on["positives"])
+                measured.append(row | stands_on | {"metric": MUAP_RERANKED, "value": value})
     write_table(measured, metrics, METRICS)
     return counts
+
+
+def _of_all_pairs(matches: pa.Table, positives: int) -> float | None:
+    """Return muAP of every pair that is listed; None where it is none."""
+    found = matches.filter(pc.equal(matches["status"], OK))
+    is_match = found["is_match"].to_numpy(zero_copy_only=False)
+    value = micro_average_precision(found["score"].to_numpy(), is_match, positives=positives)
+    return None if np.isnan(value) else value
 
 
 def _parts(table: pa.Table, generator: str) -> Iterator[tuple[Mapping[str, str], pa.Table]]:

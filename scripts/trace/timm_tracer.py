@@ -76,9 +76,7 @@ class TimmTracer(TorchTracer):
             block = network.layer4[0]
             block.conv2.stride = block.downsample[0].stride = (last_stride, last_stride)
         if norm_epsilon is not None:
-            for layer in network.modules():
-                if isinstance(layer, nn.LayerNorm):
-                    layer.eps = norm_epsilon
+            set_norm_epsilon(network, norm_epsilon)
         whole = _Described(network, copies, generalised_mean, build_head(head, tensors, path))
         super().__init__(
             whole.eval().to(pick_device(device)), name=model, device=device, **described
@@ -125,6 +123,13 @@ def build_network(model: str, model_arguments: Mapping[str, Any] | None = None) 
         raise UserError(
             f"timm has no model '{model}' ({error}); correct 'settings.model'"
         ) from None
+
+
+def set_norm_epsilon(network: nn.Module, epsilon: float) -> None:
+    """Give every layer norm of a network an epsilon that is not timm's."""
+    for layer in network.modules():
+        if isinstance(layer, nn.LayerNorm):
+            layer.eps = epsilon
 
 
 def load_network(

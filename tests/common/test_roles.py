@@ -39,10 +39,10 @@ def roles_of(sheet, entry):
         roles = ["VideoClassifier" if "training" in entry.get("settings", {}) else "Detector"]
         roles = ["ClipDetector"] if entry.get("sees") == "clip" else roles
     else:
-        roles = [ROLES[sheet]]
+        roles = ["Matcher" if entry.get("compares") == "pairs" else ROLES[sheet]]
     files = set(modules_of(module.replace(".", "/") + ".py")) - {"scripts/common/roles.py"}
     if any("def prepare(self" in (ROOT / file).read_text() for file in files):
-        roles.append("Preparing" if sheet == "tracers" else "PreparesPictures")
+        roles.append("Preparing" if roles == ["Tracer"] else "PreparesPictures")
     return roles
 
 

@@ -347,7 +347,7 @@ def match(trace, generators, **changes):
     return matches, counts
 
 
-def measure(trace, generators, tracer="hash", checkpoints=(), candidates=0):
+def measure(trace, generators, tracer="hash", checkpoints=(), candidates=0, reranked=()):
     metrics = trace.root / "metrics.parquet"
     counts = measure_tracing(
         matches=[trace.root / "matches" / "model.parquet"],
@@ -359,5 +359,6 @@ def measure(trace, generators, tracer="hash", checkpoints=(), candidates=0):
         candidates=candidates,
         resamples=50,
         seed=1,
+        reranked=reranked,
     )
     return read_table(metrics, METRICS).to_pylist(), counts

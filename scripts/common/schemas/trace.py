@@ -24,6 +24,9 @@ MUAP, MUAP_LOW, MUAP_HIGH = "muAP", "muAP_low", "muAP_high"
 MUAP_TOP_K = "muAP_top_k"
 """Of the best references of each query, instead of the best pairs of all."""
 
+MUAP_RERANKED = "muAP_reranked"
+"""Of the same pairs, scored by the re-ranker."""
+
 MUAP_AT, MUAP_VIDEO = "muAP_at_", "muAP_video"
 """Of one of the frames along the videos, numbered from 1; and of the mean of their cosines."""
 
@@ -33,6 +36,7 @@ REASONS = ITEM_REASONS | {
     "damaged_tar": "the tar holds other bytes than its index says",
     "embedding_failed": "the tracer raised an error for the picture",
     "not_a_number": "the tracer gave no finite numbers for the picture",
+    "matching_failed": "the re-ranker raised an error for the query and its candidates",
     "no_source_image": "the query's source image is not among the references that were described",
 }
 """The closed list of reasons of this stage; those of the item index are passed on."""
@@ -80,9 +84,19 @@ MATCHES = table_schema(
     optional(
         "score",
         pa.float32(),
-        "cosine of query and reference, less the query's normalisation if there is any",
+        "cosine of query and reference, less the query's normalisation if there is any; or what the "
+        "re-ranker gives",
     ),
     optional("is_match", pa.bool_(), "whether it is the query's source image"),
+)
+
+PAIR_SCORES = table_schema(
+    "pair_scores",
+    "One row per query: the re-ranker's scores of its candidates, in the order of its matches.",
+    column("uuid", pa.string(), "id of the query"),
+    column(
+        "scores", pa.list_(pa.float32()), "probability that query and reference are of one source"
+    ),
 )
 
 METRICS = table_schema(
