@@ -103,7 +103,9 @@ class LatentTracer(TorchTracer):
         settings = {"dimension": dimension, "image_size": image_size, "vae": vae}
         weights = weights or {}
         hub = {key: weights[key] for key in weights if key in ("hub", "revision", "file")}
-        network = self.trainable(hub, settings)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # a map that nobody has learnt is at least the same each time
+            network = self.trainable(hub, settings)
         if "path" in weights:
             path = weights_file(file_beside(weights))
             tensors = read_tensors(path)

@@ -69,6 +69,14 @@ def test_id2(tmp_path, images, vae, names, monkeypatch):  # noqa: F811
     assert np.abs(vectors[0] - vectors[1]).max() > 1e-3
 
 
+def test_without_weights_it_describes_alike_each_time(images):  # noqa: F811
+    """The demo's row: the same input gives the same bytes, whatever was drawn before."""
+    first = LatentTracer(None, **TINY).embed(images)
+    torch.rand(3)
+    np.testing.assert_array_equal(LatentTracer(None, **TINY).embed(images), first)
+    assert np.abs(first[0] - first[1]).max() > 1e-3
+
+
 def test_the_sheets_shape_is_that_of_id2():
     with torch.device("meta"):
         network = LatentMap({}, SHEET["id2"]["settings"]["image_size"], 512)
