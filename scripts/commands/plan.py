@@ -2,8 +2,9 @@
 
 ``make plan TARGET=results/tables/table5.csv CONFIG=my.yaml``. The jobs are those that Snakemake plans;
 where files from elsewhere are not there yet, it plans with stand-ins, as if nothing were done. Seconds
-are those of finished jobs of the same kind (``benchmarks/`` of the working directory), or those of
-config/costs.yaml, which says of each where it was published, or that it is an estimate.
+are those of finished jobs of the same kind (``benchmarks/`` of the working directory); of a video, those
+measured on a GPU (``results/benchmarks/generate.json``); or those of config/costs.yaml and, of a video,
+config/generators.yaml, which say of each where it was published, or that it is an estimate.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from scripts.common.configuration import read_yaml
 from scripts.common.errors import UserError
 from scripts.common.study import Study, indexes_of
 from scripts.curate.release.released_layout import EVAL, released_files, splits_of
+from scripts.generate.timings import Timing, find_timing
 
 RELEASED = {"Full": 1_701_935, "Subset": 100_000, EVAL: 10_000}
 """Rows of the released splits, by its card."""
@@ -203,20 +205,30 @@ def price(study: Study, jobs: Sequence[Job]) -> dict[str, Cost]:
         if entry:
             items = items_of(study, job)
             one = entry["seconds"]
+            source = f"{job.rule}: {one:g} s for {entry['item']}; {entry['source']}"
             if job.rule == "generate_videos":
-                one = study.seconds_per_video(job.wildcards["generator"])
+                one, source = _of_a_video(study, job.wildcards["generator"], entry["source"])
             seconds, gpu = one * items, entry["gpu"]
             cost.disk_gb += items * entry["mb"] / 1000
         if own := measured[_kind(job)]:
             seconds = own
             cost.sources.add(f"{job.rule}: measured here, {own:.0f} s a job")
         elif entry:
-            cost.sources.add(
-                f"{job.rule}: {entry['seconds']:g} s for {entry['item']}; {entry['source']}"
-            )
+            cost.sources.add(source)
         cost.gpu_h += gpu * seconds / 3600
         cost.cpu_h += (not gpu) * seconds / 3600
     return costs
+
+
+def _of_a_video(study: Study, generator: str, unnamed: str) -> tuple[float, str]:
+    """Return the seconds of a generator's video, and where they are from."""
+    fields, fast = study.fields("generators", generator), study.is_fast(generator)
+    timing = find_timing(generator, fields, fast=fast) if study.config["generate"]["gpu"] else None
+    if timing is None:
+        source = fields.get("seconds_source", unnamed) + (", without its cache" if fast else "")
+        timing = Timing(study.seconds_per_video(generator), source)
+    told = f"generate_videos {generator}: {timing.seconds:g} s for a video; {timing.source}"
+    return timing.seconds, told
 
 
 def _kind(job: Job) -> Path:

@@ -3,6 +3,8 @@
 import math
 from types import SimpleNamespace
 
+import pytest
+
 from scripts.commands.check import read_configuration
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
@@ -18,6 +20,11 @@ CONFIG = {
 }  # fmt: skip
 SHEETS = read_sheets(ROOT / "config")
 GRAPH = GenerateGraph(Study(CONFIG, SHEETS))
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_measured_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
 
 
 def graph_of(**changes):

@@ -100,8 +100,11 @@ def component(**given: Any) -> Any:
         return kind(
             pixels, _tokenizer(transformers.Qwen2Tokenizer), transformers.Qwen2VLVideoProcessor()
         )
-    transformer = issubclass(kind, transformers.PreTrainedModel)
-    made = kind(kind.config_class(**given)) if transformer else kind(**given)
+    transformer, network = (
+        issubclass(kind, one) for one in (transformers.PreTrainedModel, torch.nn.Module)
+    )
+    with torch.device(torch.get_default_device() if network else "cpu"):
+        made = kind(kind.config_class(**given)) if transformer else kind(**given)
     if isinstance(made, torch.nn.Module):
         made.eval()
         for weight in made.parameters():  # gates are zero before any training
