@@ -86,6 +86,8 @@ def build_bias_ledger(
             "In brackets: 95 % intervals. All rows of a model stand on the same videos, but for "
             "those that a procedure made of image prompts, of which the share that is not taken for "
             "generated is told.",
+            "A dash: as they are, the videos are told apart no better than by a guess, so that there is "
+            "nothing to lose.",
             "The container's baseline is a random forest on rate, size, length, bytes per second and "
             "encoder, asked of videos that it did not see.",
             "A star: so many right answers would come of guessing in less than one of a hundred "

@@ -258,3 +258,25 @@ def test_the_table_and_the_figure_show_all_of_it(ledger, tmp_path):
             files[0], [figure], rows=models, controls=controls,
             style=style | {"colours": colours[:3]}, banner="",
         )  # fmt: skip
+
+
+def test_the_figure_tells_its_marks_and_why_a_row_is_empty(ledger, tmp_path, monkeypatch):
+    """Of a model that is no better than a guess nothing can be lost."""
+    drawn = []
+    monkeypatch.setattr(
+        "scripts.analyse.plot_bias_ledger.save_figure", lambda figure, *_: drawn.append(figure)
+    )
+    rows = {"table3": [{"entry": "spectrum", "label": "Spectrum"}, {"entry": "x", "label": "X"}]}
+    plot_bias_ledger(
+        ledger / "bias.parquet", [], rows=rows, controls=dict.fromkeys(CONTROLS, "c"),
+        style={"colours": ["#000000"] * 4, "width_in": 9.0}, banner="",
+    )  # fmt: skip
+    figure = drawn[0]
+    told = [text.get_text() for text in figure.axes[1].texts]
+    assert told[0] == "it sees nothing but the format" and told[-1] == "no better than a guess"
+    [legend] = figure.legends
+    named = [text.get_text() for text in legend.get_texts()]
+    assert named[-2:] == ["a guess", "each generator, faint"]
+    figure.draw_without_rendering()
+    # The foot is the banner's.
+    assert legend.get_window_extent().y0 > figure.axes[0].get_window_extent().y1
