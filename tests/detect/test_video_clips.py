@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from scripts.common.backends import load_backend
 from scripts.common.errors import UserError
+from scripts.detect import clips
 from scripts.detect.clips import (
     ClipSettings,
     channels_first,
@@ -94,6 +95,16 @@ def test_pixels_are_normalised_as_the_checkpoint_expects():
     # Of the preprocessor of MCG-NJU/videomae-base.
     expected = (1 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
     np.testing.assert_allclose(normalise(frames)[0, :, 0, 0].numpy(), expected, rtol=1e-6)
+
+
+def test_the_shorter_side_is_drawn_with_both_ends(monkeypatch):
+    """pytorchvideo's RandomShortSideScale draws 256 to 320, 320 included."""
+    drawn = []
+    monkeypatch.setattr(clips, "scaled_size", lambda *size: drawn.append(size[2]) or (48, 48))
+    frames, rng = np.zeros((1, 48, 48, 3), np.uint8), np.random.default_rng(0)
+    for _ in range(300):
+        training_input(frames, SMALL, rng)
+    assert set(drawn) == set(range(36, 46))
 
 
 def test_all_frames_of_a_clip_are_cropped_and_mirrored_alike():
