@@ -5,6 +5,7 @@ WizMap's viewer and Embedding Atlas open, and results/extras.
 """
 
 from scripts.analyse.maps import CLIP, MapsGraph
+from scripts.analyse.registry import PICTURES
 from scripts.common.schemas.analyse import DATA, GRID
 
 maps = MapsGraph(study, annotate)
@@ -123,6 +124,27 @@ rule train_prompt_filter:
         threshold=lookup("analyse/prompts/unsafe/threshold", within=config),
     script:
         "../scripts/analyse/train_prompt_filter.py"
+
+
+rule plot_prompt_filter:
+    """Draw how many unsafe prompts the filter finds, and how many of what it finds are unsafe."""
+    input:
+        curve=rules.train_prompt_filter.output.curve,
+    output:
+        faces=expand("results/extras/prompt_filter.{form}", form=PICTURES),
+    log:
+        "logs/plot_prompt_filter.log",
+    conda:
+        "../envs/plots.yaml"
+    resources:
+        mem_mb=more(2000),
+        runtime=more(30),
+    params:
+        banner=config["banner"],
+        code=code_of("scripts/analyse/plot_prompt_filter.py"),
+        style=lookup("analyse/figures/prompt_filter", within=config),
+    script:
+        "../scripts/analyse/plot_prompt_filter.py"
 
 
 if maps.has_clip:

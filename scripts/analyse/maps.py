@@ -89,7 +89,8 @@ class MapsGraph:
     @property
     def extras(self) -> list[str]:
         """What Section 5.5 proposes: cartoons only where pictures are embedded by a CLIP."""
-        files = ["similar_prompts.parquet", "prompt_filter.csv", *["cartoons.csv"] * self.has_clip]
+        files = ["similar_prompts.parquet", "prompt_filter.csv", "prompt_filter.png"]
+        files += ["cartoons.csv"] * self.has_clip
         return [f"results/extras/{name}" for name in files]
 
     @property

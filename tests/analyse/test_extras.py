@@ -10,6 +10,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
+from scripts.analyse import plot_prompt_filter
 from scripts.analyse.count_cartoons import count_cartoons, probability, wilson
 from scripts.analyse.find_similar_prompts import find_similar_prompts
 from scripts.analyse.train_prompt_filter import train_prompt_filter
@@ -124,6 +125,32 @@ def test_the_filter_is_measured_on_other_users_prompts(study, tmp_path):
     name = table["UUID"][0]
     logit = by_uuid[name].astype(float) @ learnt["weights"] + learnt["bias"]
     assert table["score"][0] == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-4)
+
+
+def test_the_curve_is_drawn_beside_a_guess(study, tmp_path, monkeypatch):
+    _, scores, curve, _ = train(study, tmp_path)
+    drawn = []
+    keep = plot_prompt_filter.save_figure
+    monkeypatch.setattr(
+        plot_prompt_filter,
+        "save_figure",
+        lambda figure, *rest: drawn.append(figure) or keep(figure, *rest),
+    )
+    face = tmp_path / "filter.png"
+    style = {"colour": "#0072B2", "width_in": 5.0}
+    plot_prompt_filter.plot_prompt_filter(curve, [face], style=style, banner="MADE UP")
+    axis = drawn[0].axes[0]
+    line, guess = axis.lines
+    test = pl.read_parquet(scores).filter(side="test")
+    title = axis.get_title(loc="left")
+    assert title.startswith("average precision 0.")
+    assert guess.get_ydata()[0] == pytest.approx(test["unsafe"].mean(), abs=1e-6)
+    recall, precision = line.get_data()
+    # The area under the steps is the average precision, which stands in the title.
+    area = -np.sum(np.diff(recall) * precision[:-1]) + recall[-1] * precision[-1]
+    expected = average_precision_score(test["unsafe"], test["score"])
+    assert area == pytest.approx(expected, abs=0.01) and f"{expected:.4f}" in title
+    assert line.get_drawstyle() == "steps-post" and face.stat().st_size > 5000
 
 
 def test_the_filter_tells_nothing_of_users(study, tmp_path):

@@ -173,4 +173,5 @@ def test_cartoons_are_counted_where_a_clip_embeds_pictures():
     assert graph_of("demo.yaml").maps.extras == [
         "results/extras/similar_prompts.parquet",
         "results/extras/prompt_filter.csv",
+        "results/extras/prompt_filter.png",
     ]

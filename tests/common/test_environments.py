@@ -40,7 +40,7 @@ def pins_of(path):
 def rules_of(environment):
     """Yield the scripts of the rules that use an environment."""
     for file in (ROOT / "rules").glob("*.smk"):
-        for rule in re.split(r"^rule ", file.read_text(), flags=re.M)[1:]:
+        for rule in re.split(r"^ *rule ", file.read_text(), flags=re.M)[1:]:
             script = re.search(r'script:\s*"\.\./(.+?)"', rule)
             if f"envs/{environment}.yaml" in rule and script:
                 yield script.group(1)
