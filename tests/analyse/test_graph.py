@@ -175,3 +175,23 @@ def test_cartoons_are_counted_where_a_clip_embeds_pictures():
         "results/extras/prompt_filter.csv",
         "results/extras/prompt_filter.png",
     ]
+
+
+def test_a_re_ranker_is_in_the_table_the_account_and_the_capsule_where_it_is_asked_for():
+    trace = read_configuration(ROOT / "config/demo.yaml")["trace"]
+    without, graph = (
+        graph_of("demo.yaml", trace=trace | {"reranker": name})
+        for name in (None, "copynce_matcher")
+    )
+    layout = graph.layouts["table5"]
+    assert "CopyNCE's matcher" in layout["supplements"]["muAP_reranked"][0]
+    assert layout["closing"][1].startswith("Scored anew: ")
+    assert "muAP_reranked" not in without.layouts["table5"]["supplements"]
+    assert set(graph.capsule) - set(without.capsule) == set(graph.trace.reranked) != set()
+    steps = {(one["rule"], one["part"]): one for one in graph.steps(SimpleNamespace(stage="trace"))}
+    step = steps["rerank_matches", "perceptual_hash sway"]
+    assert [step[side]["files"] for side in ("read", "out")] == [
+        [f"results/trace/{folder}/perceptual_hash.parquet"] for folder in ("matches", "reranked")
+    ]
+    # A model of each row, for its generators and the distractors; frames along videos have none.
+    assert sum(rule == "rerank_matches" for rule, _ in steps) == 4 * 6 + 5 * 2
