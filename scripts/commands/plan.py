@@ -127,6 +127,8 @@ def items_of(study: Study, job: Job) -> float:
     videos = (chosen + evaluated) / shards
     references = (split["max_references"] + queries) / trace["reference_shards"]
     asked = queries * generators + split["max_distractors"]
+    public = [one for one in trace["tracers"] if "backend" in study.fields("tracers", one)]
+    described = 1 if "model" in job.wildcards else len(public)
     trained = 1 + (generators if generators > 1 else 0)
     tested = config["split"]["tip_id"]["test_share"] * chosen
     dimensions = [
@@ -151,8 +153,8 @@ def items_of(study: Study, job: Job) -> float:
         "score_frames": min(config["detect"]["max_per_class"], tested)
         * len(config["detect"]["detectors"]),
         "classify_videos": tested * trained,
-        "extract_features": asked,
-        "extract_reference_features": references,
+        "extract_features": asked * described,
+        "extract_reference_features": references * described,
         "extract_trained_features": asked * trained,
         "extract_trained_reference_features": references * trained,
         "match_queries": asked * (split["max_references"] + queries),

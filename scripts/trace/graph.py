@@ -264,12 +264,12 @@ class TraceGraph:
     @property
     def described(self) -> list[str]:
         """The public models whose features a job makes: one, which is a wildcard, or all."""
-        return self.public if self.together else ["{model}"]
+        return ["{model}"] if self.settings["jobs"] == "each" else self.public
 
     @property
     def job(self) -> str:
         """How the logs of such a job are called."""
-        return "public" if self.together else "{model}"
+        return "{model}" if self.settings["jobs"] == "each" else "public"
 
     @property
     def duplicates_entry(self) -> dict[str, Any]:

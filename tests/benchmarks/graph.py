@@ -102,7 +102,11 @@ def _widest(root: Path) -> Path:
     for stage, key in (("evaluate", "dimensions"), ("detect", "detectors"), ("trace", "tracers")):
         entries = yaml.safe_load((root / f"config/{key}.yaml").read_text())
         trained = {name for name, entry in entries.items() if "training" in str(entry)}
-        can = [name for name, entry in entries.items() if "backend" in entry]
+        can = [
+            name
+            for name, entry in entries.items()
+            if entry.keys() & {"backend", "compares"} == {"backend"}
+        ]
         config[stage] = {key: [name for name in can if name not in trained]}
     path = root / "widest.yaml"
     path.write_text(yaml.safe_dump(config))

@@ -78,7 +78,7 @@ def run() -> dict:
         "unit": "references per second",
         "what": (
             f"reading, decoding and reducing {PICTURES} PNG pictures of 768 x 1024 for "
-            f"{len(NAMES)} tracers on one core, in one job (trace.jobs: together) and in one each"
+            f"{len(NAMES)} tracers on one core, in one job (trace.jobs: shared) and in one each"
         ),
     }
 

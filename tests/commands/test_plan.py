@@ -36,6 +36,7 @@ def test_items_of_a_job_follow_from_the_configuration(study):
     assert items_of(study, job("score_videos", generator="svd")) == 1500 / 10 * _dimensions(study)
     assert items_of(study, job("extract_features", model="sscd")) == 1000 * 5 + 4000
     assert items_of(study, job("extract_reference_features", model="sscd")) == 51_000 / 2
+    assert items_of(study, job("extract_features")) == 18 * (1000 * 5 + 4000)
     pieces = items_of(study, job("index_source", source="vsc22_part"))
     assert pieces == pytest.approx(3000 * 3.54 / 4)
     assert items_of(study, job("build_table5")) == 0

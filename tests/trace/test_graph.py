@@ -82,16 +82,17 @@ def test_one_generator_has_no_other_domain():
 def made(graph):
     """Return every table of features that a rule makes."""
     queries = graph.query_tables(graph.described)
-    tables = [path.format(model=name) for name in graph.public for path in queries]
+    jobs = graph.public if graph.settings["jobs"] == "each" else ["all"]
+    tables = [path.format(model=name) for name in jobs for path in queries]
     tables += graph.query_tables(graph.trained)
     for shard in graph.reference_shards:
         tables += [path.format(shard=shard) for path in graph.reference_tables(graph.models)]
     return tables
 
 
-@pytest.mark.parametrize("weight", [0, 1])
-def test_what_is_searched_is_what_is_described_and_once(weight):
-    graph = graph_of(weight=weight)
+@pytest.mark.parametrize(("weight", "jobs"), [(0, "shared"), (1, "shared"), (1, "each")])
+def test_what_is_searched_is_what_is_described_and_once(weight, jobs):
+    graph = graph_of(weight=weight, jobs=jobs)
     searched = [
         path
         for name in graph.models
