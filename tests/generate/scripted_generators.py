@@ -40,7 +40,7 @@ class Scripted:
         frames = np.stack([frame, frame // 2, frame // 4 + np.uint8(seed % 50)])
         if "song" in prompt:
             return frames, 8.0, Sound(np.full((1, 3000), 0.1, np.float32), 8000)
-        return frames, 8.0
+        return frames, 5.0 if "slow" in prompt else 8.0
 
     def _note(self, line):
         with open(self._record, "a") as file:

@@ -107,6 +107,37 @@ def test_sizes(recorder):
     assert recorder.given["image"].size == (96, 64)
 
 
+@pytest.mark.parametrize(
+    ("fit", "bars", "edge"), [("crop", 0, 0), ("pad", 4, 255), ("stretch", 0, 255)]
+)
+def test_an_image_of_other_proportions_goes_in_as_the_entry_says(recorder, fit, bars, edge):
+    """Three times as wide, with a white edge at its left, to twice as wide."""
+    image = np.full((20, 60, 3), 90, np.uint8)
+    image[:, :8] = 255
+    build(size={"by": "fixed", "width": 48, "height": 24, "fit": fit}).generate(image, "", seed=1)
+    shown = np.asarray(recorder.given["image"])
+    assert (shown[:, 24].max(axis=-1) < 45).sum() == 2 * bars
+    assert abs(int(shown[12, 2, 0]) - (edge or 90)) < 3
+
+
+@pytest.mark.parametrize("way", ["model", "sequential"])
+def test_memory_is_saved_as_the_entry_says(recorder, way):
+    done = []
+
+    def noting(name):
+        return lambda **given: done.append((name, given))
+
+    recorder.vae = SimpleNamespace(enable_tiling=noting("tiling"), enable_slicing=noting("slicing"))
+    for each in ("model", "sequential"):
+        setattr(recorder, f"enable_{each}_cpu_offload", noting(each))
+    build(memory={"vae_tiling": True, "vae_slicing": True, "offload": way}, device="cuda:1")
+    assert done == [("tiling", {}), ("slicing", {}), (way, {"device": "cuda:1"})]
+    done.clear()
+    build(memory={"vae_slicing": True})
+    build()
+    assert done == [("slicing", {})]
+
+
 @pytest.mark.parametrize("aspect", [16 / 9, 9 / 16, 1.0, 2.35])
 def test_an_area_keeps_the_proportions(aspect):
     width, height = sides_of(aspect, 832 * 480, 16)

@@ -9,7 +9,7 @@ from scripts.common.backends import load_backend
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.errors import Rejected, UserError
-from scripts.generate.diffusion import fit_image, frames_of, load_pipeline
+from scripts.generate.diffusion import fit_image, frames_of, load_pipeline, sound_of
 from tests.generate.tiny_pipelines import save_tiny
 
 SHEET = read_sheets(ROOT / "config")["generators"]
@@ -69,5 +69,11 @@ def test_frames_that_are_no_numbers_fail():
     class Output:
         frames = np.full((1, 2, 4, 4, 3), np.nan)
 
+        audio = torch.tensor([[[0.5, 2.0, -3.0]]])
+
     with pytest.raises(Rejected, match="not_a_number"):
         frames_of(Output())
+    assert sound_of(Output()).tolist() == [[0.5, 1.0, -1.0]]
+    Output.audio[0, 0, 1] = np.nan
+    with pytest.raises(Rejected, match="not_a_number: the sound"):
+        sound_of(Output())

@@ -118,14 +118,16 @@ def test_a_shard_is_made_in_one_way_and_its_index_says_which(tmp_path, run):
 
 
 def test_the_row_describes_the_video_and_the_seed_is_the_prompts_own(tmp_path, run):
-    inputs = write_prompts(tmp_path, ["a cat"])
+    inputs = write_prompts(tmp_path, ["a cat", "a slow dog"])
     _, shard, made, _ = run(inputs)
-    uuid = prompt_uuid("a cat")
+    uuid, slow = prompt_uuid("a cat"), shard.rows[prompt_uuid("a slow dog")]
+    assert (slow["fps"], slow["duration_s"], slow["frames"]) == (5.0, 3 / 5, 3)
     row = shard.rows[uuid]
     assert (row["width"], row["height"], row["fps"], row["frames"]) == (16, 16, 8.0, 3)
     assert (row["duration_s"], row["codec"]) == (3 / 8, "h264")
     assert read_frames(shard.read(uuid)).shape == (3, 16, 16, 3)
-    assert made == {"a cat": str(derived_seed(4, "scripted", uuid))}
+    seeds = {text: str(derived_seed(4, "scripted", prompt_uuid(text))) for text in made}
+    assert made == seeds and len(set(made.values())) == 2
 
 
 def test_shards_part_the_prompts_and_read_images_of_other_shards(tmp_path, run):

@@ -9,6 +9,7 @@ from scripts.common.backends import load_backend
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
 from scripts.common.errors import UserError
+from scripts.generate.diffusion import fit_image
 from tests.generate.made_up import picture
 
 STAND_IN = """
@@ -61,6 +62,15 @@ def test_a_program_animates_an_image(build, tmp_path):
     frames, fps = build().generate(picture("a cat", width=60, height=40), "a cat waves", seed=2**40)
     assert frames.shape == (4, 16, 32, 3) and frames.dtype == np.uint8 and fps == 24
     assert (tmp_path / "said.json").read_text() == f'["a cat waves", "0", "{tmp_path}"]'
+
+
+def test_the_image_goes_in_and_the_file_comes_out_as_the_entry_says(build):
+    image = picture("a cat", width=60, height=20)
+    for fit in ("crop", "stretch"):
+        frames, fps = build(fit=fit, fps=12).generate(image, "a cat", seed=1)
+        apart = {way: np.abs(np.int16(frames[0]) - np.asarray(fit_image(image, 32, 16, way))).mean()
+                 for way in ("crop", "stretch")}  # fmt: skip
+        assert fps == 12 and min(apart, key=apart.get) == fit
 
 
 def test_a_prompt_is_one_word_and_fills_nothing(build, tmp_path):

@@ -47,7 +47,7 @@ def test_an_entry_animates_an_image(tiny):
     assert [track.samples.ndim for track in sound] == [2] * (
         "sound_of" in settings.get("output", {})
     )
-    assert all(track.rate > 0 and np.ptp(track.samples) > 0 for track in sound)
+    assert all(track.rate == 16_000 and np.ptp(track.samples) > 0 for track in sound)
     call, size = settings["call"], settings["size"]
     wanted = FRAMES.get(name) or call.get("num_frames") or call["frames"]
     # A model's own size follows the picture's proportions.
@@ -119,6 +119,11 @@ def test_a_cache_computes_less_and_keeps_nothing_for_the_next_video(tiny):
     generator._call["num_inference_steps"] = 4
     plain, slow = count_layers(generator)
     skip_steps(generator._pipeline, cache | SOON[cache["class"]])
+    networks = [
+        generator._pipeline.components.get(part) for part in ("transformer", "transformer_2")
+    ]
+    assert all(one.is_cache_enabled for one in networks if one is not None)
+    assert len(denoisers(generator._pipeline)) == 2 - networks.count(None)
     first, fast = count_layers(generator)
     assert fast < slow and not np.array_equal(plain, first)
     assert np.array_equal(first, count_layers(generator)[0])
