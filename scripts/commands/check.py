@@ -87,12 +87,18 @@ def find_faults(study: Study) -> list[str]:
 
 
 def _check_pipeline(entry: Mapping[str, Any]) -> None:
-    """Refuse a pipeline of diffusers that does not exist, or takes no such argument or setting.
+    """Refuse a pipeline of diffusers that does not exist, or takes no such argument or setting, and
+    a program whose checkout is missing.
 
     Raises:
-        UserError: as ``scripts.generate.any_pipeline.check_settings``.
+        UserError: as ``scripts.generate.any_pipeline.check_settings``, or ``check_checkout``.
     """
     settings = entry.get("settings") or {}
+    if "checkout" in settings:
+        # Named here as well, before anything runs.
+        from scripts.generate.program import check_checkout
+
+        check_checkout(settings["checkout"])
     if "pipeline" in settings:
         # Here alone: diffusers takes seconds, and most studies name none of its entries.
         from scripts.generate.any_pipeline import check_settings

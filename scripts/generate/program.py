@@ -55,11 +55,7 @@ class Program:
         Raises:
             UserError: there is no such folder.
         """
-        if not Path(checkout).is_dir():
-            raise UserError(
-                f"the checkout {checkout} is missing; clone the program there, or correct the "
-                "entry's settings.checkout"
-            )
+        check_checkout(checkout)
         self._checkout, self._command = checkout, list(command)
         self._size, self._fit, self._fps = (width, height), fit, float(fps)
         self._timeout_s, self._drop = timeout_s, str.maketrans("", "", drop)
@@ -99,6 +95,19 @@ class Program:
         if done.returncode:
             last = (done.stdout.strip().splitlines() or ["it said nothing"])[-1]
             raise RuntimeError(f"{command[0]} ended with {done.returncode}: {last}")
+
+
+def check_checkout(checkout: str) -> None:
+    """Find the folder of a program missing before it is called.
+
+    Raises:
+        UserError: it is.
+    """
+    if not Path(checkout).is_dir():
+        raise UserError(
+            f"the checkout {checkout} is missing; clone the program there, or correct the entry's "
+            "settings.checkout"
+        )
 
 
 def _filled(word: str, given: Mapping[str, str]) -> str:

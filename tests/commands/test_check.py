@@ -26,6 +26,7 @@ def test_what_the_paper_needs_is_found_missing_before_anything_runs(tmp_path, mo
     for missing in ("no folder no-mirror", "no-table.csv is missing", "no program no-program"):
         assert missing in faults
     assert "data/exports holds no .html file" in faults
+    assert "generators.yaml: opensora: the checkout data/Open-Sora is missing; clone" in faults
     assert "OPENAI_API_KEY is not set" in faults
     assert "config/sources.yaml: vsc22: there is no data/VSC22/dataset_*/*/*.mp4" in faults
 

@@ -15,7 +15,9 @@ from scripts.analyse.registry import RESULTS
 from scripts.common.code import ROOT, modules_of
 
 PYTHON = {"python_version": "3.11", "python_full_version": "3.11.0"}
-ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
+OWN = ROOT / "envs/opensora.yaml"
+"""Of a program that is called; no rule uses it."""
+ENVIRONMENTS = sorted(set((ROOT / "envs").glob("*.yaml")) - {OWN})
 PACKAGES = {
     "PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image", "yaml": "pyyaml",
     "open_clip": "open-clip-torch", "tlz": "toolz", "bs4": "beautifulsoup4",
@@ -93,6 +95,19 @@ def test_rules_import_nothing_that_their_environment_lacks(path):
                         continue
                     package = PACKAGES.get(top, top).lower().replace("_", "-")
                     assert package in named, f"{path.name} lacks {package}, for {script} ({module})"
+
+
+def test_open_sora_has_what_its_tag_asks_for():
+    """Held against requirements/requirements{,-cu121}.txt of v1.2.0: what its inference imports."""
+    assert "python=3.9" in yaml.safe_load(OWN.read_text())["dependencies"]
+    exact = {"torch": "2.3.0", "torchvision": "0.18.0", "xformers": "0.0.26.post1", "timm": "0.9.16",
+             "colossalai": "0.3.7", "rotary-embedding-torch": "0.5.3", "diffusers": "0.27.2",
+             "accelerate": "0.29.2"}  # fmt: skip
+    pins = pins_of(OWN)
+    assert {name: pins[name] for name in exact} == exact
+    for line in ("mmengine>=0.10.3", "pandas>=2.0.3", "ftfy>=6.2.0", "av>=12.0.0"):
+        wanted = Requirement(line)
+        assert wanted.specifier.contains(pins[wanted.name])
 
 
 NOT_IMPORTED = {
