@@ -48,7 +48,7 @@ def build_leaderboard(
     table = PaperTable(
         number="Leaderboard",
         caption="Each generator's mean score in each dimension and, after the dot, its rank: both "
-        "with 95 % intervals. The last column is the smallest difference of two means that so many "
+        "with 95 % intervals. 'Can show' is the smallest difference of two means that so many "
         "prompts can show.",
         keys=["dimension", "smallest_difference"],
         generators=generators,
