@@ -20,45 +20,23 @@ container: f"{workflow.basedir}/envs/tip-i2v.sif"
 
 
 include: "rules/common.smk"
-include: "rules/release.smk" if config["source"] == "release" else "rules/curate.smk"
-include: "rules/annotate.smk"
-include: "rules/generate.smk"
-include: "rules/sources.smk"
-include: "rules/split.smk"
-include: "rules/evaluate.smk"
-include: "rules/detect.smk"
-include: "rules/detect_bias.smk"
-include: "rules/trace.smk"
-include: "rules/trace_rerank.smk"
-include: "rules/analyse_prompts.smk"
-include: "rules/analyse.smk"
-include: "rules/publish.smk"
-include: "rules/publish_gallery.smk"
-include: "rules/collect.smk"
+include: "rules/graphs.smk"
 
 
-if config["source"] == "demo":
+RULES = {
+    "curate": ["release" if study.is_release else "curate"],
+    "split": ["sources", "split"] + ["demo"] * (config["source"] == "demo"),
+    "detect": ["detect", "detect_bias"],
+    "trace": ["trace", "trace_rerank"],
+    "analyse": ["analyse_prompts", "analyse"],
+    "publish": ["publish", "publish_gallery", "collect"],
+}
 
-    include: "rules/demo.smk"
+# What stages before the first make is given, and has no rules.
+for stage in study.stages:
+    for name in RULES.get(stage, [stage]):
 
-
-# On a cluster these run where Snakemake does: each reads a few kilobytes, and is done in seconds.
-localrules:
-    account,
-    build_paper_comparison,
-    build_table3,
-    build_table4,
-    build_table5,
-    build_table7,
-    build_tip_id,
-    link_export,
-    plot_detector_training,
-    plot_figure4,
-    plot_figure5,
-    plot_figure6,
-    plot_funnel,
-    plot_tracer_training,
-    summarise_evaluation,
+        include: f"rules/{name}.smk"
 
 
 onstart:

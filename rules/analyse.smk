@@ -5,18 +5,7 @@ results/figures, each file with its provenance beside it. Which tables and figur
 in scripts/analyse/registry.py, what is accounted for in scripts/analyse/declared_steps.py.
 """
 
-from scripts.analyse.closing import STAGES
-from scripts.analyse.graph import AnalyseGraph
-
-analyse = AnalyseGraph(
-    study,
-    annotate,
-    evaluate,
-    detect,
-    curate_steps=account_of_curate,
-    trace=trace,
-    maps=maps,
-)
+from scripts.analyse.closing import ACCOUNTED
 
 
 rule count_popularity:
@@ -44,7 +33,7 @@ rule account_stage:
     log:
         analyse.stages.log("logs/account_stage") + ".log",
     wildcard_constraints:
-        stage="|".join(STAGES),
+        stage="|".join(ACCOUNTED),
     conda:
         "../envs/tabular.yaml"
     resources:
@@ -70,6 +59,7 @@ for result in RESULTS.values():
             **reported(result),
         log:
             f"logs/{result.rule}.log",
+        localrule: result.rule in SMALL
         conda:
             f"../envs/{result.environment}"
         params:

@@ -4,11 +4,9 @@ Needs the data set, its embeddings and the prompts of other data sets; makes res
 WizMap's viewer and Embedding Atlas open, and results/extras.
 """
 
-from scripts.analyse.maps import CLIP, MapsGraph
+from scripts.analyse.maps import CLIP
 from scripts.analyse.registry import PICTURES
 from scripts.common.schemas.analyse import DATA, GRID
-
-maps = MapsGraph(study, annotate)
 
 
 wildcard_constraints:

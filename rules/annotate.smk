@@ -6,9 +6,6 @@ results/subjects.parquet and results/dataset.parquet in the released columns. Wh
 annotation is an entry of config/annotators.yaml, chosen in annotate.annotators.
 """
 
-from scripts.annotate.graph import AnnotateGraph
-
-annotate = AnnotateGraph(study)
 ANNOTATORS = annotate.annotators
 annotations = annotate.tables
 

@@ -8,7 +8,7 @@ from snakemake.logging import logger
 
 from scripts.analyse.closing import jobs_done, last_words
 from scripts.analyse.declared_steps import curate_steps, release_steps
-from scripts.analyse.registry import FORMS, RESULTS
+from scripts.analyse.registry import FORMS, RESULTS, SMALL
 from scripts.common.backends import check_entry
 from scripts.common.code import code_checksum
 from scripts.common.errors import UserError

@@ -24,6 +24,8 @@ rule link_export:
         export="results/exports/{export}.html",
     log:
         "logs/link_export/{export}.log",
+    # On a cluster it runs where Snakemake does: it is done in a moment.
+    localrule: True
     conda:
         "../envs/tabular.yaml"
     params:

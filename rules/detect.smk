@@ -4,10 +4,7 @@ Needs the splits of TIP-ID and the videos behind them; makes results/detect/metr
 which Tables 3 and 4 are set, the scores of every detector, and the trained classifiers.
 """
 
-from scripts.detect.graph import DetectGraph, every_file
-
-detect = DetectGraph(study)
-
+from scripts.detect.graph import every_file
 
 if detect.clip_detectors:
 
@@ -91,6 +88,8 @@ rule train_videomae:
         detect.log("logs/train_videomae/{setting}", "generator") + ".log",
     benchmark:
         detect.log("benchmarks/train_videomae/{setting}", "generator") + ".jsonl"
+    # Before what no one waits for so long.
+    priority: 10
     conda:
         "../envs/models.yaml"
     threads: detect.training_threads

@@ -4,9 +4,7 @@ Needs TIP-ID and the videos behind it; makes results/detect/bias.parquet and
 results/detect/shortcuts.parquet. Nothing asks for it unless detect.bias_ledger.enabled says so.
 """
 
-from scripts.detect.bias_graph import CONTROLS, BiasGraph
-
-bias = BiasGraph(detect)
+from scripts.detect.bias_graph import CONTROLS
 
 
 wildcard_constraints:

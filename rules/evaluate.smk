@@ -5,10 +5,6 @@ results/evaluation/{generator}/{shard}.parquet and results/evaluation/summary.pa
 Table 7 and Figure 6 are built.
 """
 
-from scripts.evaluate.graph import EvaluateGraph
-
-evaluate = EvaluateGraph(study)
-
 
 rule score_videos:
     """Score a shard of one generator's videos of TIP-Eval in every dimension."""
@@ -47,6 +43,8 @@ rule summarise_evaluation:
         summary="results/evaluation/summary.parquet",
     log:
         "logs/summarise_evaluation.log",
+    # On a cluster it runs where Snakemake does: it is done in a moment.
+    localrule: True
     conda:
         "../envs/tabular.yaml"
     params:

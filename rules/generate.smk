@@ -5,10 +5,6 @@ results/chosen_prompts.parquet and results/videos/<generator> of the generators 
 scraped. A generator is one entry of config/generators.yaml and its name in generate.generators.
 """
 
-from scripts.generate.graph import GenerateGraph
-
-generate = GenerateGraph(study)
-
 
 rule choose_prompts:
     """Choose the prompts that every generator animates: a uniform subset, and TIP-Eval."""

@@ -7,9 +7,7 @@ The report itself is no rule, since it describes the jobs of a finished run: ``m
 with scripts/commands/report.py, by hand it is ``snakemake --report results/report.zip``.
 """
 
-from scripts.publish.graph import MODALITIES, PACKED_EMBEDDINGS, PublishGraph
-
-publish = PublishGraph(study, annotate)
+from scripts.publish.graph import MODALITIES, PACKED_EMBEDDINGS
 
 
 wildcard_constraints:

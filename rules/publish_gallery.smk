@@ -4,10 +4,6 @@ Needs the packed data set, the videos, the scores of evaluate, detect and trace;
 results/gallery, which opens from disk or from any static host.
 """
 
-from scripts.publish.gallery.graph import GalleryGraph
-
-gallery = GalleryGraph(publish, analyse)
-
 
 rule build_gallery:
     """Make the pages on which prompts are searched, and videos and scores compared."""

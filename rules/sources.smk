@@ -4,10 +4,6 @@ Needs the files that an entry names; makes of each source results/sources/<sourc
 says where each picture or video lies, and tars of what cannot be read in place.
 """
 
-from scripts.sources.graph import SourcesGraph
-
-sources = SourcesGraph(study)
-
 
 rule index_source:
     """Index one shard of an outside source, and cut real videos into pieces (Supplement 13)."""

@@ -5,10 +5,6 @@ sources; makes results/splits/tip_eval, results/splits/tip_id and results/splits
 checks that nothing leaks between training and test.
 """
 
-from scripts.split.graph import SplitGraph
-
-split = SplitGraph(study)
-
 
 rule split_tip_eval:
     """Choose the most popular subjects, each with the same number of prompts (Section 5.2)."""

@@ -6,10 +6,6 @@ matches, and the trained tracers. A tracer is one entry of config/tracers.yaml a
 trace.tracers.
 """
 
-from scripts.trace.graph import TraceGraph
-
-trace = TraceGraph(study, split)
-
 
 wildcard_constraints:
     model="|".join(trace.models),

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from scripts.analyse.funnel import Kept, in_words, read_funnel, read_log, sum_up
+from scripts.common.study import STAGES
 
 FUNNEL = Path("results/tables/funnel.csv")
 ACCOUNT = "account"
 """The rule that writes the funnel."""
 
-STAGES = ("curate", "annotate", "generate", "split", "evaluate", "detect", "trace")
+ACCOUNTED = STAGES[: STAGES.index("analyse")]
 """Stages that have an account, in the order of the graph; the others show what these made."""
 
 COUNTED_APART = ("score_watermarks",)
@@ -78,12 +79,12 @@ def last_words(jobs: Iterable[Job], directory: Path = Path()) -> tuple[list[str]
     if any(job.rule == ACCOUNT for job in jobs) and (directory / FUNNEL).exists():
         parts, source = read_funnel(directory / FUNNEL), f"{FUNNEL}, and logs/<rule> for each job"
     else:
-        logs = [(job, directory / job.log) for job in jobs if job.log and job.stage in STAGES]
+        logs = [(job, directory / job.log) for job in jobs if job.log and job.stage in ACCOUNTED]
         found = [
             read_log(log, job.stage, job.rule, job.part)
             for job, log in sorted(logs, key=lambda pair: _written(pair[1]))
         ]
-        parts = sorted(filter(None, found), key=lambda part: STAGES.index(part.stage))
+        parts = sorted(filter(None, found), key=lambda part: ACCOUNTED.index(part.stage))
         source = "logs/<rule>; 'snakemake tables' adds the whole graph up"
     if not parts:
         return [], []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.analyse import declared_steps as declared
-from scripts.analyse.closing import STAGES
+from scripts.analyse.closing import ACCOUNTED
 from scripts.analyse.declaration import Step, files_of
 from scripts.analyse.maps import OWN, MapsGraph
 from scripts.analyse.registry import FIGURES, RESULTS, TABLES, results_of
@@ -94,9 +94,14 @@ class AnalyseGraph(ShownEntries):
     # The account
 
     @property
+    def accounted(self) -> list[str]:
+        """The stages whose items are followed: those that have rules."""
+        return [stage for stage in self.study.stages if stage in ACCOUNTED]
+
+    @property
     def accounts(self) -> list[str]:
-        """The accounts of the stages, in their order."""
-        return [f"results/analysis/account/{stage}.parquet" for stage in STAGES]
+        """The accounts of these stages, in their order."""
+        return [f"results/analysis/account/{stage}.parquet" for stage in self.accounted]
 
     def steps(self, wildcards: Any) -> list[Step]:
         """Return the declared steps of the wildcard's stage."""
@@ -117,7 +122,7 @@ class AnalyseGraph(ShownEntries):
     def stages(self) -> Lots:
         """The stages, each of which has an account."""
         return Lots(
-            wildcards=[{"stage": stage} for stage in STAGES],
+            wildcards=[{"stage": stage} for stage in self.accounted],
             files={"account": "results/analysis/account/{stage}.parquet"},
             inputs=lambda lot: {"files": files_of(self.steps(lot))},
             settings=lambda lot: {"steps": self.steps(lot)},

@@ -124,6 +124,13 @@ RESULTS = {
 }
 """Rule -> what it makes, in the order in which tables and figures are listed."""
 
+SMALL = {
+    "account", "build_paper_comparison", "build_table3", "build_table4", "build_table5", "build_table7",
+    "build_tip_id", "plot_detector_training", "plot_figure4", "plot_figure5", "plot_figure6",
+    "plot_funnel", "plot_tracer_training",
+}  # fmt: skip
+"""Rules that read a few kilobytes and are done in seconds: on a cluster they run where Snakemake does."""
+
 
 def results_of(kind: str, switched_on: Container[str] = ()) -> list[Result]:
     """Return the tables, or the figures, that are always made, and those that are switched on."""

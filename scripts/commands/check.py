@@ -67,14 +67,16 @@ def find_faults(study: Study) -> list[str]:
 
     Paths are seen from the working directory.
     """
-    made_up = study.config["source"] == "demo"
-    faults = _missing_of_the_release(study) if study.is_release else _missing_exports(study)
+    reads_sources = study.config["source"] != "demo" and "split" in study.stages
+    faults = []
+    if "curate" in study.stages:
+        faults = _missing_of_the_release(study) if study.is_release else _missing_exports(study)
     for (sheet, name), entry in study.wanted.items():
         where = f"config/{sheet}.yaml: {name}"
         if was_released(study, sheet, name):
             continue
         if sheet == "sources":
-            faults += [] if made_up else _missing_files(where, entry)
+            faults += _missing_files(where, entry) if reads_sources else []
             continue
         faults += check_entry(where, entry)
         if "backend" in entry:

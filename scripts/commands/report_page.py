@@ -12,14 +12,11 @@ from typing import Any
 from docutils.core import publish_parts
 from jinja2 import Environment
 
-from scripts.analyse.closing import STAGES
 from scripts.analyse.csv_files import read_csv
 from scripts.analyse.registry import FIGURES, FORMS, RESULTS, TABLES, Result
 from scripts.analyse.table_faces import STYLE
 from scripts.common.code import ROOT
-
-FLOW = (*STAGES, "analyse", "publish")
-"""The stages, in the order of the graph."""
+from scripts.common.study import STAGES
 
 CATEGORIES = ("Tables of the paper", "Figures of the paper", "Beyond the paper")
 
@@ -173,7 +170,7 @@ def _caption(result: Result, settings: Mapping[str, Any]) -> str:
 
 def _run(directory: Path) -> Iterator[str]:
     """Yield how the stages follow each other, and what their rules took."""
-    jobs: dict[str, dict[str, list[dict]]] = {stage: defaultdict(list) for stage in FLOW}
+    jobs: dict[str, dict[str, list[dict]]] = {stage: defaultdict(list) for stage in STAGES}
     for path in sorted((directory / "logs").rglob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
         stage = Path(record.get("script", "")).parent.name
@@ -211,7 +208,7 @@ def _read_from(stage: str, jobs: Mapping[str, Mapping[str, list[dict]]]) -> list
     read = {file for job in records[stage] for file in job.get("inputs", ())}
     return [
         name
-        for name in FLOW[: FLOW.index(stage)]
+        for name in STAGES[: STAGES.index(stage)]
         if any(not read.isdisjoint(job.get("outputs", ())) for job in records[name])
     ]
 
@@ -227,8 +224,8 @@ def _drawing(jobs: Mapping[str, Mapping[str, list[dict]]]) -> str:
             f"{sum(map(len, jobs[stage].values())):,} jobs</text>"
         )
         for source in _read_from(stage, jobs):
-            begin, end = 68 + 110 * FLOW.index(source), 40 + 110 * place
-            top = 150 - 17 * (place - FLOW.index(source))
+            begin, end = 68 + 110 * STAGES.index(source), 40 + 110 * place
+            top = 150 - 17 * (place - STAGES.index(source))
             parts.append(f'<path d="M{begin} 150 C{begin} {top} {end} {top} {end} 147"/>')
             parts.append(f'<path class="head" d="M{end - 4} 141 L{end + 4} 141 L{end} 149 Z"/>')
     return (

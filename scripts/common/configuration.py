@@ -70,6 +70,11 @@ def check_configuration(
                 + (f"what compares pairs is: {', '.join(fit)}" if key == RERANKER else
                    f"that describes no picture: it can be the {RERANKER}")
             )  # fmt: skip
+    if config["source"] == "release" and config["start"] in ("annotate", "generate"):
+        raise UserError(
+            f"configuration: start is {config['start']}, which a release takes part in: with source "
+            "release, start at curate, or at split or a later stage"
+        )
     for name in config["generate"]["generators"]:
         entry = sheets["generators"][name]
         if config["source"] == "release" and "released" in entry:

@@ -21,6 +21,10 @@ from scripts.common.weight_files import entry_content
 
 DECISIVE = ("backend", "settings", "weights")
 """Fields of an entry that decide a number; a label or a licence decides none."""
+STAGES = (
+    "curate", "annotate", "generate", "split", "evaluate", "detect", "trace", "analyse", "publish",
+)  # fmt: skip
+"""The stages, in the order of the graph."""
 JOB_MIN = 2850
 """Longest work of a job that makes videos: two days, less the half hour in which it begins."""
 
@@ -53,8 +57,14 @@ class Study:
 
     @cached_property
     def wanted(self) -> Mapping[tuple[str, str], Mapping[str, Any]]:
-        """The entries that the configuration uses: (sheet, name) -> fields."""
-        return wanted_entries(self.config, self.sheets, ROOT / "config")
+        """The entries that stages with rules use: (sheet, name) -> fields."""
+        under = tuple(f"{stage}." for stage in self.stages)
+        return wanted_entries(self.config, self.sheets, ROOT / "config", under)
+
+    @cached_property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that have rules; what those before them make is given."""
+        return STAGES[STAGES.index(self.config["start"]) :]
 
     @cached_property
     def is_release(self) -> bool:

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from scripts.analyse.closing import STAGES
+from scripts.analyse.closing import ACCOUNTED
 from scripts.analyse.declaration import files_of
 from scripts.analyse.graph import AnalyseGraph
 from scripts.analyse.maps import MapsGraph
@@ -37,7 +37,7 @@ def graph_of(*overrides, **changes):
     )
 
 
-@pytest.mark.parametrize("stage", STAGES[1:])
+@pytest.mark.parametrize("stage", ACCOUNTED[1:])
 def test_the_account_of_a_stage_reads_what_its_steps_name(stage):
     graph = graph_of("demo.yaml")
     wildcards = SimpleNamespace(stage=stage)
@@ -46,10 +46,19 @@ def test_the_account_of_a_stage_reads_what_its_steps_name(stage):
     assert len({(step["rule"], step["part"]) for step in steps}) == len(steps)
 
 
+def test_the_account_follows_the_stages_that_have_rules():
+    assert graph_of("demo.yaml").accounted == list(ACCOUNTED)
+    later = graph_of("demo.yaml", start="detect")
+    assert (
+        later.accounted == ["detect", "trace"] == [lot["stage"] for lot in later.stages.wildcards]
+    )
+    assert len(later.accounts) == 2
+
+
 def test_a_generator_is_accounted_for_wherever_it_goes():
     """All stages after annotate, so that a new one is followed without a word more."""
     graph = graph_of("demo.yaml")
-    for stage in STAGES[2:]:
+    for stage in ACCOUNTED[2:]:
         steps = graph.steps(SimpleNamespace(stage=stage))
         parts = {name for step in steps for name in step["part"].split()}
         wanted = set(graph.study.generated if stage == "generate" else graph.study.generators)

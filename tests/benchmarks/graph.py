@@ -44,9 +44,7 @@ def run() -> dict:
         widest_mb, widest_cpu_s = _peak_mb(), _used().ru_utime - planned_cpu_s
         print(f"the widest: {widest_jobs:,} jobs, {widest_s:.1f} s, {widest_mb:,.0f} MB")
         _put_stand_ins_in_place(root)
-        large = root / "large.yaml"
-        large.write_text(yaml.safe_dump(_shards_for(JOBS, jobs)))
-        configured = ("--configfile", str(large))
+        configured = _enough_shards(root, place, jobs)
         before_s = _used().ru_utime + _used().ru_stime
         run_s, done, log = _snakemake(root, place, *configured, "--quiet", "rules")
         run_cpu_s = _used().ru_utime + _used().ru_stime - before_s
@@ -124,7 +122,10 @@ def _put_stand_ins_in_place(root: Path) -> None:
     tarfile.open(stand_ins / "a.tar", "w").close()
     for form in ("pdf", "png"):
         Image.new("RGB", (1, 1)).save(stand_ins / f"a.{form}")
-    copied = f"for file in {{output}}; do cp {stand_ins}/a.${{{{file##*.}}}} $file; done"
+    # What has no such ending is a folder: the gallery, the release.
+    copied = (
+        f"for file in {{output}}; do cp {stand_ins}/a.${{{{file##*.}}}} $file || mkdir $file; done"
+    )
     for file in (root / "rules").glob("*.smk"):
         text = re.sub(r"(?m)^( +)script:\n +.*$", rf'\1shell:\n\1    "{copied}"', file.read_text())
         file.write_text(text)
@@ -142,11 +143,15 @@ def _make_up_sources(place: Path) -> Path:
     return place
 
 
-def _shards_for(wanted: int, jobs: int) -> dict:
-    """Return settings with so many shards more that there are about ``wanted`` jobs."""
-    factor = max(1, -(-wanted // jobs))
-    shards = {"curate": {"shards": 64 * factor}, "generate": {"shards": 128 * factor}}
-    return shards | {"trace": {"reference_shards": 16 * factor}}
+def _enough_shards(root: Path, place: Path, jobs: int) -> tuple[str, str]:
+    """Return arguments that configure so many shards more that there are at least ``JOBS`` jobs."""
+    factor, large = 1, root / "large.yaml"
+    while jobs < JOBS or not large.exists():
+        factor += jobs < JOBS
+        shards = {"curate": {"shards": 64 * factor}, "generate": {"shards": 128 * factor}}
+        large.write_text(yaml.safe_dump(shards | {"trace": {"reference_shards": 16 * factor}}))
+        _, jobs, _ = _snakemake(root, place, "-n", "--quiet", "reason", "--configfile", str(large))
+    return "--configfile", str(large)
 
 
 def _snakemake(root: Path, place: Path, *arguments: str) -> tuple[float, int, str]:

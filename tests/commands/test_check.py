@@ -31,6 +31,17 @@ def test_what_the_paper_needs_is_found_missing_before_anything_runs(tmp_path, mo
     assert "config/sources.yaml: vsc22: there is no data/VSC22/dataset_*/*/*.mp4" in faults
 
 
+def test_what_is_given_is_not_looked_for(tmp_path, monkeypatch):
+    """Where a later stage is the first, neither exports nor other stages' models and sources."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    faults = "\n".join(find_faults(study_of(read_configuration() | {"start": "detect"})))
+    for sheet in ("detectors", "tracers"):
+        assert f"config/{sheet}.yaml" in faults
+    for given in ("exports", "OPENAI", "generators.yaml", "dimensions.yaml", "sources.yaml"):
+        assert given not in faults
+
+
 def test_what_is_missing_of_the_release_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))

@@ -10,9 +10,10 @@ import pytest
 
 from scripts.analyse.registry import RESULTS
 from scripts.commands.report import make_report
-from scripts.commands.report_page import FLOW, write_page
+from scripts.commands.report_page import write_page
 from scripts.commands.show import serve
 from scripts.common.code import ROOT
+from scripts.common.study import STAGES
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -76,9 +77,12 @@ def test_results_stand_in_their_categories_and_say_where_they_come_from(run):
 def test_the_stages_stand_in_order_with_what_they_took_and_read(run):
     text = write_page(run).read_text()
     boxes = re.findall(r'<text [^>]*middle">(\w+)</text>', text)
-    assert boxes == list(FLOW) and text.count("<path d=") == 1
+    assert boxes == list(STAGES) and text.count("<path d=") == 1
     start, end = re.search(r'<path d="M(\d+) 150 C.* (\d+) 147"', text).groups()
-    assert (int(start) // 110, int(end) // 110) == (FLOW.index("curate"), FLOW.index("evaluate"))
+    assert (int(start) // 110, int(end) // 110) == (
+        STAGES.index("curate"),
+        STAGES.index("evaluate"),
+    )
     row = ("evaluate", "2 jobs, 3 s", "curate", "score_videos")
     assert "".join(f'<td class="name">{cell}</td>' for cell in row) in text
     took = ("evaluate", "score_videos", "2", "3", "1,234")

@@ -47,6 +47,10 @@ def test_the_shipped_configurations_are_valid(override):
             lambda c: c["analyse"]["figures"]["figure4"].update(subject_color="#123456"),
             "figure4.subject_color'; did you mean 'subject_colour'",
         ),
+        (
+            lambda c: c.update(source="release", start="generate"),
+            "start is generate, which a release takes part in.* at split or a later stage",
+        ),
     ],
 )
 def test_a_wrong_key_is_named_with_the_nearest_right_one(demo, change, sentence):
