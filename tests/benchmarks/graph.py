@@ -25,6 +25,9 @@ from tests.sources.published import touch_sources
 from tests.workflow.demo_copy import copy_workflow
 
 JOBS = int(os.environ.get("BENCH_JOBS", 5_000))
+TEXTS = ("csv", "json", "ndjson", "md", "tex", "html")
+FORMS = (*TEXTS, "parquet", "safetensors", "tar", "pdf", "png")
+"""Endings of what the graph's jobs make."""
 GENERATORS = 10
 """Of the widest graph, which also has every dimension, detector and tracer of the sheets."""
 
@@ -115,17 +118,15 @@ def _put_stand_ins_in_place(root: Path) -> None:
     """Let each rule copy its outputs, and nothing look at models or at what came of the run."""
     stand_ins = root / "stand_ins"
     stand_ins.mkdir()
-    for form in ("csv", "json", "md", "tex", "html"):
+    for form in TEXTS:
         (stand_ins / f"a.{form}").write_text("{}\n")
     pq.write_table(pa.table({"uuid": pa.array([], pa.string())}), stand_ins / "a.parquet")
     save_file({}, stand_ins / "a.safetensors")
     tarfile.open(stand_ins / "a.tar", "w").close()
     for form in ("pdf", "png"):
         Image.new("RGB", (1, 1)).save(stand_ins / f"a.{form}")
-    # What has no such ending is a folder: the gallery, the release.
-    copied = (
-        f"for file in {{output}}; do cp {stand_ins}/a.${{{{file##*.}}}} $file || mkdir $file; done"
-    )
+    made = f"*.*) cp {stand_ins}/a.${{{{file##*.}}}} $file;; *SUMS) touch $file"
+    copied = f"for file in {{output}}; do case $file in {made};; *) mkdir $file;; esac; done"
     for file in (root / "rules").glob("*.smk"):
         text = re.sub(r"(?m)^( +)script:\n +.*$", rf'\1shell:\n\1    "{copied}"', file.read_text())
         file.write_text(text)

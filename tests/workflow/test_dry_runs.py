@@ -4,12 +4,14 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
 from scripts.common.code import ROOT
 from scripts.common.tables import read_table
+from tests.benchmarks import graph
 from tests.curate.small_export import export, generation, in_bold
 from tests.sources.published import touch_sources
 
@@ -48,6 +50,10 @@ def test_the_papers_configuration_is_planned(folder):
     assert answer.returncode == 0, answer.stdout[-2000:]
     for rule in ("extract_messages", "train_cosface", "build_table5", "plot_figure6"):
         assert f"\n{rule} " in answer.stdout
+    # Of each a benchmark, which nothing runs but people, has a tiny one.
+    outputs = re.findall(r"^    output: (.*)$", answer.stdout, re.M)
+    forms = {Path(name).suffix for line in outputs for name in line.split(", ")}
+    assert forms - {""} == {f".{form}" for form in graph.FORMS}
 
 
 def test_names_of_exports_may_hold_braces(folder):
