@@ -50,7 +50,8 @@ def code_of(script, *backends):
 def by_index(files):
     """Return inputs of which no tar is ever newer: the index beside it, an input as well, judges.
 
-    An index has the checksum of each member, so that a tar of 20 GB need not be looked at.
+    An index has the checksum of each member, so that a tar of 20 GB need not be looked at. A file
+    of the workflow's own, which no bucket has, stays where it is.
 
     Args:
         files: a path, several, or such by name; or an input function that returns them.
@@ -64,6 +65,7 @@ def by_index(files):
     if isinstance(files, dict):
         return {name: by_index(each) for name, each in files.items()}
     if isinstance(files, str):
+        files = local(files) if files.startswith(os.pardir) else files
         return ancient(files) if files.endswith(".tar") else files
     return [by_index(each) for each in files]
 
