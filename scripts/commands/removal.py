@@ -32,6 +32,7 @@ from scripts.commands.command_line import exit_status, refuse_under_way
 from scripts.common.errors import UserError
 from scripts.common.identity import prompt_uuid
 from scripts.common.progress import progress
+from scripts.common.segments import PATTERN, items_in
 from scripts.curate.removal_list import RemovalList, read_removals
 from scripts.publish.refresh_release import SUMS, refresh_release
 
@@ -61,7 +62,7 @@ def remove_items(results: Path, removals: RemovalList) -> Counter[str]:
         removals: the list.
 
     Returns:
-        Counts by kind: prompts, messages, rows, videos and pictures, ledger files.
+        Counts by kind: prompts, messages, rows, videos and pictures, items of ledgers.
 
     Raises:
         UserError: a table cannot be read.
@@ -209,12 +210,16 @@ def _replace(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
 
 
 def _clear_ledger(ledger: Path, uuids: set[str]) -> Counter[str]:
-    """Delete the single files that unfinished work keeps of removed prompts."""
+    """Take out of unfinished work what it keeps of removed prompts."""
     gone: Counter[str] = Counter()
     for path in list(ledger.rglob("*")) if uuids else []:
         if path.name[:36] in uuids and path.is_file():
             path.unlink()
-            gone["ledger files"] += 1
+            gone["items of ledgers"] += 1
+        elif path.match(PATTERN):
+            for item in (one for one in items_in(path) if one.name in uuids):
+                blank_member(path, item.start, item.end - item.start)
+                gone["items of ledgers"] += 1
         elif path.name == "finished.versions":
             versions = json.loads(path.read_text())
             left = {uuid: version for uuid, version in versions.items() if uuid not in uuids}

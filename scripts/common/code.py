@@ -34,6 +34,7 @@ PLUMBING = (
     "scripts/common/roles.py",
     "scripts/common/rule_log.py",
     "scripts/common/schemas/",
+    "scripts/common/segments.py",
     "scripts/common/shards.py",
     "scripts/common/tables.py",
     "scripts/common/weight_files.py",

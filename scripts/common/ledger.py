@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from scripts.common.errors import Rejected, UserError
 from scripts.common.provenance import name_ledger
+from scripts.common.segments import Segments
 from scripts.common.shards import ShardItem, Shards
 from scripts.common.tables import TableWriter, fit, optional, read_table, write_table
 from scripts.common.video import VideoProperties
@@ -32,6 +33,8 @@ LEDGER = Path("results/.ledger")
 _VERSION = optional("ledger_version", pa.string(), "checksum of what the item was made from")
 _VERSIONS = "finished.versions"
 _SLICE_ROWS = 4096
+SMALL_PARTS = 8
+"""So many parts with few rows become one: a slow backend would leave a file every ten seconds."""
 
 
 class Ledger(Protocol):
@@ -86,6 +89,7 @@ class RowLedger:
         self._flushed_at = time.monotonic()
         self._versions: dict[str, str | None] = {}
         self._places: dict[str, tuple[Path, int]] = {}
+        self._small: list[Path] = []
         self._table, self._notes = self.folder / "finished.parquet", self.folder / _VERSIONS
         if self._notes.exists():
             try:  # which of its rows are no faults, and made from what
@@ -105,7 +109,7 @@ class RowLedger:
                 continue
             keys, versions = (column.to_pylist() for column in found.columns)
             self._versions.update(zip(keys, versions, strict=True))
-            self._places.update((name, (part, row)) for row, name in enumerate(keys))
+            self._add_part(part, keys)
 
     def __contains__(self, item: str) -> bool:
         return item in self._versions
@@ -136,17 +140,35 @@ class RowLedger:
     def flush(self) -> None:
         """Write the rows that were added since the last part."""
         if self._pending:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            target = self.folder / f"part-{time.time_ns()}-{os.getpid()}.parquet"
             names = sorted(self._pending)
-            with tempfile.TemporaryDirectory(dir=self.folder, prefix="tmp-") as folder:
-                part = Path(folder) / "part.parquet"
-                rows = [self._pending[name] for name in names]
-                write_table(rows, part, self._part_schema, sort_by=[self._key])
-                os.replace(part, target)
-            self._places.update((name, (target, row)) for row, name in enumerate(names))
+            self._write_part([self._pending[name] for name in names], names)
             self._pending = {}
+            if len(self._small) >= SMALL_PARTS:
+                self._merge()
         self._flushed_at = time.monotonic()
+
+    def _merge(self) -> None:
+        """Put small parts together; one that is killed leaves rows twice, which is no harm."""
+        small, self._small = self._small, []
+        names = sorted(name for name, (part, _) in self._places.items() if part in small)
+        versions = pa.array([self._versions[name] for name in names], pa.string())
+        self._write_part(self.read(names).append_column(_VERSION, versions), names)
+        for part in small:
+            part.unlink()
+
+    def _write_part(self, rows: pa.Table | list[dict], names: Sequence[str]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target = self.folder / f"part-{time.time_ns()}-{os.getpid()}.parquet"
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix="tmp-") as folder:
+            part = Path(folder) / "part.parquet"
+            write_table(rows, part, self._part_schema, sort_by=[self._key])
+            os.replace(part, target)
+        self._add_part(target, names)
+
+    def _add_part(self, part: Path, names: Sequence[str]) -> None:
+        self._places.update((name, (part, row)) for row, name in enumerate(names))
+        if len(names) < self._flush_rows:
+            self._small.append(part)
 
     def finish(self, table: Path, items: Iterable[str]) -> None:
         """Link a finished table into the ledger in place of the parts: rows are not kept twice.
@@ -242,9 +264,9 @@ class FinishedRows:
 
 
 class FileLedger:
-    """Files of finished items, such as videos, until their tar is finished; then the tar itself.
+    """Bytes of finished items, such as videos, until their tar is finished; then the tar itself.
 
-    The finished tar is hard-linked, so that it is not kept twice.
+    They lie in ``Segments``. The finished tar is hard-linked, so that it is not kept twice.
     """
 
     def __init__(self, folder: Path):
@@ -253,7 +275,7 @@ class FileLedger:
         self._tar, self._index = self.folder / "finished.tar", self.folder / "finished.parquet"
         self._versions_file = self.folder / _VERSIONS
         self._versions: dict[str, str | None] = {}
-        self._finished = Shards([], [])
+        self._kept, self._finished = Segments(self.folder), Shards([], [])
         if self._versions_file.exists():
             with contextlib.suppress(UserError, json.JSONDecodeError):  # of a broken disk
                 self._versions = json.loads(self._versions_file.read_text())
@@ -263,23 +285,21 @@ class FileLedger:
         """Return a finished item that was made from ``version``, or None."""
         if not self.holds(uuid, version):
             return None
-        if (record := self._record(uuid)).exists():
-            fields = json.loads(record.read_text())
-            row = fields["properties"] | {"group": fields["group"]}
-            data = record.with_suffix(".data").read_bytes()
-        else:
-            try:
+        try:
+            if uuid in self._kept:
+                data, row = self._kept.read(uuid), self._kept.fields(uuid)
+            else:
                 data, row = self._finished.read(uuid), self._finished.rows[uuid]
-            except UserError:  # the tar is broken
-                return None
+        except UserError:  # a broken disk
+            return None
         self._versions[uuid] = version
         properties = {name: row[name] for name in VideoProperties.__dataclass_fields__}
         return ShardItem(uuid, data, VideoProperties(**properties), group=row["group"])
 
     def holds(self, uuid: str, version: str | None = None) -> bool:
         """Return whether an item is there that was made from ``version``; its bytes are not read."""
-        if (record := self._record(uuid)).exists():
-            return json.loads(record.read_text())["version"] == version
+        if uuid in self._kept:
+            return self._kept.fields(uuid)["version"] == version
         return uuid in self._finished and self._versions.get(uuid) == version
 
     def left(self, items: Iterable[str], versions: Mapping[str, str | None]) -> list[str]:
@@ -288,12 +308,9 @@ class FileLedger:
 
     def keep(self, item: str, finished: ShardItem, version: str | None = None) -> None:
         """Keep a finished item, at once: it has bytes."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        record = self._record(item)
-        write_atomically(record.with_suffix(".data"), finished.data)
+        fields = asdict(finished.properties) | {"group": finished.group, "version": version}
+        self._kept.add(item, finished.data, fields)
         self._versions[item] = version
-        fields = {"properties": asdict(finished.properties), "group": finished.group}
-        write_atomically(record, json.dumps(fields | {"version": version}).encode())
 
     def flush(self) -> None:
         """Nothing waits."""
@@ -312,18 +329,14 @@ class FileLedger:
             fault = faults.get(uuid, Rejected("broken_copy"))
             yield item or ShardItem(uuid, reason=fault.reason)
 
-    def _record(self, uuid: str) -> Path:
-        return self.folder / f"{uuid}.json"
-
     def finish(self, tar: Path, index: Path) -> None:
-        """Link the finished tar and index into the ledger, and drop the single files."""
+        """Link the finished tar and index into the ledger, in place of what was kept."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._versions_file.unlink(missing_ok=True)
         for source, target in ((tar, self._tar), (index, self._index)):
             _link(source, target)
         write_atomically(self._versions_file, json.dumps(self._versions).encode())
-        for leftover in [*self.folder.glob("*.data"), *self.folder.glob("*.json")]:
-            leftover.unlink()
+        self._kept.drop()
 
 
 class JobLedger:

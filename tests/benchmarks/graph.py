@@ -21,6 +21,7 @@ import yaml
 from PIL import Image
 from safetensors.numpy import save_file
 
+from scripts.common.ledger import SMALL_PARTS
 from tests.sources.published import touch_sources
 from tests.workflow.demo_copy import copy_workflow
 
@@ -28,6 +29,21 @@ JOBS = int(os.environ.get("BENCH_JOBS", 5_000))
 TEXTS = ("csv", "json", "ndjson", "md", "tex", "html")
 FORMS = (*TEXTS, "parquet", "safetensors", "tar", "pdf", "png")
 """Endings of what the graph's jobs make."""
+LEDGERS = {
+    "fetch_videos": (1, 0), "extract_images": (1, 0), "generate_videos": (1, 0),
+    "index_source": (2, 2_000_000), "score_watermarks": (1, 1_700_000),
+    "annotate_pictures": (2, 3_400_000), "annotate_texts": (1, 1_700_000),
+    "ask_embeddings": (1, 1_700_000), "fetch_batches": (1, 3_400_000),
+    "merge_subjects": (1, 300_000), "embed_outside_prompts": (3, 900_000),
+    "score_videos": (15, 750_000), "score_frames": (12, 1_100_000), "classify_videos": (10, 500_000),
+    "extract_features": (180, 2_000_000), "extract_reference_features": (18, 18_000_000),
+    "extract_trained_features": (60, 700_000), "extract_trained_reference_features": (6, 6_000_000),
+    "match_queries": (12, 0), "train_cosface": (1, 0), "train_videomae": (1, 0),
+}  # fmt: skip
+"""Rule -> the ledgers of one of its jobs, and the rows of all of them at the paper's size."""
+LEDGER_FILES = SMALL_PARTS - 1 + 4
+"""Of a ledger whose job was killed twice: small parts, finished table, versions, faults, a segment."""
+PART_ROWS = 1_000
 GENERATORS = 10
 """Of the widest graph, which also has every dimension, detector and tracer of the sheets."""
 
@@ -38,10 +54,12 @@ def run() -> dict:
         root = copy_workflow(Path(folder, "workflow"))
         place = _make_up_sources(Path(folder, "run"))
         dry = ("--dry-run", "--quiet", "reason")
-        planned_s, jobs, _ = _snakemake(root, place, *dry)
+        planned_s, jobs, plan = _snakemake(root, place, *dry)
         planned_mb = _peak_mb()
         planned_cpu_s = _used().ru_utime
         print(f"the paper's graph: {jobs:,} jobs, {planned_s:.1f} s, {planned_mb:,.0f} MB")
+        files_of_ledgers = most_files_of_ledgers(plan)
+        print(f"files of its ledgers, every job stopped half-way: {files_of_ledgers:,} at most")
         widest = _widest(root)
         widest_s, widest_jobs, _ = _snakemake(root, place, *dry, "--configfile", str(widest))
         widest_mb, widest_cpu_s = _peak_mb(), _used().ru_utime - planned_cpu_s
@@ -78,8 +96,18 @@ def run() -> dict:
         "jobs_per_s": done / run_s,
         "nothing_to_do_s": again_s,
         "files_of_snakemake": metadata,
+        "files_of_ledgers": files_of_ledgers,
         "files": files,
     }
+
+
+def most_files_of_ledgers(plan: str) -> int:
+    """Return how many files the ledgers of all planned jobs have at most, whatever was killed."""
+    jobs = {rule: int(number) for rule, number in re.findall(r"^(\w+) +(\d+)$", plan, re.M)}
+    return sum(
+        jobs[rule] * ledgers * LEDGER_FILES + rows // PART_ROWS
+        for rule, (ledgers, rows) in LEDGERS.items()
+    )
 
 
 def _used() -> resource.struct_rusage:

@@ -16,6 +16,7 @@ from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.curate import MESSAGE_REJECTS, MESSAGES
 from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
 from scripts.common.schemas.trace import MATCHES
+from scripts.common.segments import Segments
 from scripts.common.shards import Shard, ShardItem, write_shard
 from scripts.common.tables import read_table, write_table
 from scripts.common.video import VideoProperties
@@ -46,7 +47,11 @@ def results(tmp_path):
     ledger.mkdir(parents=True)
     for name in ("tar", "parquet"):
         os.link(folder / f"images/00000.{name}", ledger / f"finished.{name}")
-    (ledger / f"{UUIDS[0]}.data").write_bytes(b"half a download")
+    for uuid in UUIDS[:2]:
+        Segments(ledger).add(uuid, f"{uuid}: of an unfinished run".encode(), {"version": "a"})
+    downloads = ledger.with_name("parts-00000")
+    downloads.mkdir()
+    (downloads / f"{UUIDS[0]}-a.part").write_bytes(b"half a download")
     (ledger / "finished.versions").write_text(f'{{"{UUIDS[0]}": null, "{UUIDS[1]}": null}}')
     (folder / "figures").mkdir()
     (folder / "figures/figure1.png").write_bytes(b"pictures")
@@ -91,6 +96,9 @@ def test_a_listed_prompt_goes_and_all_files_keep_their_dates(results):
     assert {stamp for path, stamp in dates(results).items() if ".ledger" not in path.parts} == {
         10**18
     }
+    assert not list(results.rglob("*.part"))
+    kept = Segments(results / ".ledger/curate/f/images-00000")
+    assert len(kept) == 1 and kept.read(UUIDS[1]).startswith(UUIDS[1].encode())
     everything = b"".join(path.read_bytes() for path in dates(results) if path.suffix != ".parquet")
     assert UUIDS[0].encode() not in everything and UUIDS[1].encode() in everything
     for path in results.rglob("*.parquet"):

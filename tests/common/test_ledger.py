@@ -4,6 +4,7 @@ import pytest
 
 from scripts.common.errors import Rejected
 from scripts.common.ledger import (
+    SMALL_PARTS,
     FileLedger,
     FinishedRows,
     JobLedger,
@@ -143,6 +144,52 @@ def item(value):
     return ShardItem(f"id-{value}", encode_png(pixels), picture_properties(pixels))
 
 
+@pytest.mark.parametrize("number", [20, 200])
+def test_a_slow_backend_leaves_no_file_for_each_of_its_rows(tmp_path, number):
+    """As many files for ten times the rows: what a file system bears does not grow with items."""
+    most = []
+    for run in range(2):  # the first was killed
+        ledger = RowLedger(tmp_path, ROWS, flush_rows=number, flush_seconds=0)
+        for place in range(run, number, 2):
+            ledger.keep(f"{place:03d}", {"value": float(place), "status": "ok"}, f"v{place}")
+            most.append(len(list(tmp_path.iterdir())))
+    assert max(most) == SMALL_PARTS - 1
+    again = RowLedger(tmp_path, ROWS)
+    items = [f"{place:03d}" for place in range(number)]
+    assert again.left(items, {item: f"v{int(item)}" for item in items}) == []
+    assert again.read(items)["value"].to_pylist() == list(map(float, range(number)))
+    FinishedRows(again, items, {}).write(tmp_path.with_suffix(".parquet"))
+    assert {path.name for path in tmp_path.iterdir()} == {"finished.parquet", "finished.versions"}
+
+
+def test_parts_are_put_together_once_and_not_over_and_over(tmp_path, monkeypatch):
+    """Full parts stay as they are, and what is made anew is what is kept."""
+    ledger = RowLedger(tmp_path, ROWS, flush_rows=2)
+    for value in (1.0, 2.0):
+        for key in KEYS:
+            ledger.keep(key, {"value": value, "status": "ok"}, str(value))
+    assert len(list(tmp_path.iterdir())) == len(KEYS)
+    ledger = RowLedger(tmp_path, ROWS, flush_seconds=0)  # by whose measure all of them are small
+    ledger.keep(KEYS[0], {"value": 3.0, "status": "ok"}, "3.0")
+    assert len(list(tmp_path.iterdir())) == 1
+    again = RowLedger(tmp_path, ROWS)
+    assert again.left(KEYS, dict.fromkeys(KEYS, "2.0")) == KEYS[:1]
+    assert again.read(KEYS)["value"].to_pylist() == [3.0] + [2.0] * (len(KEYS) - 1)
+
+
+@pytest.mark.parametrize("number", [3, 30])
+def test_videos_under_way_are_in_one_file_for_each_run(tmp_path, number):
+    for run in range(2):
+        ledger = FileLedger(tmp_path)
+        for value in range(run, number, 2):
+            ledger.keep(f"id-{value}", item(value), "a")
+    assert len(list(tmp_path.iterdir())) == 2
+    versions = {f"id-{value}": "a" for value in range(number)}
+    assert list(FileLedger(tmp_path).items(versions, {})) == [
+        item(int(uuid[3:])) for uuid in sorted(versions)
+    ]
+
+
 def test_files_are_recalled_singly_and_then_from_the_finished_tar(tmp_path):
     versions, faults = {"id-1": "a", "id-2": "b"}, {"id-9": Rejected("undecodable")}
 
@@ -152,6 +199,7 @@ def test_files_are_recalled_singly_and_then_from_the_finished_tar(tmp_path):
     for name in versions:
         assert opened().left(versions, versions) == sorted(versions)[int(name[3:]) - 1 :]
         opened().keep(name, item(int(name[3:])), versions[name])
+    assert opened().left(versions, versions | {"id-1": "new"}) == ["id-1"]
     wanted = versions | {"id-9": None}
     ledger = opened()
     loose = list(ledger.items(wanted, faults))
@@ -159,7 +207,8 @@ def test_files_are_recalled_singly_and_then_from_the_finished_tar(tmp_path):
     tar, index = tmp_path / "s.tar", tmp_path / "s.parquet"
     write_shard(tar, index, loose, "png")
     ledger.finish(tar, index)
-    assert not list((tmp_path / "ledger").glob("*.data"))
+    names = {path.name for path in (tmp_path / "ledger").iterdir()}
+    assert names == {"finished.tar", "finished.parquet", "finished.versions"}
     assert (tmp_path / "ledger" / "finished.tar").stat().st_ino == tar.stat().st_ino
     tar.unlink(), index.unlink()
     assert opened().left(wanted, wanted) == ["id-9"]

@@ -17,6 +17,7 @@ from scripts.common.errors import Rejected, UserError
 from scripts.common.identity import derived_seed, prompt_uuid
 from scripts.common.pictures import encode_png, picture_properties
 from scripts.common.schemas.items import GENERATED_INDEX
+from scripts.common.segments import PATTERN, items_in
 from scripts.common.shards import Shard, ShardItem, Shards, write_shard
 from scripts.common.tables import read_table
 from scripts.common.video import read_frames
@@ -222,12 +223,16 @@ generate_videos(**{inputs!r}, tar=Path({str(tmp_path / "k.tar")!r}),
 """
     killed = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
     deadline = time.monotonic() + 60
-    while len(list((tmp_path / "ledger").rglob("*.json"))) < 3:
+
+    def kept():
+        return [one for path in (tmp_path / "ledger").rglob(PATTERN) for one in items_in(path)]
+
+    while len(kept()) < 3:
         assert killed.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     os.kill(killed.pid, signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
-    done = len(list((tmp_path / "ledger").rglob("*.json")))
+    done = len(kept())
     assert 3 <= done < 12
     record.write_text("")
     before = time.monotonic()
