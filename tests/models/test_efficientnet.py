@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import timm
 import torch
 
 from scripts.common.errors import UserError
@@ -30,6 +31,16 @@ def test_the_weights_are_in_their_places(embedder):
     # Lite networks take (x - 127) / 128, as their own preprocessing does.
     ours = embedder.embed([data.chelsea(), data.coffee()])
     assert np.allclose(ours, features / np.linalg.norm(features, axis=1, keepdims=True), atol=1e-5)
+
+
+def test_folded_normalisation_changes_nothing(embedder):
+    whole = timm.create_model("tf_efficientnet_lite0", num_classes=0).eval()
+    state = list(read_tensors(_packaged_file()).values())[:-2]
+    whole.load_state_dict(dict(zip(whole.state_dict(), state, strict=True)))
+    assert not any("running_mean" in name for name in embedder.network.state_dict())
+    with torch.inference_mode():
+        batch = torch.rand(2, 3, 224, 224, generator=torch.manual_seed(0)) * 2 - 1
+        assert torch.allclose(embedder.network(batch), whole(batch), atol=1e-4)
 
 
 def test_dimensions_of_one_process_share_the_network(embedder):
