@@ -58,12 +58,13 @@ class MeanGradients:
 
     def __init__(self) -> None:
         self.count = 0
-        self._sums: list[np.ndarray | float] = [0.0, 0.0]
+        self._sums: list[np.ndarray] = []
 
     def add(self, luma: np.ndarray) -> None:
         """Take a picture (float32 of shape (height, width), grey levels)."""
-        half = self.count % 2
-        self._sums[half] = self._sums[half] + clipped_gradients(luma)
+        gradients, half = clipped_gradients(luma), self.count % 2
+        self._sums = self._sums or [np.zeros_like(gradients)] * 2  # of one picture a half is empty
+        self._sums[half] = self._sums[half] + gradients
         self.count += 1
 
     def halves(self) -> tuple[np.ndarray, np.ndarray]:

@@ -153,6 +153,16 @@ def test_no_picture_at_all_has_no_overlay(tmp_path):
     draw(tmp_path, overlays, tmp_path / "scores.parquet")
 
 
+@pytest.mark.parametrize("least", [1, 40])
+def test_a_size_of_which_there_is_one_picture_ends_no_search(tmp_path, least):
+    images, _ = write_pictures(tmp_path, {"wide": (1, WIDE, 1, 0.35, 1.0)})
+    counts, overlays = find(tmp_path, images, min_images=least)
+    assert counts.kept == 1
+    (row,) = read_table(overlays, OVERLAYS).to_pylist()
+    assert row["images"] == 1 and row["is_searched"] == (least == 1)
+    assert row["gradient"] is None, "what one picture has is in common with none"
+
+
 def test_the_same_pictures_give_the_same_bytes(marked, tmp_path):
     folder, _, _, overlays = marked
     _, again = find(tmp_path, Shards([folder / "00000.tar"], [folder / "00000.parquet"]))
