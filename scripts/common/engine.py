@@ -29,6 +29,7 @@ from scripts.common.fingerprints import fingerprint
 from scripts.common.ledger import FinishedRows, Ledger
 from scripts.common.prefetch import work_ahead
 from scripts.common.progress import progress
+from scripts.common.provenance import count_items
 from scripts.common.weight_files import entry_content
 
 _NOTED = 5
@@ -75,6 +76,7 @@ class Task:
         faults: key -> why an item was not finished; one that is known beforehand is not tried.
         notes: what a reader of the log should know.
         done: items that were finished in this run.
+        recalled: items that an earlier run had finished.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Task:
     faults: dict[str, Rejected] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     done: int = 0
+    recalled: int = 0
     _is_new: bool = True
     _backend: Any = None
     _batch: list[tuple[str, Any]] = field(default_factory=list)
@@ -98,7 +101,8 @@ class Task:
         """Load the backend if anything is left, and return what is."""
         tried = [key for key in self.items if key not in self.faults]
         left = self.ledger.left(tried, self.items)
-        self._is_new = len(left) == len(tried)
+        self.recalled = len(tried) - len(left)
+        self._is_new = not self.recalled
         known = failed_before(self.ledger.folder, {key: self.items[key] for key in left})
         self._failures = Failures(self.name, known)
         if left:
@@ -243,3 +247,4 @@ def run(
     finally:
         for task in tasks:
             task.ledger.flush()
+            count_items(task.done, task.recalled)

@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +24,8 @@ from scripts.common.weight_files import installed_version
 UNKNOWN = "unknown"
 LEDGERS: set[str] = set()
 """The ledgers that this process has opened, as ``<stage>/<fingerprint>``."""
+ITEMS: Counter[str] = Counter()
+"""The items of ledgers that this process has finished, ``done``, or found there, ``recalled``."""
 LOGS = Path("logs")
 """Where logs and records lie, seen from the working directory of the workflow."""
 
@@ -44,11 +47,17 @@ def record_job(job: Any, seconds: float) -> None:
         "script": _script(job),
         "code": job.params.get("code"),
         "ledgers": sorted(LEDGERS),
+        "items": dict(ITEMS),
         "settings": fingerprint(**settings_of(job.params)),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
     }
     _write(Path(job.log[0]).with_suffix(".json"), record)
+
+
+def count_items(done: int, recalled: int) -> None:
+    """Count items for the record of this job: what was done now, and what need not be."""
+    ITEMS.update(done=done, recalled=recalled)
 
 
 def name_ledger(folder: Path) -> Path:

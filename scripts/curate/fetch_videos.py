@@ -16,6 +16,7 @@ from scripts.common.fingerprints import fingerprint, hash_files
 from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER, FileLedger
 from scripts.common.progress import progress_bar
+from scripts.common.provenance import count_items
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.prompts import PROMPTS
 from scripts.common.schemas.videos import VIDEO_CANDIDATES
@@ -116,8 +117,9 @@ async def _search(
     async with AsyncExitStack() as stack:
         videos = [each["video"] for candidates in rows.values() for each in candidates]
         await _open_places(search, videos, network, stack)
-        recalled = {uuid: search.recall(uuid, candidates) for uuid, candidates in rows.items()}
-        found = {uuid: version for uuid, version in recalled.items() if version is not None}
+        looked_up = {uuid: search.recall(uuid, candidates) for uuid, candidates in rows.items()}
+        found = {uuid: version for uuid, version in looked_up.items() if version is not None}
+        recalled = len(found)
         reasons: dict[str, str] = {}
         left = sorted(rows.keys() - found.keys())
         if found:
@@ -149,6 +151,7 @@ async def _search(
                     group.create_task(work())
         except BaseExceptionGroup as errors:  # the first one stopped the others
             raise errors.exceptions[0] from None
+        count_items(len(found) - recalled, recalled)
         _report(search, seconds(), note)
     return found, reasons
 

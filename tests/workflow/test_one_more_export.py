@@ -1,12 +1,16 @@
 """One more export costs its own parsing, the prompts, and what its new prompts need."""
 
+import json
 import os
+from collections import Counter
 
+import numpy as np
 import pytest
 import yaml
 
 from scripts.common.code import ROOT
 from scripts.common.tables import read_table
+from scripts.common.video import encode_video
 from tests.curate.small_export import export, generation, in_bold
 from tests.workflow.demo_copy import Job, Workflow
 
@@ -39,6 +43,29 @@ def put(folder, name, number, text):
     path.write_text(export([generation(number + 1, in_bold(text))]))
 
 
+def put_with_videos(folder, name, *texts):
+    """Put an export there whose videos lie beside it, as ``--media`` leaves them."""
+    exports = folder / "data/exports"
+    (exports / f"{name}.html_Files").mkdir(parents=True)
+    said = []
+    for number, text in enumerate(texts):
+        video = f"{name}.html_Files/{number}.mp4"
+        frames = np.full((4, 32, 32, 3), 20 * number + 10 * len(name), np.uint8)
+        (exports / video).write_bytes(encode_video(frames, 4, crf=18))
+        said.append(generation(100 * len(name) + number, in_bold(text), video=video))
+    (exports / f"{name}.html").write_text(export(*([one] for one in said)))
+
+
+def items(folder):
+    """Return what the records of all jobs say: rule -> (items done, items recalled)."""
+    found: dict[str, Counter] = {}
+    for path in (folder / "logs").rglob("*.json"):
+        record = json.loads(path.read_text())
+        if record["items"]:
+            found.setdefault(record["rule"], Counter()).update(record["items"])
+    return {rule: (counted["done"], counted["recalled"]) for rule, counted in found.items()}
+
+
 def of_shards(rule, **wildcards):
     return {Job(rule, tuple(sorted((wildcards | {"shard": shard}).items()))) for shard in SHARDS}
 
@@ -68,3 +95,20 @@ def test_only_the_new_export_is_parsed_and_only_its_prompts_are_new(channel, mon
     assert {path: path.stat().st_mtime_ns for path in parsed} == parsed
     texts = read_table([channel / path for path in PROMPTS])["prompt"].to_pylist()
     assert sorted(texts) == ["a cat number 0", "a cat number 1", "a dog"]
+
+
+def test_only_the_new_prompts_are_worked_on(tmp_path):
+    """Of each rule with a ledger, how many items were done; a known prompt said again is none."""
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump({"curate": {"shards": 1}}))
+    here = ("--configfile", str(tmp_path / "my.yaml"), "--directory", str(tmp_path), "--nolock")
+
+    def run():
+        answer = Workflow(ROOT).snakemake("results/watermark/scores/00000.parquet", *here)
+        assert answer.returncode == 0, answer.stdout[-2000:]
+        return items(tmp_path)
+
+    rules = ("fetch_videos", "extract_images", "score_watermarks")
+    put_with_videos(tmp_path, "animate", *(f"a cat number {number}" for number in range(3)))
+    assert run() == dict.fromkeys(rules, (3, 0))
+    put_with_videos(tmp_path, "create", "a dog", "a cat number 0", "a horse")
+    assert run() == dict.fromkeys(rules, (2, 3))
