@@ -94,7 +94,9 @@ def _text(cell: Mapping | None) -> str:
         return NOTHING
     first, last = cell["rank_low"], cell["rank_high"]
     ranks = str(first) if first == last else f"{first}–{last}"
-    return f"{cell['mean']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}] · {ranks}"
+    # In a narrow cell the line breaks before an interval and behind it.
+    interval = f"[{cell['low']:.3f},\N{NO-BREAK SPACE}{cell['high']:.3f}]"
+    return f"{cell['mean']:.3f} {interval} · {ranks}"
 
 
 if __name__ == "__main__":

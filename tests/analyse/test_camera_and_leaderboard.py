@@ -41,7 +41,10 @@ def test_a_leaderboard_shows_mean_interval_and_ranks(tmp_path):
     assert table.loc["dover", ["pika", "rank_svd", "low_pika", "smallest_difference"]].tolist() == [
         "0.700", "2", "0.600", "0.0512",
     ]  # fmt: skip
-    assert "<title>Leaderboard</title>" in (tmp_path / "l.html").read_text()
+    page = (tmp_path / "l.html").read_text()
+    assert (
+        "<title>Leaderboard</title>" in page and "0.700 [0.600,\N{NO-BREAK SPACE}0.800] · 1" in page
+    )
     assert counts.kept == 2 and dict(counts.rejected) == {"no_value": 2}
 
 
