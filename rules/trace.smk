@@ -36,7 +36,7 @@ rule decode_frames:
 
 
 rule train_cosface:
-    """Train a Vision Transformer to trace frames, on all generators or all but one."""
+    """Train a network to trace frames, on all generators or all but one."""
     input:
         files=by_index(trace.training.reads),
         images="results/splits/tip_trace/training_images.parquet",
@@ -61,7 +61,6 @@ rule train_cosface:
         runtime=more(2880),
     params:
         code=code_of("scripts/trace/train_cosface.py"),
-        entry=trace.training_entry,
         lots=trace.training.arguments,
         seed=lookup("seed", within=config),
     script:
@@ -123,7 +122,7 @@ use rule extract_features as extract_trained_features with:
     benchmark:
         "benchmarks/extract_features/cosface/queries.jsonl"
     params:
-        code=code_of("scripts/trace/extract_features.py", trace.cosface["backend"]),
+        code=code_of("scripts/trace/extract_features.py", *trace.trained_backends),
         entries=trace.trained_entries,
 
 
@@ -138,7 +137,7 @@ use rule extract_reference_features as extract_trained_reference_features with:
     benchmark:
         "benchmarks/extract_features/cosface/references/{shard}.jsonl"
     params:
-        code=code_of("scripts/trace/extract_features.py", trace.cosface["backend"]),
+        code=code_of("scripts/trace/extract_features.py", *trace.trained_backends),
         entries=trace.trained_entries,
 
 

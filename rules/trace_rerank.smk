@@ -8,13 +8,13 @@ rule rerank_matches:
     """Score the best references of each query anew, by a network that sees both pictures at once."""
     input:
         files=by_index(trace.picture_files(trace.reranked_sets)),
-        matches="results/trace/matches/{model}.parquet",
+        matches=trace.reranking.reads,
     output:
-        reranked="results/trace/reranked/{model}.parquet",
+        **trace.reranking.outputs,
     log:
-        "logs/rerank_matches/{model}.log",
+        trace.reranking.log("logs/rerank_matches") + ".log",
     benchmark:
-        "benchmarks/rerank_matches/{model}.jsonl"
+        trace.reranking.log("benchmarks/rerank_matches") + ".jsonl"
     conda:
         "../envs/models.yaml"
     threads: trace.threads
@@ -26,6 +26,7 @@ rule rerank_matches:
         batch_size=lookup("trace/batch_size", within=config),
         code=trace.reranker_code,
         entry=trace.reranker_entry,
+        lots=trace.reranking.arguments,
         pictures=trace.pictures(trace.reranked_sets),
         precision=lookup("trace/precision", within=config),
         top_k=lookup("trace/top_k", within=config),

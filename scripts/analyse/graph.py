@@ -185,8 +185,7 @@ class AnalyseGraph(ShownEntries):
         examples = dataset | popularity | images
         shown = {"blurred": self.study.config["analyse"]["figures"]["blurred"]}
         overlays = {"overlays": "results/watermark/overlays.parquet"}
-        tracer = self.shown("tracers", self.study.config["trace"]["cosface"])
-        tracers = tracer_rows(self.tracers, tracer, self.generators)
+        tracers = tracer_rows(self.tracers, self.trained_tracers, self.generators)
         return {
             "build_table1": self._overview("1"),
             "build_table2": self._overview("2"),
@@ -287,7 +286,11 @@ class AnalyseGraph(ShownEntries):
             ),
             "plot_tracer_training": (
                 {"tables": self.training_tables},
-                seed | {"network": tracer, "runs": list(self.trainings.values())},
+                seed
+                | {
+                    "networks": self.trained_tracers,
+                    "runs": list(dict.fromkeys(self.trainings.values())),
+                },
             ),
             "plot_funnel": ({"funnel": "results/tables/funnel.csv"}, {}),
             "plot_watermark": (overlays | {"watermarks": self.study.watermark_scores}, {}),

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from scripts.analyse.figure_style import figure_style, need_colours, save_figure
 from scripts.common.errors import UserError
@@ -27,6 +27,7 @@ def plot_tracer_training(
     tables: Sequence[Path],
     faces: Sequence[Path],
     *,
+    networks: Sequence[Mapping[str, Any]],
     runs: Sequence[str],
     style: Mapping[str, Any],
     banner: str,
@@ -34,10 +35,11 @@ def plot_tracer_training(
     """Draw how the tracers 'Ours' of Table 5 learned (Supplement 16), one line for each run.
 
     Args:
-        tables: training tables (``TRAINING_COLUMNS``): means over the iterations since the row
+        tables: of each network's runs in turn, training tables (``TRAINING_COLUMNS``): means over the iterations since the row
             before, of the loss with its margin and of the share of pictures whose class is nearest.
         faces: files to write (.pdf, .png).
-        runs: what the legend calls each.
+        networks: side by side: ``label``.
+        runs: of each network, as the legend calls them.
         style: ``colours``, one for each run, and ``width_in``.
         banner: a line for the foot.
 
@@ -48,30 +50,46 @@ def plot_tracer_training(
         UserError: fewer colours than runs, or a table lacks a column.
     """
     need_colours(style, "tracer_training", len(runs), "trainings")
-    rows = {run: read_training(path) for run, path in zip(runs, tables, strict=True)}
+    read = [read_training(path) for path in tables]
+    starts = range(0, len(read), len(runs))
+    each = [dict(zip(runs, read[start : start + len(runs)], strict=True)) for start in starts]
     with figure_style():
-        figure, axes = plt.subplots(
+        figure, columns = plt.subplots(
             3,
-            1,
-            sharex=True,
+            len(networks),
+            squeeze=False,
+            sharex="col",
             figsize=(style["width_in"], sum(HEIGHTS_IN)),
             height_ratios=HEIGHTS_IN,
             layout="constrained",
         )
-        panels = ("loss", "accuracy", "learning_rate")
-        for axis, column in zip(axes, panels, strict=True):
-            draw_curves(axis, unlike(rows, column), column, style["colours"])
-        loss, accuracy, rate = axes
-        loss.set_title("CosFace loss")
-        accuracy.set_title("Pictures of the batch whose class is nearest")
-        accuracy.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        accuracy.set_ylim(0, 1.04)
-        rate.set_title("Learning rate" if len(rate.lines) > 1 else "Learning rate, of every run")
-        rate.set_xlabel("iterations")
-        rate.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        loss.legend(loc="upper right", ncols=2)
+        for network, axes, rows in zip(networks, columns.T, each, strict=True):
+            draw_network(axes, rows, style["colours"])
+            if len(networks) > 1:
+                axes[0].set_title(f"{network['label']}: loss")
+        if len(networks) > 1:
+            figure.legend(handles=columns[0, 0].lines, loc="outside upper center", ncols=3)
+        else:
+            columns[0, 0].legend(loc="upper right", ncols=2)
         save_figure(figure, faces, banner)
-    return Counts(kept=sum(map(len, rows.values())))
+    return Counts(kept=sum(map(len, read)))
+
+
+def draw_network(
+    axes: Sequence[Axes], rows: Mapping[str, pd.DataFrame], colours: Sequence[str]
+) -> None:
+    """Draw the runs of a network (their training tables): loss, accuracy and learning rate."""
+    loss, accuracy, rate = axes
+    for axis, column in zip(axes, ("loss", "accuracy", "learning_rate"), strict=True):
+        draw_curves(axis, unlike(rows, column), column, colours)
+    loss.set_title("CosFace loss")
+    accuracy.set_title("Pictures of the batch whose class is nearest")
+    accuracy.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    accuracy.set_ylim(0, 1.04)
+    rate.set_title("Learning rate" if len(rate.lines) > 1 else "Learning rate, of every run")
+    rate.set_xlabel("iterations")
+    rate.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
+    rate.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
 def read_training(path: Path) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from scripts.common.study import Study, from_root
 from scripts.detect.graph import DetectGraph
 from scripts.evaluate.graph import EvaluateGraph
 from scripts.trace.graph import TraceGraph
+from scripts.trace.trained_models import trained_rows
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,14 @@ class ShownEntries:
         return self.shown("annotators", self.annotate.annotators[annotation])
 
     @property
+    def trained_tracers(self) -> list[dict[str, Any]]:
+        """The trained tracers of Table 5, with what the metrics call the rows of each."""
+        rows = trained_rows(self.study.config["trace"]["cosface"])
+        return [self.shown("tracers", name) | {"keys": list(keys)} for name, keys in rows.items()]
+
+    @property
     def trainings(self) -> dict[str, str]:
-        """Trained tracer on which Table 5 stands -> what figures call its run."""
+        """Trained model on which Table 5 stands -> what figures call its run."""
         labels = {"": "all generators"} | {
             name: f"without {self.study.label('generators', name)}"
             for name in self.study.generators

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scripts.common.schemas import detect, trace
+from scripts.common.schemas import detect
 
 Entry = Mapping[str, Any]
 
@@ -17,14 +17,22 @@ def classifier_rows(videomae: Entry, generators: Sequence[Entry]) -> list[dict[s
 
 
 def tracer_rows(
-    tracers: Sequence[Entry], cosface: Entry, generators: Sequence[Entry]
+    tracers: Sequence[Entry], trained: Sequence[Entry], generators: Sequence[Entry]
 ) -> list[dict[str, Any]]:
-    """Return the rows of Table 5, groups in the order of their first tracer, the trained one last."""
+    """Return the rows of Table 5, groups in the order of their first tracer, those trained here last.
+
+    Of several that are trained the first one stands for the paper's, the others have names in their
+    labels. ``keys`` of each are what the metrics call its rows.
+    """
     grouped = [{**tracer, "group": tracer.get("group") or UNGROUPED} for tracer in tracers]
     places = list(dict.fromkeys(tracer["group"] for tracer in grouped))
     grouped.sort(key=lambda tracer: places.index(tracer["group"]))
-    trained = _trained(cosface, (trace.SAME_DOMAIN, trace.CROSS_DOMAIN), generators)
-    return grouped + [{**row, "group": "Ours", "paper": row["label"]} for row in trained]
+    for number, entry in enumerate(trained):
+        for row in _trained(entry, entry["keys"], generators):
+            named = {"label": f"{row['label']} ({entry['label']})", "paper": ""}
+            own = named if number else {"paper": row["label"]}
+            grouped.append({**row, "group": "Ours", **own})
+    return grouped
 
 
 def _trained(entry: Entry, keys: Sequence[str], generators: Sequence[Entry]) -> list[dict]:

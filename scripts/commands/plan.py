@@ -27,6 +27,7 @@ from scripts.common.errors import UserError
 from scripts.common.study import Study, indexes_of
 from scripts.curate.release.released_layout import EVAL, released_files, splits_of
 from scripts.generate.timings import Timing, find_timing
+from scripts.trace.trained_models import trained_models
 
 RELEASED = {"Full": 1_701_935, "Subset": 100_000, EVAL: 10_000}
 """Rows of the released splits, by its card."""
@@ -140,8 +141,10 @@ def items_of(study: Study, job: Job) -> float:
         recipe = study.fields("detectors", config["detect"]["videomae"])["settings"]["training"]
         return recipe["iterations"] * recipe["batch_size"]
     if name == "train_cosface":
-        recipe = study.fields("tracers", trace["cosface"])["training"]
-        return recipe["epochs"] * recipe["iterations"] * recipe["batch_size"]
+        models = trained_models(trace["cosface"], study.generators)
+        chosen = [models[job.wildcards["model"]]] if "model" in job.wildcards else models.values()
+        recipes = [study.fields("tracers", model.entry)["training"] for model in chosen]
+        return sum(one["epochs"] * one["iterations"] * one["batch_size"] for one in recipes)
     if name == "index_source":
         entry = study.fields("sources", job.wildcards["source"])
         number = entry["layout"].get("items") or _indexed(study, job.wildcards["source"])
@@ -155,8 +158,8 @@ def items_of(study: Study, job: Job) -> float:
         "classify_videos": tested * trained,
         "extract_features": asked * described,
         "extract_reference_features": references * described,
-        "extract_trained_features": asked * trained,
-        "extract_trained_reference_features": references * trained,
+        "extract_trained_features": asked * trained * len(trace["cosface"]),
+        "extract_trained_reference_features": references * trained * len(trace["cosface"]),
         "match_queries": asked * (split["max_references"] + queries),
         "rerank_matches": asked * trace["top_k"],
         "decode_frames": videos * split["frames_per_video"],

@@ -13,6 +13,7 @@ from scripts.models.devices import mixed_precision, pick_device
 from scripts.models.weights import cut_prefix, load_exactly, read_tensors, rename_keys
 from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.timm_tracer import build_network, set_norm_epsilon
+from scripts.trace.torch_tracer import seeded
 
 _STATE = "model"
 _NAMES = [[r"(encoder|fusion)\.", r"\g<1>."], [r"heads\.cls_head\.", "head."]]
@@ -42,6 +43,7 @@ class CopyNceMatcher:
         fused_depth: int,
         norm_epsilon: float,
         model_arguments: Mapping[str, Any] | None = None,
+        seed: int | None = None,
         batch_size: int = 64,
         precision: str = "float32",
         **shaping: int | str | None,
@@ -49,13 +51,14 @@ class CopyNceMatcher:
         """Build the network, and load its weights.
 
         Args:
-            weights: a file in its authors' layout.
+            weights: a file in its authors' layout; not read where there is a ``seed``.
             device: ``cpu``, ``cuda`` or ``auto``.
             model: timm's name of the network that sees one picture.
             depth: its blocks.
             fused_depth: blocks that see both pictures.
             norm_epsilon: of all layer norms.
             model_arguments: of ``timm.create_model``, such as ``img_size``.
+            seed: of random weights, for a stand-in.
             batch_size: pictures, and pairs, per forward pass.
             precision: of the forward pass on a GPU (``mixed_precision``).
             shaping: of the pictures (``Preprocessing``).
@@ -63,11 +66,13 @@ class CopyNceMatcher:
         Raises:
             UserError: timm has no such model, or the weights are missing or do not fit.
         """
-        network = _Pair(build_network(model, {"depth": depth, "final_norm": False}
-                                      | dict(model_arguments or {})), fused_depth)  # fmt: skip
-        path = weights_file(weights)
-        tensors = cut_prefix(read_tensors(path, _STATE), r"module\.")
-        load_exactly(network, rename_keys(tensors, _NAMES), path)
+        arguments = {"depth": depth, "final_norm": False, **(model_arguments or {})}
+        with seeded(seed or 0):
+            network = _Pair(build_network(model, arguments), fused_depth)
+        if seed is None:
+            path = weights_file(weights)
+            tensors = cut_prefix(read_tensors(path, _STATE), r"module\.")
+            load_exactly(network, rename_keys(tensors, _NAMES), path)
         set_norm_epsilon(network, norm_epsilon)
         self.precision, self._shape = precision, Preprocessing(**shaping)
         self._device, self._batch_size = pick_device(device), batch_size

@@ -12,15 +12,14 @@ from scripts.common.schemas.split import ALONG, SOURCE_IMAGE
 from scripts.common.schemas.trace import (
     ALONG_SET,
     BACKGROUNDS,
-    CROSS_DOMAIN,
     DISTRACTORS,
     REFERENCES,
-    SAME_DOMAIN,
     SOURCE_IMAGES,
     TRAINING_IMAGES,
 )
 from scripts.common.study import Study, indexes_of
 from scripts.split.graph import SplitGraph
+from scripts.trace.trained_models import Trained, trained_models
 
 SHOWN = (TRAINING_IMAGES, SOURCE_IMAGES)
 """Image prompts that are held against each other."""
@@ -59,10 +58,14 @@ class TraceGraph:
         ]  # fmt: skip
 
     @cached_property
+    def trainings(self) -> dict[str, Trained]:
+        """Trained model -> what it is."""
+        return trained_models(self.settings["cosface"], self.study.generators)
+
+    @property
     def trained(self) -> list[str]:
-        """Models that are trained; across domains they learn from others, so that needs some."""
-        generators = self.study.generators if self.study.generators[1:] else []
-        return [SAME_DOMAIN, *(f"{CROSS_DOMAIN}_{name}" for name in generators)]
+        """Models that are trained."""
+        return list(self.trainings)
 
     @property
     def models(self) -> list[str]:
@@ -72,29 +75,38 @@ class TraceGraph:
     @property
     def rows(self) -> list[list[str]]:
         """Every row of Table 5 and every generator, with the model that describes its frames."""
-        rows = [(name, [name] * len(self.study.generators)) for name in [*self.public, SAME_DOMAIN]]
-        if self.trained[1:]:
-            rows.append((CROSS_DOMAIN, self.trained[1:]))
+        rows = {name: [name] * len(self.study.generators) for name in self.public}
+        for model, made in self.trainings.items():
+            models = [model] if made.held_out else [model] * len(self.study.generators)
+            rows[made.row] = rows.get(made.row, []) + models
         return [
             [row, generator, model]
-            for row, models in rows
+            for row, models in rows.items()
             for generator, model in zip(self.study.generators, models, strict=True)
         ]
 
     def held_out(self, model: str) -> str:
         """Return the generator of which a model saw nothing; none if it saw all."""
-        return model.removeprefix(f"{CROSS_DOMAIN}_") if model in self.trained[1:] else ""
+        return self.trainings[model].held_out if model in self.trainings else ""
 
     @property
-    def cosface(self) -> Mapping[str, Any]:
-        """The trained tracer's entry of config/tracers.yaml."""
-        return self.study.fields("tracers", self.settings["cosface"])
+    def cosface(self) -> dict[str, Mapping[str, Any]]:
+        """The trained tracers' entries of config/tracers.yaml, by name."""
+        return {name: self.study.fields("tracers", name) for name in self.settings["cosface"]}
+
+    @property
+    def trained_backends(self) -> list[str]:
+        """Their classes."""
+        return sorted({entry["backend"] for entry in self.cosface.values()})
 
     @property
     def training_frame(self) -> dict[str, Any]:
-        """How training frames are kept: as the trained tracer takes them."""
-        recipe = self.cosface["training"]
-        kept = {"side": self.cosface["settings"]["image_size"]}
+        """How training frames are kept: as the first trained tracer takes them, or larger.
+
+        One that takes smaller ones than another reduces them once more.
+        """
+        recipe = next(iter(self.cosface.values()))["training"]
+        kept = {"side": max(entry["settings"]["image_size"] for entry in self.cosface.values())}
         kept["interpolation"] = recipe.get("interpolation", "bicubic")
         return kept | {"jpeg_quality": recipe.get("jpeg_quality", 95)}
 
@@ -106,7 +118,8 @@ class TraceGraph:
     @property
     def training_threads(self) -> int:
         """Threads of a training: each of its processes has workers that read pictures."""
-        return self.processes * (1 + self.cosface["training"].get("workers", 0))
+        workers = (entry["training"].get("workers", 0) for entry in self.cosface.values())
+        return self.processes * (1 + max(workers))
 
     @property
     def threads(self) -> int:
@@ -131,10 +144,10 @@ class TraceGraph:
         names = [name for name in self.study.generators if name != held_out]
         return {"frames": self.frame_tars(names), "frame_indexes": self.frame_indexes(names)}
 
-    def training_entry(self, wildcards: Any = None) -> dict[str, Any]:
+    def training_entry(self, wildcards: Any) -> dict[str, Any]:
         """Return what decides a training: network, weights to begin from, recipe."""
-        entry = self.study.entry("tracers", self.settings["cosface"])
-        return entry | {"training": self.cosface["training"]}
+        name = self.trainings[wildcards.model].entry
+        return self.study.entry("tracers", name) | {"training": self.cosface[name]["training"]}
 
     @property
     def query_sets(self) -> list[str]:
@@ -242,6 +255,7 @@ class TraceGraph:
                 "training": "results/trace/training/{model}.csv",
             },
             inputs=self.training_frames,
+            settings=lambda lot: {"entry": self.training_entry(lot)},
             together=self.together,
         )
 
@@ -295,9 +309,12 @@ class TraceGraph:
     @property
     def trained_entries(self) -> dict[str, Any]:
         """What decides the features of each trained model, beside its weights, which are inputs."""
-        network = {key: self.cosface[key] for key in ("backend", "settings")}
-        paths = zip(self.trained, self.checkpoints, strict=True)
-        return {model: network | {"weights": {"path": path}} for model, path in paths}
+        paths = zip(self.trainings.items(), self.checkpoints, strict=True)
+        return {
+            model: {key: self.cosface[made.entry][key] for key in ("backend", "settings")}
+            | {"weights": {"path": path}}
+            for (model, made), path in paths
+        }
 
     def public_code(self, wildcards: Any) -> str:
         """Return the checksum of what the script and the models of a job do."""
@@ -327,6 +344,16 @@ class TraceGraph:
     def reranked_sets(self) -> list[str]:
         """Sets of pictures whose matches are ranked anew, and that in which they were found."""
         return [*self.study.generators, DISTRACTORS, REFERENCES]
+
+    @property
+    def reranking(self) -> Lots:
+        """The matches of each model, ranked anew."""
+        return Lots(
+            wildcards=[{"model": model} for model in self.models],
+            files={"reranked": "results/trace/reranked/{model}.parquet"},
+            inputs=lambda lot: {"matches": f"results/trace/matches/{lot.model}.parquet"},
+            together=self.together,
+        )
 
     @property
     def reranked(self) -> list[str]:

@@ -15,7 +15,7 @@ from torch import nn
 from scripts.common.weight_files import file_beside, weights_file
 from scripts.models.devices import pick_device
 from scripts.models.weights import load_exactly, read_tensors, rename_keys
-from scripts.trace.torch_tracer import TorchTracer
+from scripts.trace.torch_tracer import TorchTracer, seeded
 
 LATENT_CHANNELS = 4
 STABLE_DIFFUSION = {
@@ -54,8 +54,7 @@ class LatentMap(nn.Module):
         """
         super().__init__()
         shape = STABLE_DIFFUSION | vae
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with seeded(0):
             self.encoder = Encoder(**shape, double_z=True)
             self.quant_conv = nn.Conv2d(2 * LATENT_CHANNELS, 2 * LATENT_CHANNELS, 1)
         self.requires_grad_(False)
@@ -103,8 +102,7 @@ class LatentTracer(TorchTracer):
         settings = {"dimension": dimension, "image_size": image_size, "vae": vae}
         weights = weights or {}
         hub = {key: weights[key] for key in weights if key in ("hub", "revision", "file")}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)  # a map that nobody has learnt is at least the same each time
+        with seeded(0):  # a map that nobody has learnt is at least the same each time
             network = self.trainable(hub, settings)
         if "path" in weights:
             path = weights_file(file_beside(weights))

@@ -81,7 +81,8 @@ def measure_tracing(
         candidates: pairs in the list of all queries; 0 takes those of ``top_k``.
         resamples: draws of the queries for the 95 % interval.
         seed: of the draws, which are the same for every tracer.
-        reranked: ``matches`` as the re-ranker scores them, where there is one.
+        reranked: ``matches`` as the re-ranker scores them, where there is one; a model of which it
+            scored none has no such number.
 
     Returns:
         Counts of queries over all tracers and generators, without frames along videos.
@@ -101,7 +102,7 @@ def measure_tracing(
         table = read_matches(model)
         if model in trained:
             tested = table.filter(pc.equal(table["set"], generator))["query"].unique().to_pylist()
-            is_same = tracer == SAME_DOMAIN
+            is_same = tracer.endswith(SAME_DOMAIN)
             refuse_seen(trained[model], tracer, generator, tested, same_domain=is_same)
         known, unknown = count_references(model)
         row = {"tracer": tracer, "generator": generator, "references": known}
@@ -138,8 +139,9 @@ def measure_tracing(
             if names is QUERIES:
                 counts += Counts(kept=kept, rejected=reasons)
             if names is QUERIES and reranked:
-                _, anew = next(_parts(read_anew(model), generator))
-                value = _of_all_pairs(anew, stands_on["positives"])
+                scored = model in anew_by and len(anew := read_anew(model))
+                pairs = next(_parts(anew, generator))[1] if scored else None
+                value = _of_all_pairs(pairs, stands_on["positives"]) if scored else None
                 measured.append(row | stands_on | {"metric": MUAP_RERANKED, "value": value})
     write_table(measured, metrics, METRICS)
     return counts

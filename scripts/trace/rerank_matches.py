@@ -1,13 +1,14 @@
 """Rank the best references of each query anew, by a network that sees both pictures at once."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow.parquet import read_metadata
 
 from scripts.common.backends import load_backend
 from scripts.common.engine import Task, ledger_key, run
@@ -24,9 +25,12 @@ from scripts.models.devices import prepare_torch
 from scripts.trace.picture_files import PictureFile, find_pictures
 
 SCRIPT = "scripts/trace/rerank_matches.py"
-_READ_AT_ONCE = 64
-"""Ranges in which the list of references is read: a million rows need not become objects."""
+_READ_AT_ONCE = 16_384
+"""Rows of the list of references: a million of them need not become objects."""
 _KEPT_SQUARES = 4_096
+"""Pictures: a reference is a candidate of many queries, and each query is one of many models."""
+_LOADED: dict[str, Matcher] = {}
+"""The re-ranker by what decides it, for all lots of a job."""
 
 
 def rerank_matches(
@@ -73,7 +77,7 @@ def rerank_matches(
     table = table.filter(pc.is_in(table["set"], pa.array(pictures.keys() - {REFERENCES})))
     known = _find_references(pictures[REFERENCES], table["reference"])
     folder = ledger_root / "trace" / ledger_key(SCRIPT, entry)
-    load = cache(lambda: _load(entry, device, threads))
+    load = partial(_load, entry, device, threads)
     tables, counts = [fit([], MATCHES)], Counts()
     for name in table["set"].unique().to_pylist():
         mine = table.filter(pc.equal(table["set"], name))
@@ -100,16 +104,25 @@ def rerank_matches(
 
 
 def _load(entry: Mapping[str, Any], device: str, threads: int) -> Matcher:
-    prepare_torch(threads)
-    return load_backend(entry, device=device)
+    key = fingerprint(entry=entry, device=device)
+    if key not in _LOADED:
+        prepare_torch(threads)
+        _LOADED[key] = load_backend(entry, device=device)
+    return _LOADED[key]
+
+
+@lru_cache(_KEPT_SQUARES)
+def _square(matcher: Matcher, file: PictureFile) -> Any:
+    return matcher.prepare(file.read())
 
 
 def _find_references(source: Mapping[str, Any], wanted: pa.ChunkedArray) -> dict[str, PictureFile]:
     names = set(wanted.unique().to_pylist())
+    ranges = 1 + read_metadata(source["images"]).num_rows // _READ_AT_ONCE
     return {
         file.uuid: file
-        for number in range(_READ_AT_ONCE)
-        for file in find_pictures(source, number, _READ_AT_ONCE)
+        for number in range(ranges)
+        for file in find_pictures(source, number, ranges)
         if file.uuid in names
     }
 
@@ -125,13 +138,9 @@ def _task(
 ) -> Task:
     """Return the work on a set's queries, each with its candidates."""
 
-    @lru_cache(_KEPT_SQUARES)  # a reference is a candidate of many
-    def square(matcher: Matcher, file: PictureFile) -> Any:
-        return matcher.prepare(file.read())
-
     def prepare(matcher: Matcher, query: str) -> list[tuple[Any, Any]]:
-        own = matcher.prepare(asked[query].read())
-        return [(own, square(matcher, known[reference])) for reference in candidates[query]]
+        own = _square(matcher, asked[query])
+        return [(own, _square(matcher, known[reference])) for reference in candidates[query]]
 
     def finish(query: str, scores: np.ndarray) -> dict | Rejected:
         return {"scores": scores} if np.isfinite(scores).all() else Rejected("not_a_number")

@@ -15,7 +15,7 @@ from scripts.common.weight_files import weights_file
 from scripts.models.devices import pick_device
 from scripts.models.weights import State, cut_prefix, load_exactly, read_tensors, rename_keys
 from scripts.trace.heads import GeneralisedMean, build_head
-from scripts.trace.torch_tracer import TorchTracer
+from scripts.trace.torch_tracer import TorchTracer, seeded
 
 
 class TimmTracer(TorchTracer):
@@ -38,12 +38,13 @@ class TimmTracer(TorchTracer):
         copies: int = 1,
         generalised_mean: float | None = None,
         head: Sequence[Mapping[str, Any]] = (),
+        seed: int | None = None,
         **described: Any,
     ):
         """Build the network without its classifier, and load its weights.
 
         Args:
-            weights: a timm repository of the hub, or a file.
+            weights: a timm repository of the hub, or a file; not read where there is a ``seed``.
             device: ``cpu``, ``cuda`` or ``auto``.
             model: see ``build_network``.
             model_arguments: likewise.
@@ -58,20 +59,24 @@ class TimmTracer(TorchTracer):
                 pictures at once.
             generalised_mean: power of the pooling, where the network gives a map.
             head: layers after the pooled features (``build_head``).
+            seed: of random weights, for a stand-in.
             described: what else ``TorchTracer`` takes.
 
         Raises:
             UserError: timm has no such model, or the weights are missing or do not fit.
         """
-        network = build_network(model, model_arguments)
+        with seeded(seed or 0):
+            network = build_network(model, model_arguments)
         if conversion and conversion not in CONVERSIONS:
             raise UserError(
                 f"config/tracers.yaml: 'conversion' is {conversion!r}; it may be one of: "
                 f"{', '.join(CONVERSIONS)}"
             )
-        path = weights_file(weights, "model.safetensors")
-        tensors = cut_prefix(read_tensors(path, state), prefix)
-        load_network(network, tensors, path, keys=keys, drop=drop, conversion=conversion)
+        tensors, path = {}, Path("random weights")
+        if seed is None:
+            path = weights_file(weights, "model.safetensors")
+            tensors = cut_prefix(read_tensors(path, state), prefix)
+            load_network(network, tensors, path, keys=keys, drop=drop, conversion=conversion)
         if last_stride is not None:
             block = network.layer4[0]
             block.conv2.stride = block.downsample[0].stride = (last_stride, last_stride)

@@ -1,6 +1,7 @@
 """What all tracers that are torch networks share: batches, precision, unit vectors."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,14 @@ from torch.nn import functional
 from scripts.common.errors import UserError
 from scripts.models.devices import mixed_precision, pick_device
 from scripts.trace.preprocessing import Preprocessing
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw random weights from a seed inside, and leave what is drawn outside as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 class TorchTracer:

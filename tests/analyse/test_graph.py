@@ -131,9 +131,10 @@ def test_a_control_that_is_null_is_left_out():
 
 def test_a_lonely_generator_has_no_training_across_domains():
     config = read_configuration(ROOT / "config/demo.yaml")
-    assert len(graph_of("demo.yaml").trainings) == 6
+    assert len(graph_of("demo.yaml").trainings) == 2 * 6
     alone = graph_of("demo.yaml", generate=config["generate"] | {"generators": ["pika"]})
-    assert alone.trainings == {"cosface_same_domain": "all generators"}
+    models = ("cosface_same_domain", "latent_map_tiny_cosface_same_domain")
+    assert alone.trainings == dict.fromkeys(models, "all generators")
     steps = alone.steps(SimpleNamespace(stage="detect"))
     assert not any("cross_domain" in step["part"] for step in steps)
 
@@ -203,4 +204,4 @@ def test_a_re_ranker_is_in_the_table_the_account_and_the_capsule_where_it_is_ask
         [f"results/trace/{folder}/perceptual_hash.parquet"] for folder in ("matches", "reranked")
     ]
     # A model of each row, for its generators and the distractors; frames along videos have none.
-    assert sum(rule == "rerank_matches" for rule, _ in steps) == 4 * 6 + 5 * 2
+    assert sum(rule == "rerank_matches" for rule, _ in steps) == (8 + 2) * 6 + 2 * 5 * 2

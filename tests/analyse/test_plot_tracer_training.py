@@ -26,7 +26,12 @@ def tables(tmp_path):
 
 
 def draw(tables, figures, **changes):
-    settings = {"runs": ["all generators", "without Pika"], "style": STYLE, "banner": BANNER}
+    settings = {
+        "networks": [{"label": "Tiny ViT"}],
+        "runs": ["all generators", "without Pika"],
+        "style": STYLE,
+        "banner": BANNER,
+    }
     return plot_tracer_training.plot_tracer_training(tables, figures, **(settings | changes))
 
 
@@ -56,6 +61,21 @@ def test_runs_of_different_schedules_have_a_line_each(tables, tmp_path, monkeypa
     tables[1].write_text(tables[1].read_text().replace("0.002", "0.004"))
     draw(tables, [])
     assert len(kept[0].axes[2].lines) == 2
+
+
+def test_networks_stand_side_by_side_each_with_its_runs(tables, monkeypatch):
+    kept = []
+    monkeypatch.setattr(plot_tracer_training, "save_figure", lambda figure, *_: kept.append(figure))
+    tables[1].write_text(tables[1].read_text().replace("0.002", "0.004"))
+    networks = [{"label": "Tiny ViT"}, {"label": "Tiny map"}]
+    counts = draw([*tables, *reversed(tables)], [], networks=networks)
+    assert counts.kept == 12
+    columns = kept[0].axes[0::2], kept[0].axes[1::2]
+    for (loss, _, rate), network, losses in zip(columns, networks, (15.5, 15), strict=True):
+        assert loss.get_title(loc="left") == f"{network['label']}: loss"
+        assert [line.get_label() for line in loss.lines] == ["all generators", "without Pika"]
+        assert loss.lines[0].get_ydata()[0] == losses
+        assert len(rate.lines) == 2
 
 
 def test_what_is_missing_is_said(tables):

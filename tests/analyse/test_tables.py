@@ -3,6 +3,7 @@
 import pytest
 
 from scripts.analyse.paper_table import mean_of, percent, percent_one_decimal
+from scripts.analyse.table_rows import tracer_rows
 from scripts.commands.check import read_configuration
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
@@ -148,6 +149,19 @@ def test_a_group_is_named_once_and_keeps_its_tracers_together(tmp_path):
     assert table["embedded"].tolist() == ["false"] * 4 + ["true"] * 2
     for section in (tmp_path / "table5.md").read_text().split("\n\n"):
         assert section.count("Copies") == section.startswith("| ")
+
+
+def test_of_several_trained_tracers_the_first_is_the_paper_s_and_others_are_named():
+    trained = [entry("vit_base", "ViT", keys=["s", "c"]), entry("latent_map", "Map", keys=["ls", "lc"])]  # fmt: skip
+    rows = tracer_rows([entry("sscd", "SSCD", group="Copies")], trained, GENERATORS)[1:]
+    assert [row["label"] for row in rows] == [
+        "Same Domain", "Cross Domain", "Same Domain (Map)", "Cross Domain (Map)"
+    ]  # fmt: skip
+    assert [(row["key"], row["entry"], row["group"]) for row in rows] == [
+        ("s", "vit_base", "Ours"), ("c", "vit_base", "Ours"),
+        ("ls", "latent_map", "Ours"), ("lc", "latent_map", "Ours"),
+    ]  # fmt: skip
+    assert [row["paper"] for row in rows] == ["Same Domain", "Cross Domain", "", ""]
 
 
 def build_table5_as_the_paper(folder, tracers, generators=None, source="paper"):

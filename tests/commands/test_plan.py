@@ -11,6 +11,7 @@ from scripts.commands.check import read_configuration, study_of
 from scripts.commands.plan import Job, download_gb, items_of, price
 from scripts.common.code import ROOT
 from scripts.common.errors import UserError
+from scripts.common.study import Study
 
 ONE_GPU = ROOT / "config/one_gpu.yaml"
 
@@ -31,7 +32,13 @@ def _dimensions(study):
 
 
 def test_items_of_a_job_follow_from_the_configuration(study):
-    assert items_of(study, job("train_cosface", model="cosface")) == 25 * 200 * 512
+    assert items_of(study, job("train_cosface", model="cosface_same_domain")) == 25 * 200 * 512
+    both = Study.of(study.config | {"trace": study.config["trace"] | {"cosface": ["vit_base_tenth", "vit_base"]}})  # fmt: skip
+    longer = job("train_cosface", model="vit_base_cosface_cross_domain_svd")
+    assert items_of(both, longer) == 25 * 2000 * 512
+    assert items_of(both, job("train_cosface")) == 6 * 25 * (200 + 2000) * 512  # of all models
+    describing = "extract_trained_features"
+    assert items_of(both, job(describing)) == 2 * items_of(study, job(describing)) > 0
     assert items_of(study, job("train_videomae")) == 2000 * 8
     assert items_of(study, job("score_videos", generator="svd")) == 1500 / 10 * _dimensions(study)
     assert items_of(study, job("extract_features", model="sscd")) == 1000 * 5 + 4000

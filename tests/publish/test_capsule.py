@@ -1,13 +1,16 @@
 """The capsule: what it holds, that a changed one is refused, and that it gives the tables again."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from scripts.commands.capsule import rebuild
 from scripts.common.errors import UserError
+from scripts.common.schemas.trace import MATCHES
 from scripts.common.seen import read_seen, write_seen
+from scripts.common.tables import read_table
 from scripts.publish.pack_capsule import pack_capsule
 
 CONFIG = {"source": "release", "seed": 7, "curate": {"shards": 2, "bot_ids": ["1"]}}
@@ -46,6 +49,20 @@ def test_a_capsule_has_checksums_and_the_study(capsule):
         "seed": 7,
         "curate": {"shards": 2, "bot_ids": []},
     }, "no release is looked for, and no id is told"
+
+
+def test_features_that_were_added_are_not_scored_anew(capsule, monkeypatch):
+    """Where others were; and what was scored stays as it is."""
+    monkeypatch.setattr("scripts.commands.capsule.subprocess.run", lambda *_, **__: SimpleNamespace(returncode=0))  # fmt: skip
+    trace = capsule / "results/trace"
+    for name in ("ours", "theirs"):
+        (trace / "features" / name).mkdir(parents=True)
+    assert rebuild(capsule, 1) == 0 and not (trace / "reranked").exists()
+    (trace / "reranked").mkdir()
+    (trace / "reranked/ours.parquet").write_bytes(b"ours")
+    assert rebuild(capsule, 1) == 0
+    assert (trace / "reranked/ours.parquet").read_bytes() == b"ours"
+    assert read_table(trace / "reranked/theirs.parquet", MATCHES).num_rows == 0
 
 
 def test_what_is_no_capsule_or_was_changed_is_refused(capsule):

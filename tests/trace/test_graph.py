@@ -132,5 +132,40 @@ def test_a_trained_model_describes_by_its_own_checkpoint():
     graph = graph_of()
     for name, entry in graph.trained_entries.items():
         assert entry["weights"] == {"path": f"results/trace/checkpoints/{name}.safetensors"}
-        assert entry["backend"] == graph.cosface["backend"]
-        assert entry["settings"] == graph.cosface["settings"]
+        assert entry["backend"] == graph.cosface["vit_base"]["backend"]
+        assert entry["settings"] == graph.cosface["vit_base"]["settings"]
+
+
+def test_two_trained_tracers_have_their_own_models_rows_networks_and_recipes():
+    graph, alone = graph_of(cosface=["vit_base", "latent_map"]), graph_of()
+    second = [name for name in graph.trained if name not in alone.trained]
+    assert graph.trained == [*alone.trained, *second]  # the first one's are called as ever
+    assert second == ["latent_map_cosface_same_domain"] + [
+        f"latent_map_cosface_cross_domain_{name}" for name in graph.study.generators
+    ]
+    assert [graph.held_out(name) for name in second] == ["", *graph.study.generators]
+    described = {(row, generator): name for row, generator, name in graph.rows if name in second}
+    for generator in graph.study.generators:
+        assert described["latent_map_cosface_same_domain", generator] == second[0]
+        across = described["latent_map_cosface_cross_domain", generator]
+        assert graph.held_out(across) == generator
+        assert generator not in generators_behind(graph.training_frames(model(across))["frames"])
+        queries = graph.searches(model(across))["queries"]
+        assert {path.split("/")[4] for path in queries} == {
+            generator, f"{generator}-along", "distractors"
+        }  # fmt: skip
+    assert graph.rows[: len(alone.rows)] == alone.rows
+    sheet = graph.study.sheets["tracers"]
+    lots = {lot["model"]: lot for lot in graph_of(cosface=["vit_base", "latent_map"], jobs="together").training.arguments(model(""))}  # fmt: skip
+    assert set(lots) == set(graph.trained) == set(graph.trained_entries)
+    for name, entry in graph.trained_entries.items():
+        own = sheet["latent_map" if name in second else "vit_base"]
+        assert (entry["backend"], entry["settings"]) == (own["backend"], own["settings"])
+        assert entry["weights"] == {"path": f"results/trace/checkpoints/{name}.safetensors"}
+        told = lots[name]["entry"]
+        assert (told["training"], told["settings"]) == (own["training"], own["settings"])
+    assert graph.trained_backends == sorted(
+        {sheet[n]["backend"] for n in ("vit_base", "latent_map")}
+    )
+    assert (alone.training_frame["side"], graph.training_frame["side"]) == (224, 256)
+    assert graph.training_frame | {"side": 224} == alone.training_frame

@@ -60,6 +60,13 @@ def test_matches_are_the_best_references_by_cosine(trace):
     [
         ("cosface_cross_domain", ["right"], False, None),
         ("cosface_same_domain", ["left", "right"], False, None),
+        ("latent_map_cosface_same_domain", ["left", "right"], False, None),
+        (
+            "latent_map_cosface_cross_domain",
+            ["left", "right"],
+            False,
+            "saw 3 items of left, and 'lat",
+        ),
         (
             "cosface_cross_domain",
             ["left", "right"],

@@ -152,6 +152,12 @@ def test_a_pairs_score_takes_the_place_of_its_cosine(trace, weights):
         assert values[MUAP_RERANKED]["positives"] == values[MUAP]["positives"] == 4
     assert is_match.sum() == 3
     assert MUAP_RERANKED not in {row["metric"] for row in measure(trace, ["left"])[0]}
+    # Of a model of which nothing was scored anew, beside others, nothing is known: it is not 0.
+    write_table([], path, MATCHES)
+    for none in (path, path.with_name("another.parquet")):
+        rows, _ = measure(trace, ["left"], reranked=[none])
+        [row] = [row for row in rows if row["metric"] == MUAP_RERANKED]
+        assert (row["value"], row["positives"]) == (None, 4)
 
 
 def test_only_what_is_new_is_scored_again(trace, weights, monkeypatch):
@@ -186,8 +192,33 @@ def test_a_query_that_cannot_be_scored_is_a_miss_with_its_reason(trace, weights,
     assert (row["status"], row["reason"], row["rank"]) == ("rejected", "not_a_number", None)
 
 
+def test_a_picture_is_reduced_once_for_all_models_of_a_job(trace, weights, monkeypatch):
+    matches, _ = match(trace, ["left"])
+    other = matches.with_name("other.parquet")
+    other.write_bytes(matches.read_bytes())
+    reduced, loaded = [], []
+    prepare, load = CopyNceMatcher.prepare, CopyNceMatcher.__init__
+    monkeypatch.setattr(CopyNceMatcher, "prepare", lambda self, image: reduced.append(1) or prepare(self, image))  # fmt: skip
+    monkeypatch.setattr(CopyNceMatcher, "__init__", lambda self, *a, **k: loaded.append(1) or load(self, *a, **k))  # fmt: skip
+    rerank(trace, matches, weights)
+    table = read_table(matches, MATCHES)
+    table = table.filter(pc.less_equal(table["rank"], 3))
+    pictures = len({*table["query"].to_pylist(), *table["reference"].to_pylist()})
+    frames = 4  # a query's frame and its source image have one name
+    assert (len(reduced), len(loaded)) == (pictures + frames, 1)
+    first, second = (rerank(trace, one, weights)[0] for one in (matches, other))
+    assert (len(reduced), len(loaded)) == (pictures + frames, 1)
+    assert first.read_bytes() == second.read_bytes()
+
+
 def test_it_is_off_unless_one_key_asks_for_it():
     assert graph_of().reranked == []
+    graph = graph_of(reranker="copynce_matcher", jobs="together")
+    lots = graph.reranking.arguments(SimpleNamespace())
+    assert (
+        [lot["reranked"] for lot in lots] == graph.reranking.outputs["reranked"] == graph.reranked
+    )
+    assert [lot["matches"] for lot in lots] == graph.searching.outputs["matches"]
     graph = graph_of(reranker="copynce_matcher")
     assert graph.reranked == [f"results/trace/reranked/{model}.parquet" for model in graph.models]
     assert set(graph.pictures(graph.reranked_sets)) == {*graph.study.generators, "distractors", "references"}  # fmt: skip

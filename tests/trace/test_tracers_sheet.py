@@ -4,6 +4,7 @@ import csv
 import inspect
 import shlex
 
+import numpy as np
 import open_clip
 import pytest
 import timm
@@ -11,9 +12,10 @@ import torch
 import yaml
 
 from scripts.commands.check import find_absences, read_configuration, study_of
-from scripts.common.backends import check_entry, find_backend
+from scripts.common.backends import check_entry, find_backend, load_backend
 from scripts.common.code import ROOT
 from scripts.common.configuration import read_sheets
+from scripts.common.errors import UserError
 from scripts.trace.cosface import Recipe
 from scripts.trace.cosface_training import build_lesson
 from scripts.trace.preprocessing import Preprocessing
@@ -22,7 +24,8 @@ from tests.trace.test_tracers import Seen
 
 SHEET = read_sheets(ROOT / "config")["tracers"]
 ENTRIES = {name: entry for name, entry in SHEET.items() if "unavailable" not in entry}
-WEIGHTLESS = {"perceptual_hash", "vit_tiny", "latents_tiny"}
+SEEDED = {name for name, entry in ENTRIES.items() if "seed" in (entry.get("settings") or {})}
+WEIGHTLESS = {"perceptual_hash", "vit_tiny", "latents_tiny", "latent_map_tiny"} | SEEDED
 
 
 @pytest.mark.parametrize("name", ENTRIES)
@@ -40,6 +43,7 @@ def test_settings_are_arguments_of_the_class(name):
         assert set(settings) <= known - {"described", "shaping", "network", "name"}
     assert entry["licence"]
     assert bool(entry.get("weights")) == (name not in WEIGHTLESS)
+    assert name not in SEEDED or entry["embedded"]
     assert entry.get("embedded") or entry["weights"].get("revision") or "url" in entry["weights"]
 
 
@@ -78,10 +82,38 @@ def test_networks_are_timms_and_their_dimensions_those_of_the_entries(name):
     assert bool(settings.get("generalised_mean")) == (
         arguments.get("features_only", False) or arguments.get("global_pool") == ""
     )
-    if "hub" in ENTRIES[name]["weights"]:
+    if "hub" in ENTRIES[name].get("weights", {}):
         mean = network.pretrained_cfg["mean"]
         given = settings.get("normalisation", "imagenet")
         assert given == {(0.5, 0.5, 0.5): "half", (0.0, 0.0, 0.0): "none"}.get(mean, "imagenet")
+
+
+@pytest.mark.parametrize("name", ["dinov3", "siglip2", "pe_core", "tipsv2", "copynce", "copynce_matcher"])  # fmt: skip
+def test_a_stand_in_is_the_same_class_and_network_made_small_and_the_same_each_time(name):
+    real, tiny = SHEET[name], SHEET[f"{name}_tiny"]
+    assert tiny["backend"] == real["backend"] and tiny["group"] == real["group"]
+    for key in ("model", "normalisation", "norm_epsilon"):
+        assert tiny["settings"].get(key) == real["settings"].get(key), key
+    torch.manual_seed(3)
+    before = torch.random.get_rng_state()
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 40, 50, 3), np.uint8)
+    first, second = (describe(tiny, pictures) for _ in range(2))
+    assert (torch.random.get_rng_state() == before).all()
+    assert (first == second).all() and len(set(map(bytes, first))) == 3
+    other = tiny | {"settings": tiny["settings"] | {"seed": 1}}
+    assert not np.allclose(describe(other, pictures), first, atol=1e-6)
+    without = tiny | {"settings": {k: v for k, v in tiny["settings"].items() if k != "seed"}}
+    with pytest.raises(UserError, match="the entry names no weights"):  # and none are made up
+        describe(without, pictures)
+
+
+def describe(entry, pictures):
+    """Return a row for each picture; of what compares pairs, its score with the next picture."""
+    model = load_backend(entry, device="cpu")
+    if entry.get("compares") != "pairs":
+        return model.embed(list(pictures))
+    squares = [model.prepare(picture) for picture in pictures]
+    return model.match(list(zip(squares, [*squares[1:], squares[0]], strict=True)))[:, None]
 
 
 CHANNELS = {

@@ -27,7 +27,7 @@ TINY = {
               "tip_id": {"text_generated": ["vidprom_pika_part"], "test_share": 0.3},
               "tip_trace": {"query_prompts": 5, "frames_per_video": 3}},
     "detect": {"gpu": 0, "training_gpu": 0, "detectors": ["spectrum"], "videomae": "videomae_tiny"},
-    "trace": {"gpu": 0, "training_gpu": 0, "tracers": ["perceptual_hash"], "cosface": "vit_tiny"},
+    "trace": {"gpu": 0, "training_gpu": 0, "tracers": ["perceptual_hash"], "cosface": ["vit_tiny"]},
 }  # fmt: skip
 
 

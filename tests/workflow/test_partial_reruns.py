@@ -164,7 +164,7 @@ def test_a_module_of_one_stage(demo):
     with demo.edited("scripts/trace/search.py", *edit):
         plan = demo.plan()
     assert rules(plan) == {
-        "match_queries", "measure_tracing", "build_table5", "build_paper_comparison", "build_gallery",
+        "match_queries", "rerank_matches", "measure_tracing", "build_table5", "build_paper_comparison", "build_gallery",
         "account_stage", "account", "plot_funnel", "plot_tracing_along",
     }  # fmt: skip
 
@@ -196,7 +196,7 @@ def jobs_of_a_new_generator(name):
         for rule in (
             "split_tip_id", "sample_trace_frames", "decode_frames", "score_videos", "score_frames",
             "classify_videos", "train_cosface", "extract_features", "extract_trained_features",
-            "match_queries", "account_stage",
+            "match_queries", "rerank_matches", "account_stage",
         )
     }  # fmt: skip
     together |= {job("train_videomae", setting=one) for one in ("same_domain", "cross_domain")}

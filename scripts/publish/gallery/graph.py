@@ -46,14 +46,15 @@ class GalleryGraph:
     def labels(self) -> dict[str, dict[str, str]]:
         """How pages call generators, dimensions, and those who judge videos: entry -> name."""
         analyse = self.analyse
-        trained, tracer = analyse.videomae["label"], analyse.trace.settings["cosface"]
+        trained, trace = analyse.videomae["label"], analyse.trace
         judges = {each["entry"]: each["label"] for each in [*analyse.detectors, *analyse.tracers]}
         judges |= {
             SAME_DOMAIN: f"{trained}, trained on the generator",
             CROSS_DOMAIN: f"{trained}, trained on the others",
         }
-        name = analyse.study.label("tracers", tracer)
-        judges |= {model: f"{name}, {run}" for model, run in analyse.trainings.items()}
+        for model, run in analyse.trainings.items():
+            name = analyse.study.label("tracers", trace.trainings[model].entry)
+            judges[model] = f"{name}, {run}"
         tables = {"generators": analyse.generators, "dimensions": analyse.dimensions}
         labels = {
             kind: {each["entry"]: each["label"] for each in entries}
