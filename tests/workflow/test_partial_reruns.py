@@ -5,12 +5,14 @@ input will come out the same); what the tests hold fast is the whole set, named 
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.workflow.demo_copy import Job, Workflow
 
@@ -111,13 +113,28 @@ def test_other_weights_at_the_same_path(demo):
     with demo.edited("config/dimensions.yaml", entry, entry + "\n  weights: {path: weights.bin}"):
         weights.write_bytes(b"one")
         assert demo.snakemake(target).returncode == 0
+        done, recalled = scored(demo)
+        assert done > 0 and recalled == (dimensions(demo) - 1) * done
         assert demo.plan(target) == set()
         weights.write_bytes(b"two")
         own = Job("score_videos")
         assert demo.plan(target) == demo.causes(target) == {own}
     weights.unlink()
     assert demo.snakemake(target).returncode == 0
+    assert scored(demo) == (0, done + recalled)
     assert demo.plan() == set()
+
+
+def scored(demo):
+    """Return how many scores the last job of evaluation made, and how many it recalled."""
+    items = json.loads((demo.root / "demo/logs/score_videos.json").read_text())["items"]
+    return items["done"], items["recalled"]
+
+
+def dimensions(demo):
+    """Return how many dimensions each video is scored in."""
+    evaluate = yaml.safe_load((demo.root / "config/demo.yaml").read_text())["evaluate"]
+    return len(evaluate["dimensions"]) + len(evaluate["camera"])
 
 
 def test_weights_of_a_branch_that_moved(demo, tmp_path, monkeypatch):
