@@ -27,6 +27,9 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
+# Of rules for which trainings wait, and of these: they come before what no one waits for so long.
+TRAINED_ON = 10
+
 # An input that is never newer: 'make remove' takes out of all results what the list names, and an
 # edit of it has nothing made again.
 REMOVALS = local(os.path.relpath(Path(workflow.basedir) / "config/removals.txt"))

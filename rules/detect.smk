@@ -88,8 +88,7 @@ rule train_videomae:
         detect.log("logs/train_videomae/{setting}", "generator") + ".log",
     benchmark:
         detect.log("benchmarks/train_videomae/{setting}", "generator") + ".jsonl"
-    # Before what no one waits for so long.
-    priority: 10
+    priority: TRAINED_ON
     conda:
         "../envs/models.yaml"
     threads: detect.training_threads

@@ -15,6 +15,7 @@ rule choose_prompts:
         chosen="results/chosen_prompts.parquet",
     log:
         "logs/choose_prompts.log",
+    priority: TRAINED_ON
     conda:
         "../envs/tabular.yaml"
     params:
@@ -39,6 +40,7 @@ rule generate_videos:
         "benchmarks/generate_videos/{generator}/{shard}.jsonl"
     wildcard_constraints:
         generator="|".join(study.generated) or "none",
+    priority: TRAINED_ON
     conda:
         generate.environment
     threads: 2

@@ -14,6 +14,7 @@ rule split_tip_eval:
         tip_eval="results/splits/tip_eval/prompts.parquet",
     log:
         "logs/split_tip_eval.log",
+    priority: TRAINED_ON
     conda:
         "../envs/tabular.yaml"
     params:
@@ -35,6 +36,7 @@ rule split_tip_id:
         split.tip_id_lots.log("logs/split_tip_id") + ".log",
     wildcard_constraints:
         source="|".join(split.labels),
+    priority: TRAINED_ON
     conda:
         "../envs/tabular.yaml"
     params:
@@ -55,6 +57,7 @@ rule split_tip_trace:
         prompts="results/splits/tip_trace/prompts.parquet",
     log:
         "logs/split_tip_trace.log",
+    priority: TRAINED_ON
     conda:
         "../envs/tabular.yaml"
     params:
@@ -74,6 +77,7 @@ rule sample_trace_frames:
         **split.frame_lots.outputs,
     log:
         split.frame_lots.log("logs/sample_trace_frames") + ".log",
+    priority: TRAINED_ON
     conda:
         "../envs/video.yaml"
     params:
@@ -99,6 +103,7 @@ rule collect_trace_images:
         training_images="results/splits/tip_trace/training_images.parquet",
     log:
         "logs/collect_trace_images.log",
+    priority: TRAINED_ON
     conda:
         "../envs/tabular.yaml"
     resources:
@@ -130,6 +135,7 @@ rule check_splits:
         coverage="results/splits/coverage.csv",
     log:
         "logs/check_splits.log",
+    priority: TRAINED_ON
     conda:
         "../envs/tabular.yaml"
     resources:

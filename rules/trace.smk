@@ -21,6 +21,7 @@ rule decode_frames:
         trace.decoding.log("logs/decode_frames") + ".log",
     benchmark:
         trace.decoding.log("benchmarks/decode_frames") + ".jsonl"
+    priority: TRAINED_ON
     conda:
         "../envs/video.yaml"
     threads: 2
@@ -50,8 +51,7 @@ rule train_cosface:
         trace.training.log("benchmarks/train_cosface") + ".jsonl"
     wildcard_constraints:
         model="|".join(trace.trained),
-    # Before what no one waits for so long.
-    priority: 10
+    priority: TRAINED_ON
     conda:
         "../envs/models.yaml"
     threads: trace.training_threads
