@@ -57,7 +57,7 @@ test: .venv/installed
 	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # Debian's packages; nothing that they install is started but by the test.
 test-slurm: .venv/installed
