@@ -39,6 +39,8 @@ from scripts.publish.refresh_release import SUMS, refresh_release
 LIST = Path(__file__).parents[2] / "config/removals.txt"
 KEYS = ("uuid", "UUID", "item", "query", "reference", "message_id")
 """Columns that say of which prompt, or of which of its messages, a row is."""
+UUID = 36
+"""Characters of a prompt's UUID, which the names of its video's frames begin with."""
 PLACE = ("offset", "size_bytes", "tar")
 """Columns that say where the bytes of a row's item lie."""
 DRAWN_AGAIN = (
@@ -194,8 +196,9 @@ def _take_out(path: Path, ids: pa.Array) -> Counter[str]:
 
 
 def _rows(table: pa.Table, keys: list[str], ids: pa.Array) -> pa.ChunkedArray:
-    """Return which rows name one of ``ids`` in one of the key columns."""
-    return reduce(pc.or_, (pc.is_in(table[key], value_set=ids) for key in keys))
+    """Return which rows name one of ``ids`` in one of the key columns, or a frame of its video."""
+    named = (pc.utf8_slice_codeunits(table[key], 0, UUID) for key in keys)
+    return reduce(pc.or_, (pc.is_in(each, value_set=ids) for each in named))
 
 
 def _replace(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
@@ -213,16 +216,16 @@ def _clear_ledger(ledger: Path, uuids: set[str]) -> Counter[str]:
     """Take out of unfinished work what it keeps of removed prompts."""
     gone: Counter[str] = Counter()
     for path in list(ledger.rglob("*")) if uuids else []:
-        if path.name[:36] in uuids and path.is_file():
+        if path.name[:UUID] in uuids and path.is_file():
             path.unlink()
             gone["items of ledgers"] += 1
         elif path.match(PATTERN):
-            for item in (one for one in items_in(path) if one.name in uuids):
+            for item in (one for one in items_in(path) if one.name[:UUID] in uuids):
                 blank_member(path, item.start, item.end - item.start)
                 gone["items of ledgers"] += 1
         elif path.name == "finished.versions":
             versions = json.loads(path.read_text())
-            left = {uuid: version for uuid, version in versions.items() if uuid not in uuids}
+            left = {name: version for name, version in versions.items() if name[:UUID] not in uuids}
             if len(left) < len(versions):
                 path.write_text(json.dumps(left))
     return gone

@@ -1,6 +1,7 @@
 """Taking listed prompts out of results: rows, bytes, messages, and nothing else."""
 
 import importlib
+import json
 import os
 import pkgutil
 import re
@@ -15,7 +16,7 @@ from scripts.common.errors import UserError
 from scripts.common.identity import prompt_uuid
 from scripts.common.schemas.curate import MESSAGE_REJECTS, MESSAGES
 from scripts.common.schemas.prompts import PROMPT_REJECTS, PROMPTS
-from scripts.common.schemas.trace import MATCHES
+from scripts.common.schemas.trace import MATCHES, features_schema
 from scripts.common.segments import Segments
 from scripts.common.shards import Shard, ShardItem, write_shard
 from scripts.common.tables import read_table, write_table
@@ -168,6 +169,24 @@ def test_a_picture_goes_where_it_is_the_match_of_others(results):
     assert [(row["query"], row["reference"]) for row in left] == [
         (UUIDS[1], UUIDS[1]), (UUIDS[2], UUIDS[2]),
     ]  # fmt: skip
+
+
+def test_frames_along_a_video_go_with_its_prompt(results):
+    """They are named by the prompt's id and their number, in features and in what these match."""
+    names = [f"{uuid}.{number:05d}" for uuid in UUIDS[:2] for number in (0, 35)]
+    rows = [
+        {"uuid": name, "role": "query", "status": "ok", "embedding": [1.0, 0.0]} for name in names
+    ]
+    table = results / "trace/features/sscd/pika-along/00000.parquet"
+    write_table(rows, table, features_schema(2))
+    ledger = results / ".ledger/trace/f/pika"
+    for name in names:
+        Segments(ledger).add(name, b"of an unfinished run", {})
+    (ledger / "finished.versions").write_text(json.dumps(dict.fromkeys(names)))
+    remove_items(results, RemovalList(frozenset(UUIDS[:1])))
+    assert [row["uuid"] for row in read_table(table).to_pylist()] == names[2:]
+    assert list(json.loads((ledger / "finished.versions").read_text())) == names[2:]
+    assert [name for name in names if name in Segments(ledger)] == names[2:]
 
 
 def test_every_column_that_names_a_prompt_is_looked_at():

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from scripts.common.code import ROOT
+from scripts.common.schemas.evaluate import EVALUATION_SUMMARY
+from scripts.common.tables import write_table
 from scripts.common.video import encode_video
 from tests.curate.release.small_release import make_release
 from tests.evaluate.moving_pictures import pan
@@ -75,11 +77,13 @@ def place(tmp_path_factory):
     paper = (root / "config/config.yaml").read_text()
     (root / "config/config.yaml").write_text(re.sub(r"\bshards: \d+", "shards: 2", paper))
     stand_ins = [Path("data/exports/pika.html"), Path("demo/results/tables/table5.csv")]
-    stand_ins.append(Path("results/evaluation/summary.parquet"))  # as somebody else made it
     touch_sources(root)
     for path in stand_ins:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).touch()
+    write_table(
+        [], root / "results/evaluation/summary.parquet", EVALUATION_SUMMARY
+    )  # as somebody made it
     make_release(root / "data/TIP-I2V", full=False, later=True)
     (root / "my_videos").mkdir()
     moving = encode_video(list(pan(5, 4, height=64, width=96)), 8.0)
