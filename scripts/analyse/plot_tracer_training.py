@@ -35,8 +35,9 @@ def plot_tracer_training(
     """Draw how the tracers 'Ours' of Table 5 learned (Supplement 16), one line for each run.
 
     Args:
-        tables: of each network's runs in turn, training tables (``TRAINING_COLUMNS``): means over the iterations since the row
-            before, of the loss with its margin and of the share of pictures whose class is nearest.
+        tables: of each network's runs in turn, training tables (``TRAINING_COLUMNS``): means over
+            the iterations since the row before, of the loss with its margin and of the share of
+            pictures whose class is nearest.
         faces: files to write (.pdf, .png).
         networks: side by side: ``label``.
         runs: of each network, as the legend calls them.

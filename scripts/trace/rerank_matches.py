@@ -1,7 +1,8 @@
 """Rank the best references of each query anew, by a network that sees both pictures at once."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,6 @@ _READ_AT_ONCE = 16_384
 """Rows of the list of references: a million of them need not become objects."""
 _KEPT_SQUARES = 4_096
 """Pictures: a reference is a candidate of many queries, and each query is one of many models."""
-_LOADED: dict[str, Matcher] = {}
-"""The re-ranker by what decides it, for all lots of a job."""
 
 
 def rerank_matches(
@@ -77,7 +76,7 @@ def rerank_matches(
     table = table.filter(pc.is_in(table["set"], pa.array(pictures.keys() - {REFERENCES})))
     known = _find_references(pictures[REFERENCES], table["reference"])
     folder = ledger_root / "trace" / ledger_key(SCRIPT, entry)
-    load = partial(_load, entry, device, threads)
+    load = partial(_load, json.dumps(entry, sort_keys=True), device, threads)
     tables, counts = [fit([], MATCHES)], Counts()
     for name in table["set"].unique().to_pylist():
         mine = table.filter(pc.equal(table["set"], name))
@@ -103,12 +102,10 @@ def rerank_matches(
     return counts
 
 
-def _load(entry: Mapping[str, Any], device: str, threads: int) -> Matcher:
-    key = fingerprint(entry=entry, device=device)
-    if key not in _LOADED:
-        prepare_torch(threads)
-        _LOADED[key] = load_backend(entry, device=device)
-    return _LOADED[key]
+@cache  # for all lots of a job
+def _load(entry: str, device: str, threads: int) -> Matcher:
+    prepare_torch(threads)
+    return load_backend(json.loads(entry), device=device)
 
 
 @lru_cache(_KEPT_SQUARES)
