@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -117,20 +117,33 @@ def _released(study: Study) -> list[str]:
 
 
 def items_of(study: Study, job: Job) -> float:
-    """Return how many items of config/costs.yaml a job has, by the configuration."""
+    """Return how many items of config/costs.yaml a job has, by the configuration.
+
+    A job without the wildcard of a model, generator or shard does all of them.
+    """
     config, name = study.config, job.rule
     prompts, chosen, evaluated = _prompts(study)
     curate, trace, split = config["curate"]["shards"], config["trace"], config["split"]["tip_trace"]
     queries = min(split["query_prompts"], max(0, chosen - 1))
     generators = len(study.generators)
     generator = job.wildcards.get("generator")
-    shards = len(study.shards_of(generator)) if generator in study.generators else 1
-    videos = (chosen + evaluated) / shards
-    references = (split["max_references"] + queries) / trace["reference_shards"]
-    asked = queries * generators + split["max_distractors"]
+    whole = 1 / len(study.shards_of(generator)) if generator in study.generators else generators
+    videos = (chosen + evaluated) * whole
+    pictures = prompts / (curate if "shard" in job.wildcards else 1)
+    indexed = split["max_references"] + queries
+    references = indexed / trace["reference_shards"]
     public = [one for one in trace["tracers"] if "backend" in study.fields("tracers", one)]
-    described = 1 if "model" in job.wildcards else len(public)
+    models = trained_models(trace["cosface"], study.generators)
     trained = 1 + (generators if generators > 1 else 0)
+
+    def of_job(names: Iterable[str]) -> list[str]:
+        return [job.wildcards["model"]] if "model" in job.wildcards else [*names]
+
+    def asked(names: Iterable[str]) -> int:
+        """Return how many pictures models describe: of the generators, or of the one not seen."""
+        sets = [1 if name in models and models[name].held_out else generators for name in names]
+        return sum(queries * number + split["max_distractors"] for number in sets)
+
     tested = config["split"]["tip_id"]["test_share"] * chosen
     dimensions = [
         one
@@ -141,9 +154,7 @@ def items_of(study: Study, job: Job) -> float:
         recipe = study.fields("detectors", config["detect"]["videomae"])["settings"]["training"]
         return recipe["iterations"] * recipe["batch_size"]
     if name == "train_cosface":
-        models = trained_models(trace["cosface"], study.generators)
-        chosen = [models[job.wildcards["model"]]] if "model" in job.wildcards else models.values()
-        recipes = [study.fields("tracers", model.entry)["training"] for model in chosen]
+        recipes = [study.fields("tracers", models[one].entry)["training"] for one in of_job(models)]
         return sum(one["epochs"] * one["iterations"] * one["batch_size"] for one in recipes)
     if name == "index_source":
         entry = study.fields("sources", job.wildcards["source"])
@@ -152,22 +163,22 @@ def items_of(study: Study, job: Job) -> float:
         return number * share / entry["layout"].get("shards", 1)
     return {
         "generate_videos": videos,
-        "score_videos": evaluated / shards * len(dimensions),
+        "score_videos": evaluated * whole * len(dimensions),
         "score_frames": min(config["detect"]["max_per_class"], tested)
         * len(config["detect"]["detectors"]),
         "classify_videos": tested * trained,
-        "extract_features": asked * described,
-        "extract_reference_features": references * described,
-        "extract_trained_features": asked * trained * len(trace["cosface"]),
-        "extract_trained_reference_features": references * trained * len(trace["cosface"]),
-        "match_queries": asked * (split["max_references"] + queries),
-        "rerank_matches": asked * trace["top_k"],
+        "extract_features": asked(of_job(public)),
+        "extract_reference_features": references * len(of_job(public)),
+        "extract_trained_features": asked(of_job(models)),
+        "extract_trained_reference_features": references * len(of_job(models)),
+        "match_queries": asked(of_job([*public, *models])) * indexed,
+        "rerank_matches": asked(of_job([*public, *models])) * trace["top_k"],
         "decode_frames": videos * split["frames_per_video"],
         "list_members": (chosen + evaluated) / 2,
-        "annotate_texts": prompts / curate,
-        "annotate_pictures": prompts / curate,
-        "fetch_videos": prompts / curate,
-        "extract_images": prompts / curate,
+        "annotate_texts": pictures,
+        "annotate_pictures": pictures,
+        "fetch_videos": pictures,
+        "extract_images": pictures,
     }.get(name, 0.0)
 
 

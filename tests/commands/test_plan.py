@@ -1,6 +1,7 @@
 """``make plan``: what is left to do, and what it takes by what was measured or published."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,28 @@ def test_items_of_a_job_follow_from_the_configuration(study):
     paper = study_of(read_configuration())
     videos = items_of(paper, job("generate_videos", generator="svd"))
     assert videos * len(paper.shards_of("svd")) == pytest.approx(110_000)
-    assert items_of(paper, job("match_queries")) == (10_000 * 5 + 40_000) * 1_010_000
+    # A model without a generator is asked about that one alone.
+    one, across = (10_000 * 5 + 40_000) * 1_010_000, (10_000 + 40_000) * 1_010_000
+    assert items_of(paper, job("match_queries", model="sscd")) == one
+    assert items_of(paper, job("match_queries", model="cosface_same_domain")) == one
+    assert items_of(paper, job("match_queries", model="cosface_cross_domain_svd")) == across
+    assert items_of(paper, job("match_queries")) == (18 + 1) * one + 5 * across
+    assert items_of(paper, job("rerank_matches", model="sscd")) == 90_000 * 10
+
+
+def test_a_job_without_a_wildcard_does_what_jobs_with_it_do(study):
+    models = ["cosface_same_domain", *(f"cosface_cross_domain_{one}" for one in study.generators)]
+    shards = [(one, len(study.shards_of(one))) for one in study.generators]
+    for rule, parts in {
+        "extract_trained_features": [job("", model=one) for one in models],
+        "extract_trained_reference_features": [job("", model=one) for one in models],
+        "train_cosface": [job("", model=one) for one in models],
+        "score_videos": [job("", generator=one) for one, number in shards for _ in range(number)],
+        "decode_frames": [job("", generator=one) for one, number in shards for _ in range(number)],
+        "annotate_texts": [job("", shard="00000")] * study.config["curate"]["shards"],
+    }.items():
+        separate = sum(items_of(study, replace(one, rule=rule)) for one in parts)
+        assert items_of(study, job(rule)) == pytest.approx(separate), rule
 
 
 def test_what_was_measured_here_goes_before_what_was_published(study):
