@@ -13,7 +13,7 @@ from scripts.models.devices import mixed_precision, pick_device
 from scripts.models.weights import cut_prefix, load_exactly, read_tensors, rename_keys
 from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.timm_tracer import build_network, set_norm_epsilon
-from scripts.trace.torch_tracer import seeded
+from scripts.trace.torch_tracer import is_stand_in, seeded
 
 _STATE = "model"
 _NAMES = [[r"(encoder|fusion)\.", r"\g<1>."], [r"heads\.cls_head\.", "head."]]
@@ -51,7 +51,7 @@ class CopyNceMatcher:
         """Build the network, and load its weights.
 
         Args:
-            weights: a file in its authors' layout; not read where there is a ``seed``.
+            weights: a file in its authors' layout; none where there is a ``seed``.
             device: ``cpu``, ``cuda`` or ``auto``.
             model: timm's name of the network that sees one picture.
             depth: its blocks.
@@ -64,12 +64,13 @@ class CopyNceMatcher:
             shaping: of the pictures (``Preprocessing``).
 
         Raises:
-            UserError: timm has no such model, or the weights are missing or do not fit.
+            UserError: timm has no such model, or the weights are missing or do not fit,
+                or there is a seed, too.
         """
         arguments = {"depth": depth, "final_norm": False, **(model_arguments or {})}
         with seeded(seed or 0):
             network = _Pair(build_network(model, arguments), fused_depth)
-        if seed is None:
+        if not is_stand_in(weights, seed):
             path = weights_file(weights)
             tensors = cut_prefix(read_tensors(path, _STATE), r"module\.")
             load_exactly(network, rename_keys(tensors, _NAMES), path)

@@ -15,7 +15,7 @@ from scripts.common.weight_files import weights_file
 from scripts.models.devices import pick_device
 from scripts.models.weights import State, cut_prefix, load_exactly, read_tensors, rename_keys
 from scripts.trace.heads import GeneralisedMean, build_head
-from scripts.trace.torch_tracer import TorchTracer, seeded
+from scripts.trace.torch_tracer import TorchTracer, is_stand_in, seeded
 
 
 class TimmTracer(TorchTracer):
@@ -44,7 +44,7 @@ class TimmTracer(TorchTracer):
         """Build the network without its classifier, and load its weights.
 
         Args:
-            weights: a timm repository of the hub, or a file; not read where there is a ``seed``.
+            weights: a timm repository of the hub, or a file; none where there is a ``seed``.
             device: ``cpu``, ``cuda`` or ``auto``.
             model: see ``build_network``.
             model_arguments: likewise.
@@ -63,7 +63,8 @@ class TimmTracer(TorchTracer):
             described: what else ``TorchTracer`` takes.
 
         Raises:
-            UserError: timm has no such model, or the weights are missing or do not fit.
+            UserError: timm has no such model, or the weights are missing or do not fit,
+                or there is a seed, too.
         """
         with seeded(seed or 0):
             network = build_network(model, model_arguments)
@@ -73,7 +74,7 @@ class TimmTracer(TorchTracer):
                 f"{', '.join(CONVERSIONS)}"
             )
         tensors, path = {}, Path("random weights")
-        if seed is None:
+        if not is_stand_in(weights, seed):
             path = weights_file(weights, "model.safetensors")
             tensors = cut_prefix(read_tensors(path, state), prefix)
             load_network(network, tensors, path, keys=keys, drop=drop, conversion=conversion)

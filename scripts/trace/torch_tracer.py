@@ -1,6 +1,6 @@
 """What all tracers that are torch networks share: batches, precision, unit vectors."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -19,6 +19,20 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
+
+
+def is_stand_in(weights: Mapping[str, str] | None, seed: int | None) -> bool:
+    """Return whether a network's weights are random ones, of a seed.
+
+    Raises:
+        UserError: there are others, too.
+    """
+    if weights and seed is not None:
+        raise UserError(
+            "config/tracers.yaml: an entry has 'weights' and also 'settings.seed', which asks for "
+            "random ones; leave one of them out"
+        )
+    return seed is not None
 
 
 class TorchTracer:

@@ -105,6 +105,8 @@ def test_a_stand_in_is_the_same_class_and_network_made_small_and_the_same_each_t
     without = tiny | {"settings": {k: v for k, v in tiny["settings"].items() if k != "seed"}}
     with pytest.raises(UserError, match="the entry names no weights"):  # and none are made up
         describe(without, pictures)
+    with pytest.raises(UserError, match=r"has 'weights' and also 'settings.seed'.*leave one"):
+        describe(tiny | {"weights": {"path": "model.safetensors"}}, pictures)  # not left unread
 
 
 def describe(entry, pictures):
