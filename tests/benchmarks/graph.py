@@ -26,7 +26,7 @@ from tests.sources.published import touch_sources
 from tests.workflow.demo_copy import copy_workflow
 
 JOBS = int(os.environ.get("BENCH_JOBS", 5_000))
-TEXTS = ("csv", "json", "ndjson", "md", "tex", "html")
+TEXTS = ("csv", "json", "jsonl", "ndjson", "md", "tex", "html", "zip", "sha256")
 FORMS = (*TEXTS, "parquet", "safetensors", "tar", "pdf", "png")
 """Endings of what the graph's jobs make."""
 LEDGERS = {
@@ -54,23 +54,23 @@ def run() -> dict:
         root = copy_workflow(Path(folder, "workflow"))
         place = _make_up_sources(Path(folder, "run"))
         dry = ("--dry-run", "--quiet", "reason")
-        planned_s, jobs, plan = _snakemake(root, place, *dry)
+        planned_s, jobs, plan = call_snakemake(root, place, *dry)
         planned_mb = _peak_mb()
         planned_cpu_s = _used().ru_utime
         print(f"the paper's graph: {jobs:,} jobs, {planned_s:.1f} s, {planned_mb:,.0f} MB")
         files_of_ledgers = most_files_of_ledgers(plan)
         print(f"files of its ledgers, every job stopped half-way: {files_of_ledgers:,} at most")
         widest = _widest(root)
-        widest_s, widest_jobs, _ = _snakemake(root, place, *dry, "--configfile", str(widest))
+        widest_s, widest_jobs, _ = call_snakemake(root, place, *dry, "--configfile", str(widest))
         widest_mb, widest_cpu_s = _peak_mb(), _used().ru_utime - planned_cpu_s
         print(f"the widest: {widest_jobs:,} jobs, {widest_s:.1f} s, {widest_mb:,.0f} MB")
-        _put_stand_ins_in_place(root)
+        put_stand_ins_in_place(root)
         configured = _enough_shards(root, place, jobs)
         before_s = _used().ru_utime + _used().ru_stime
-        run_s, done, log = _snakemake(root, place, *configured, "--quiet", "rules")
+        run_s, done, log = call_snakemake(root, place, *configured, "--quiet", "rules")
         run_cpu_s = _used().ru_utime + _used().ru_stime - before_s
         assert "(100%) done" in log, log[-3000:]
-        again_s, _, log = _snakemake(root, place, *configured)
+        again_s, _, log = call_snakemake(root, place, *configured)
         assert "Nothing to be done" in log, log[-3000:]
         metadata, files = (
             sum(len(names) for _, _, names in os.walk(folder))
@@ -142,7 +142,7 @@ def _widest(root: Path) -> Path:
     return path
 
 
-def _put_stand_ins_in_place(root: Path) -> None:
+def put_stand_ins_in_place(root: Path) -> None:
     """Let each rule copy its outputs, and nothing look at models or at what came of the run."""
     stand_ins = root / "stand_ins"
     stand_ins.mkdir()
@@ -153,10 +153,10 @@ def _put_stand_ins_in_place(root: Path) -> None:
     tarfile.open(stand_ins / "a.tar", "w").close()
     for form in ("pdf", "png"):
         Image.new("RGB", (1, 1)).save(stand_ins / f"a.{form}")
-    made = f"*.*) cp {stand_ins}/a.${{{{file##*.}}}} $file;; *SUMS) touch $file"
-    copied = f"for file in {{output}}; do case $file in {made};; *) mkdir $file;; esac; done"
+    made = f'*.*) cp {stand_ins}/a.${{{{file##*.}}}} "$file";; *SUMS) touch $file'
+    copied = f'for file in {{output:q}}; do case "$file" in {made};; *) mkdir $file;; esac; done'
     for file in (root / "rules").glob("*.smk"):
-        text = re.sub(r"(?m)^( +)script:\n +.*$", rf'\1shell:\n\1    "{copied}"', file.read_text())
+        text = re.sub(r"(?m)^( +)script:\n +.*$", rf"\1shell:\n\1    '{copied}'", file.read_text())
         file.write_text(text)
     start = root / "Snakefile"
     told = r"(?m)^    (refuse_missing_weights|recall_removals|tell_what_came_of_it).*"
@@ -179,11 +179,13 @@ def _enough_shards(root: Path, place: Path, jobs: int) -> tuple[str, str]:
         factor += jobs < JOBS
         shards = {"curate": {"shards": 64 * factor}, "generate": {"shards": 128 * factor}}
         large.write_text(yaml.safe_dump(shards | {"trace": {"reference_shards": 16 * factor}}))
-        _, jobs, _ = _snakemake(root, place, "-n", "--quiet", "reason", "--configfile", str(large))
+        _, jobs, _ = call_snakemake(
+            root, place, "-n", "--quiet", "reason", "--configfile", str(large)
+        )
     return "--configfile", str(large)
 
 
-def _snakemake(root: Path, place: Path, *arguments: str) -> tuple[float, int, str]:
+def call_snakemake(root: Path, place: Path, *arguments: str) -> tuple[float, int, str]:
     """Return the seconds of a call, the number of jobs that it planned, and what it printed."""
     command = [sys.executable, "-m", "snakemake", "--directory", str(place), "--nolock"]
     command += ["--cores", "2"]
