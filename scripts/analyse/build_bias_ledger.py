@@ -12,9 +12,8 @@ from scripts.analyse.paper_table import (
     mean_of,
     percent_one_decimal,
 )
-from scripts.analyse.table_faces import write_paper_table
+from scripts.analyse.table_faces import laid_out
 from scripts.common.job import run_job
-from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import (
     ACCURACY,
     ACCURACY_HIGH,
@@ -33,26 +32,23 @@ CONTAINER = "container"
 HEADERS = {TABLE_3: "Table 3: real or generated", TABLE_4: "Table 4: three classes"}
 
 
+@laid_out
 def build_bias_ledger(
     bias: Path,
     shortcuts: Path,
-    faces: Sequence[Path],
     *,
     rows: Mapping[str, Sequence[Entry]],
     controls: Mapping[str, str],
     generators: Sequence[Entry],
-    banner: str,
-) -> Counts:
+) -> PaperTable:
     """Lay out accuracies under each control, the share that is lost, and single properties.
 
     Args:
         bias: table of ``BIAS``.
         shortcuts: table of ``SHORTCUT_TESTS``.
-        faces: the files to write (.csv, .md, .html).
         rows: table3 and table4 -> its rows: ``entry``, ``label``, ``embedded`` and perhaps ``key``.
         controls: key -> label, in order.
         generators: columns, in order: ``entry``, ``label``, ``embedded``.
-        banner: a line put on every face.
     """
     ledger = Ledger(bias, [each["entry"] for each in generators])
     sections = []
@@ -74,7 +70,7 @@ def build_bias_ledger(
     for against in dict.fromkeys(row["against"] for row in tests):
         alone = [row for row in tests if row["against"] == against and row["control"] == AS_IS]
         sections.append(_alone(against, alone, generators))
-    found = PaperTable(
+    return PaperTable(
         number="Bias ledger",
         caption="How well generated videos are identified where their format is changed, by the "
         "container alone, and by single properties of the format.",
@@ -94,7 +90,6 @@ def build_bias_ledger(
             "tables of these properties.",
         ],
     )
-    return write_paper_table(found, faces, banner)
 
 
 class Ledger:

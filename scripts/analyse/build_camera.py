@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.analyse.paper_table import NOTHING, PaperTable, Row, Section, percent_one_decimal
-from scripts.analyse.table_faces import write_paper_table
+from scripts.analyse.table_faces import laid_out
 from scripts.common.job import run_job
-from scripts.common.rule_log import Counts
 from scripts.common.schemas.evaluate import CAMERA
 from scripts.common.tables import read_table
 
@@ -15,19 +14,13 @@ Entry = Mapping[str, Any]
 SOURCES = {"parameter": "Typed as -camera", "text": "Words of the prompt"}
 
 
-def build_camera(
-    camera: Path, faces: Sequence[Path], *, generators: Sequence[Entry], banner: str
-) -> Counts:
+@laid_out
+def build_camera(camera: Path, *, generators: Sequence[Entry]) -> PaperTable:
     """Lay out who does what was asked for: a row for each source and move.
 
     Args:
         camera: table of ``CAMERA``.
-        faces: the files to write (.csv, .md, .html).
         generators: columns, in order: ``entry``, ``label``, ``embedded``.
-        banner: a line put on every face.
-
-    Returns:
-        Counts of numbers.
     """
     found = {
         (row["source"], row["asked"], row["generator"]): row
@@ -39,7 +32,7 @@ def build_camera(
         for asked in (asked for its, asked in moves if its == source):
             cells = [found.get((source, asked, each["entry"])) for each in generators]
             rows.append(_row(SOURCES[source], asked, cells, generators))
-    table = PaperTable(
+    return PaperTable(
         number="TIP-Camera",
         caption="The share of videos (%) that do the camera move that their prompt asks for, with "
         "95 % intervals.",
@@ -55,7 +48,6 @@ def build_camera(
             "A rotation counts in either sense.",
         ],
     )
-    return write_paper_table(table, faces, banner)
 
 
 def _row(

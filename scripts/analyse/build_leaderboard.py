@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.analyse.paper_table import NOTHING, PaperTable, Row, Section
-from scripts.analyse.table_faces import write_paper_table
+from scripts.analyse.table_faces import laid_out
 from scripts.common.job import run_job
-from scripts.common.rule_log import Counts
 from scripts.common.schemas.evaluate import LEADERBOARD
 from scripts.common.tables import read_table
 
@@ -15,25 +14,16 @@ Entry = Mapping[str, Any]
 MORE = ("low", "high", "rank", "rank_low", "rank_high")
 
 
+@laid_out
 def build_leaderboard(
-    leaderboard: Path,
-    faces: Sequence[Path],
-    *,
-    dimensions: Sequence[Entry],
-    generators: Sequence[Entry],
-    banner: str,
-) -> Counts:
+    leaderboard: Path, *, dimensions: Sequence[Entry], generators: Sequence[Entry]
+) -> PaperTable:
     """Lay out the leaderboard: a row for each dimension that was measured.
 
     Args:
         leaderboard: table of ``LEADERBOARD``.
-        faces: the files to write (.csv, .md, .html).
         dimensions: rows, in order: ``entry``, ``label``, ``embedded``.
         generators: columns, in order: ``entry``, ``label``, ``embedded``.
-        banner: a line put on every face.
-
-    Returns:
-        Counts of numbers.
     """
     found = {
         (row["dimension"], row["generator"]): row
@@ -45,7 +35,7 @@ def build_leaderboard(
         for dimension in dimensions
         if not dimension.get("unavailable")
     ]  # fmt: skip
-    table = PaperTable(
+    return PaperTable(
         number="Leaderboard",
         caption="Each generator's mean score in each dimension and, after the dot, its rank: both "
         "with 95 % intervals. 'Can show' is the smallest difference of two means that so many "
@@ -64,7 +54,6 @@ def build_leaderboard(
             "for the two generators whose differences spread most.",
         ],
     )
-    return write_paper_table(table, faces, banner)
 
 
 def _row(dimension: Entry, cells: Sequence[Mapping | None], generators: Sequence[Entry]) -> Row:

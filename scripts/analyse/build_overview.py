@@ -7,39 +7,32 @@ from typing import Any
 import pandas as pd
 
 from scripts.analyse.paper_table import PaperTable, Row, Section
-from scripts.analyse.table_faces import write_paper_table
+from scripts.analyse.table_faces import laid_out
 from scripts.common.job import run_job
-from scripts.common.rule_log import Counts
 from scripts.common.schemas.annotate import DATASET
 from scripts.common.schemas.split import TIP_EVAL
 from scripts.common.tables import read_frame
 
 
+@laid_out
 def build_overview(
     dataset: Path,
     prompts: Path,
-    faces: Sequence[Path],
     *,
     number: str,
     layout: Mapping[str, Any],
     known: Mapping[str, str],
     beside: Sequence[Mapping[str, Any]],
-    banner: str,
-) -> Counts:
+) -> PaperTable:
     """Lay out a comparison of data sets; ours is counted, theirs is as published.
 
     Args:
         dataset: table of ``DATASET``; an image prompt belongs to each of its rows.
         prompts: table of ``TIP_EVAL``.
-        faces: the files to write (.csv, .md, .tex, .html).
         number: the paper's, such as "1".
         layout: of the table, as ``config/paper/tables.yaml`` has it.
         known: our facts that the configuration tells: fact -> text.
         beside: the other data sets, in order: ``label``, ``facts``, ``citation``.
-        banner: a line put on every face.
-
-    Returns:
-        Counts of cells.
     """
     ours = {"label": layout["ours"], "facts": {**count_facts(dataset, prompts), **known}}
     # The paper's own stands first where it is a column, and last where it is a row.
@@ -49,7 +42,7 @@ def build_overview(
     names, columns = [each["label"] for each in sets], list(facts.values())
     if not layout.get("by_row"):
         names, columns, cells = columns, names, list(map(list, zip(*cells, strict=True)))
-    table = PaperTable(
+    return PaperTable(
         number=number,
         caption=layout["caption"],
         keys=layout["keys"],
@@ -72,7 +65,6 @@ def build_overview(
             + "."
         ],
     )
-    return write_paper_table(table, faces, banner)
 
 
 def count_facts(dataset: Path, prompts: Path) -> dict[str, str]:

@@ -15,10 +15,9 @@ from scripts.analyse.paper_table import (
     Section,
     known_number,
 )
-from scripts.analyse.table_faces import write_paper_table
+from scripts.analyse.table_faces import laid_out
 from scripts.common.errors import UserError
 from scripts.common.job import run_job
-from scripts.common.rule_log import Counts
 from scripts.common.tables import read_table
 
 GUESS = "Blind Guess"
@@ -26,17 +25,16 @@ GUESS = "Blind Guess"
 Entry = Mapping[str, Any]
 
 
+@laid_out
 def build_table(
     metrics: Path,
-    faces: Sequence[Path],
     *,
     number: str,
     layout: Mapping[str, Any],
     rows: Sequence[Entry],
     generators: Sequence[Entry],
-    banner: str,
     paper: Path | None = None,
-) -> Counts:
+) -> PaperTable:
     """Lay out a table: a block of rows for each of its metrics, then what supplements them.
 
     Where the data is the paper's, its number and the difference stand beside each of ours that no
@@ -47,7 +45,6 @@ def build_table(
     Args:
         metrics: tidy metrics: ``metric``, ``generator``, ``value`` and the columns that the layout
             names; shares lie in [0, 1].
-        faces: the files to write (.csv, .md, .tex, .html).
         number: the paper's, such as "3".
         layout: of the table, as the sheet has it.
         rows: entries, in order: ``entry``, the leading cells, ``embedded``, and perhaps ``key`` (what
@@ -55,11 +52,7 @@ def build_table(
             (why there is no number).
         generators: columns, in order: ``entry``, ``label``, ``embedded``, and perhaps ``paper``,
             the paper's column.
-        banner: a line put on every face.
         paper: the paper's numbers (``config/paper``), if the data is the paper's.
-
-    Returns:
-        Counts of numbers.
 
     Raises:
         UserError: a number was never measured.
@@ -78,7 +71,7 @@ def build_table(
         bounds = [measured.interval(entry) for entry in there]
         supplements.insert(0, Section(intervals["header"], bounds))
     shown = [row for section in sections for row in section.rows]
-    table = PaperTable(
+    return PaperTable(
         number=number,
         caption=layout["caption"],
         keys=layout["keys"],
@@ -95,7 +88,6 @@ def build_table(
         ],
         supplements=supplements,
     )
-    return write_paper_table(table, faces, banner)
 
 
 class Measured:

@@ -9,9 +9,8 @@ import pyarrow as pa
 
 from scripts.analyse.csv_files import read_csv
 from scripts.analyse.paper_table import PaperTable, Row, Section, percent_one_decimal
-from scripts.analyse.table_faces import write_paper_table
+from scripts.analyse.table_faces import laid_out
 from scripts.common.job import run_job
-from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import CLASS_SCORES, FRAME_SCORES
 from scripts.common.tables import read_frame
 from scripts.detect.breakdown import LENGTHS, OVERLAYS, describe_videos, right_by_group
@@ -19,12 +18,12 @@ from scripts.detect.breakdown import LENGTHS, OVERLAYS, describe_videos, right_b
 HEADERS = {"source": "Source", "overlay": "Image prompt", "length": "Length"}
 
 
+@laid_out
 def build_tip_id(
     frame_scores: Sequence[Path],
     class_scores: Sequence[Path],
     watermarks: Sequence[Path],
     leakage: Path,
-    faces: Sequence[Path],
     *,
     detectors: Sequence[Mapping[str, Any]],
     trained: Sequence[Mapping[str, Any]],
@@ -32,8 +31,7 @@ def build_tip_id(
     generators: Sequence[str],
     real_sources: Sequence[str],
     labels: Mapping[str, str],
-    banner: str,
-) -> Counts:
+) -> PaperTable:
     """Lay out the shares of right answers, a column for each model, and the proof against leakage.
 
     Args:
@@ -41,14 +39,12 @@ def build_tip_id(
         class_scores: tables of ``CLASS_SCORES``.
         watermarks: tables of ``WATERMARKS``.
         leakage: results/splits/leakage.csv, a row for each rule.
-        faces: the files to write (.csv, .md, .html).
         detectors: columns, in order: ``entry``, ``label``, ``embedded``.
         trained: further columns, ``key`` being the training's setting.
         indexes: source -> the indexes of its videos.
         generators: the sources whose videos are made of image prompts.
         real_sources: the sources of real videos.
         labels: source -> how readers see it, in order.
-        banner: a line put on every face.
     """
     videos = describe_videos(indexes, watermarks, generators)
     columns = [*detectors, *({**one, "entry": one["key"]} for one in trained)]
@@ -70,7 +66,7 @@ def build_tip_id(
     rules = read_csv(leakage)
     broken = sum(int(rule["violations"]) for rule in rules)
     checked = sum(int(rule["checked"]) for rule in rules)
-    table = PaperTable(
+    return PaperTable(
         number="TIP-ID",
         caption="Right answers (%) of detectors (real or generated) and of the trained classifiers (three "
         "classes), by what the test videos are.",
@@ -89,7 +85,6 @@ def build_tip_id(
               f"{int(rule['checked']):,}, violations {int(rule['violations']):,}." for rule in rules),
         ],
     )  # fmt: skip
-    return write_paper_table(table, faces, banner)
 
 
 def read_all(paths: Sequence[Path], schema: pa.Schema) -> pd.DataFrame:

@@ -7,9 +7,8 @@ from typing import Any
 import pandas as pd
 
 from scripts.analyse.paper_table import NOTHING, PaperTable, Row, Section
-from scripts.analyse.table_faces import write_paper_table
+from scripts.analyse.table_faces import laid_out
 from scripts.common.job import run_job
-from scripts.common.rule_log import Counts
 from scripts.common.schemas.analyse import DIRECTION, SUBJECT
 from scripts.common.schemas.evaluate import TOPICS
 from scripts.common.tables import read_frame
@@ -17,25 +16,16 @@ from scripts.common.tables import read_frame
 SHOWN = 3
 
 
+@laid_out
 def build_topics(
-    topics: Path,
-    faces: Sequence[Path],
-    *,
-    generators: Sequence[Mapping[str, Any]],
-    least: int,
-    banner: str,
-) -> Counts:
+    topics: Path, *, generators: Sequence[Mapping[str, Any]], least: int
+) -> PaperTable:
     """Lay out each generator's best and worst names.
 
     Args:
         topics: table of ``TOPICS``.
-        faces: the files to write (.csv, .md, .html).
         generators: columns, in order: ``entry``, ``label``, ``embedded``.
         least: videos that a generator must have of a name.
-        banner: a line put on every face.
-
-    Returns:
-        Counts of cells.
     """
     rows = read_frame(topics, TOPICS)
     rows = rows[rows["items"] >= least]
@@ -47,7 +37,7 @@ def build_topics(
             lines.append(_row(kind, f"best {place + 1}", own, place))
         for place in range(SHOWN):
             lines.append(_row(kind, f"worst {place + 1}", own, -1 - place))
-    table = PaperTable(
+    return PaperTable(
         number="Subjects and directions",
         caption="What each generator does best and worst: the mean of its videos over all dimensions, "
         "in deviations from the mean of all generators' videos.",
@@ -61,7 +51,6 @@ def build_topics(
             "videos are left out."
         ],
     )
-    return write_paper_table(table, faces, banner)
 
 
 def _row(kind: str, place: str, tables: Sequence[pd.DataFrame], number: int) -> Row:

@@ -1,7 +1,7 @@
 """What all figures share: type, lines, the banner at the foot, and files without dates."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import groupby
@@ -18,7 +18,9 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from scripts.analyse.faces import with_faces
 from scripts.common.errors import UserError
+from scripts.common.rule_log import Counts
 from scripts.common.schemas.analyse import DIRECTION, SUBJECT
 
 STYLE = {
@@ -47,6 +49,9 @@ WITHOUT_DATES = {
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 
+Drawn = tuple[Figure, Counts]
+"""What the function of a figure's rule returns: the figure, and the counts that close the log."""
+
 
 @contextmanager
 def figure_style() -> Iterator[None]:
@@ -56,6 +61,20 @@ def figure_style() -> Iterator[None]:
             yield
         finally:
             plt.close("all")
+
+
+def drawn(draw: Callable[..., Drawn]) -> Callable[..., Counts]:
+    """Return a function that draws in the style of the figures, and saves in ``faces`` (.pdf, .png).
+
+    ``banner`` becomes a line at the foot (``with_faces``).
+    """
+
+    def save(made: Drawn, faces: Sequence[Path], banner: str) -> Counts:
+        figure, counts = made
+        save_figure(figure, faces, banner)
+        return counts
+
+    return figure_style()(with_faces(draw, save))
 
 
 def need_colours(style: Mapping[str, Any], figure: str, number: int, of_what: str) -> None:

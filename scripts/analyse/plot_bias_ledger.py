@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from scripts.analyse.figure_style import STYLE, figure_style, need_colours, save_figure
+from scripts.analyse.figure_style import STYLE, Drawn, drawn, need_colours
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import ACCURACY, BIAS, CLASSES, EXPLAINED, TABLE_3, TABLE_4
@@ -25,15 +25,14 @@ TITLES = {TABLE_3: "Table 3", TABLE_4: "Table 4"}
 EACH = {"alpha": 0.35, "linewidths": 0, "s": 14}
 
 
+@drawn
 def plot_bias_ledger(
     bias: Path,
-    faces: Sequence[Path],
     *,
     rows: Mapping[str, Sequence[Mapping[str, Any]]],
     controls: Mapping[str, str],
     style: Mapping[str, Any],
-    banner: str,
-) -> Counts:
+) -> Drawn:
     """Draw the mean accuracy of each model under each control, and the share that each control takes.
 
     A faint mark is one generator, a full one the mean of all; a line is what a guess reaches. A model
@@ -41,43 +40,35 @@ def plot_bias_ledger(
 
     Args:
         bias: table of ``BIAS``.
-        faces: files to write (.pdf, .png).
         rows: table3 and table4 -> its models: ``entry``, ``label`` and perhaps ``key``.
         controls: key -> label, in order.
         style: ``colours``, one for each control, and ``width_in``.
-        banner: a line for the foot.
     """
     need_colours(style, "bias_ledger", len(controls), "controls")
     table = read_frame(bias, BIAS)
     container = {"entry": CONTAINER, "label": "Container alone"}
     shown = {name: [container, *models] for name, models in rows.items()}
     heights = [len(models) for models in shown.values()]
-    with figure_style():
-        figure, axes = plt.subplots(
-            len(shown), 2, figsize=(style["width_in"], ROW_IN * sum(heights) * 1.6 + 1.6),
-            height_ratios=heights, sharey="row", squeeze=False, layout="constrained",
-        )  # fmt: skip
-        for (left, right), (name, models) in zip(axes, shown.items(), strict=True):
-            of_it = table[table["table"] == name]
-            draw(left, of_it[of_it["metric"] == ACCURACY], models, controls, style["colours"])
-            draw(right, of_it[of_it["metric"] == EXPLAINED], models, controls, style["colours"])
-            say_why_empty(right, of_it[of_it["metric"] == EXPLAINED], models)
-            left.axvline(
-                GUESS[name], color="#666666", linewidth=0.8, linestyle=":", label="a guess"
-            )
-            left.set_title(f"{TITLES[name]}: accuracy")
-            right.set_title("Lost of what is above a guess")
-            left.set_yticks(range(len(models)), [model["label"] for model in models])
-            left.set_ylim(len(models) - 0.5, -0.5)
-            for axis, row in product((left, right), range(1, len(models))):
-                axis.axhline(
-                    row - 0.5, color=STYLE["grid.color"], linewidth=STYLE["grid.linewidth"]
-                )
-        axes[0, 0].scatter([], [], color="#666666", **EACH, label="each generator, faint")
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3)
-        save_figure(figure, faces, banner)
-    return Counts(kept=len(table))
+    figure, axes = plt.subplots(
+        len(shown), 2, figsize=(style["width_in"], ROW_IN * sum(heights) * 1.6 + 1.6),
+        height_ratios=heights, sharey="row", squeeze=False, layout="constrained",
+    )  # fmt: skip
+    for (left, right), (name, models) in zip(axes, shown.items(), strict=True):
+        of_it = table[table["table"] == name]
+        draw(left, of_it[of_it["metric"] == ACCURACY], models, controls, style["colours"])
+        draw(right, of_it[of_it["metric"] == EXPLAINED], models, controls, style["colours"])
+        say_why_empty(right, of_it[of_it["metric"] == EXPLAINED], models)
+        left.axvline(GUESS[name], color="#666666", linewidth=0.8, linestyle=":", label="a guess")
+        left.set_title(f"{TITLES[name]}: accuracy")
+        right.set_title("Lost of what is above a guess")
+        left.set_yticks(range(len(models)), [model["label"] for model in models])
+        left.set_ylim(len(models) - 0.5, -0.5)
+        for axis, row in product((left, right), range(1, len(models))):
+            axis.axhline(row - 0.5, color=STYLE["grid.color"], linewidth=STYLE["grid.linewidth"])
+    axes[0, 0].scatter([], [], color="#666666", **EACH, label="each generator, faint")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    return figure, Counts(kept=len(table))
 
 
 def draw(

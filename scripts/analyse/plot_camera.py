@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
-from scripts.analyse.figure_style import figure_style, save_figure
+from scripts.analyse.figure_style import Drawn, drawn
+from scripts.analyse.matrices import LEAST, draw_shares
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.evaluate import CAMERA, MOTION_STRENGTH
@@ -22,15 +23,14 @@ DEFAULT = 1
 """Pika's -motion where none is typed."""
 
 
+@drawn
 def plot_camera(
     camera: Path,
     strength: Path,
-    faces: Sequence[Path],
     *,
     generators: Sequence[Mapping[str, Any]],
     style: Mapping[str, Any],
-    banner: str,
-) -> Counts:
+) -> Drawn:
     """Draw a confusion matrix for each generator, and below it its motion by the number typed.
 
     Both ways of asking are taken together: rows are what was asked for, columns what was measured.
@@ -38,34 +38,31 @@ def plot_camera(
     Args:
         camera: table of ``CAMERA``.
         strength: table of ``MOTION_STRENGTH``.
-        faces: files to write (.pdf, .png).
         generators: panels, in order: ``entry``, ``label``.
         style: ``colour_map`` and ``width_in``.
-        banner: a line for the foot.
 
     Returns:
-        Counts of moves that were asked for.
+        The figure, and counts of moves that were asked for.
     """
     asked, typed = read_frame(camera, CAMERA), read_frame(strength, MOTION_STRENGTH)
     moves = [move for move in ASKED if move in set(asked["asked"])]
     size = (style["width_in"], 2 * PANEL_IN)
-    with figure_style():
-        figure, axes = plt.subplots(
-            2, len(generators), figsize=size, squeeze=False, layout="constrained",
-            sharey="row", height_ratios=(3, 2),
-        )  # fmt: skip
-        for (matrix, curve), generator in zip(axes.T, generators, strict=True):
-            matrix.set_title(generator["label"])
-            own = asked[asked["generator"] == generator["entry"]]
-            draw_confusion(matrix, confusion_of(own).reindex(moves), style["colour_map"])
-            draw_strength(curve, typed[typed["generator"] == generator["entry"]])
-        axes[1, 0].set_ylim(bottom=0)
-        axes[0, 0].set_ylabel("asked for")
-        axes[1, 0].set_ylabel("motion, % of the short side")
-        colours = plt.cm.ScalarMappable(Normalize(0, 1), style["colour_map"])
-        figure.colorbar(colours, ax=axes[0], shrink=0.8, label="share of the videos")
-        save_figure(figure, faces, banner)
-    return Counts(kept=len(asked))
+    figure, axes = plt.subplots(
+        2, len(generators), figsize=size, squeeze=False, layout="constrained",
+        sharey="row", height_ratios=(3, 2),
+    )  # fmt: skip
+    for (matrix, curve), generator in zip(axes.T, generators, strict=True):
+        matrix.set_title(generator["label"])
+        own = asked[asked["generator"] == generator["entry"]]
+        draw_shares(matrix, confusion_of(own).reindex(moves), style["colour_map"], LEAST)
+        matrix.set_xlabel("measured")
+        draw_strength(curve, typed[typed["generator"] == generator["entry"]])
+    axes[1, 0].set_ylim(bottom=0)
+    axes[0, 0].set_ylabel("asked for")
+    axes[1, 0].set_ylabel("motion, % of the short side")
+    colours = plt.cm.ScalarMappable(Normalize(0, 1), style["colour_map"])
+    figure.colorbar(colours, ax=axes[0], shrink=0.8, label="share of the videos")
+    return figure, Counts(kept=len(asked))
 
 
 def confusion_of(rows: pd.DataFrame) -> pd.DataFrame:
@@ -79,21 +76,6 @@ def confusion_of(rows: pd.DataFrame) -> pd.DataFrame:
         videos.loc[row["asked"]] += pd.Series(dict(row["measured"]))
     shares = videos.div(videos.sum(axis=1).replace(0, np.nan), axis=0)
     return shares.dropna()
-
-
-def draw_confusion(axis: Axes, shares: pd.DataFrame, colour_map: str) -> None:
-    """Draw shares as a matrix with names; a row of nothing where no video is known."""
-    axis.imshow(shares.to_numpy(), cmap=colour_map, vmin=0, vmax=1, aspect="auto")
-    names = [name.replace("_", " ") for name in shares.columns]
-    axis.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
-    rows = [name.replace("_", " ") for name in shares.index]
-    axis.set_yticks(range(len(rows)), rows, fontsize=7)
-    axis.set_xlabel("measured")
-    for (row, column), share in np.ndenumerate(shares.to_numpy()):
-        if share >= 0.005:
-            colour = "black" if share > 0.5 else "white"
-            words = f"{100 * share:.0f}"
-            axis.text(column, row, words, ha="center", va="center", fontsize=6, color=colour)
 
 
 def draw_strength(axis: Axes, rows: pd.DataFrame) -> None:

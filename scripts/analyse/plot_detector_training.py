@@ -8,19 +8,13 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import StrMethodFormatter
 
-from scripts.analyse.figure_style import figure_style, need_colours, save_figure
-from scripts.analyse.plot_camera import draw_confusion
+from scripts.analyse.figure_style import Drawn, drawn, need_colours
+from scripts.analyse.matrices import LEAST, draw_shares
 from scripts.analyse.plot_tracer_training import draw_curves
 from scripts.analyse.table_rows import TRAINED
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
-from scripts.common.schemas.detect import (
-    CLASSES,
-    CROSS_DOMAIN,
-    METRICS,
-    SAME_DOMAIN,
-    TABLE_4,
-)
+from scripts.common.schemas.detect import CLASSES, CROSS_DOMAIN, METRICS, SAME_DOMAIN, TABLE_4
 from scripts.common.tables import read_frame
 
 PANEL_IN = 2.6
@@ -29,24 +23,21 @@ POINTS = 100
 """Points of a curve, of each the mean of the iterations since the one before."""
 
 
+@drawn
 def plot_detector_training(
     metrics: Path,
     curves: Sequence[Path],
-    faces: Sequence[Path],
     *,
     generators: Sequence[Mapping[str, Any]],
     style: Mapping[str, Any],
-    banner: str,
-) -> Counts:
+) -> Drawn:
     """Draw a column for each setting: losses, one line for each generator, and a confusion matrix.
 
     Args:
         metrics: table of ``METRICS``; a matrix is the mean over the generators.
         curves: csv of each training, ``<setting>/<generator>.csv``: iteration, loss, learning_rate.
-        faces: files to write (.pdf, .png).
         generators: in order: ``entry``, ``label``.
         style: ``colours``, one for each generator, ``colour_map`` and ``width_in``.
-        banner: a line for the foot.
 
     Raises:
         UserError: fewer colours than generators.
@@ -56,27 +47,25 @@ def plot_detector_training(
     tables = {(path.parent.name, path.stem): pd.read_csv(path) for path in curves}
     measured = read_frame(metrics, METRICS)
     measured = measured[measured["table"] == TABLE_4]
-    with figure_style():
-        figure, axes = plt.subplots(
-            2, len(settings), squeeze=False, sharey="row", layout="constrained",
-            figsize=(style["width_in"], 2 * PANEL_IN), height_ratios=(3, 4),
-        )  # fmt: skip
-        for (loss, matrix), setting in zip(axes.T, settings, strict=True):
-            runs = {one["label"]: thinned(tables[setting, one["entry"]]) for one in generators}
-            draw_curves(loss, runs, "loss", style["colours"])
-            loss.set_title(f"{NAMES[setting]}: loss")
-            loss.set_xlabel("iterations")
-            loss.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-            shares = confusion_of(measured[measured["setting"] == setting])
-            draw_confusion(matrix, shares, style["colour_map"])
-            matrix.set_title("Answers (%), mean of generators")
-            matrix.tick_params(axis="x", rotation=0)
-            matrix.set_xlabel("answer")
-        axes[1, 0].set_ylabel("truth")
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
-        save_figure(figure, faces, banner)
-    return Counts(kept=len(tables))
+    figure, axes = plt.subplots(
+        2, len(settings), squeeze=False, sharey="row", layout="constrained",
+        figsize=(style["width_in"], 2 * PANEL_IN), height_ratios=(3, 4),
+    )  # fmt: skip
+    for (loss, matrix), setting in zip(axes.T, settings, strict=True):
+        runs = {one["label"]: thinned(tables[setting, one["entry"]]) for one in generators}
+        draw_curves(loss, runs, "loss", style["colours"])
+        loss.set_title(f"{NAMES[setting]}: loss")
+        loss.set_xlabel("iterations")
+        loss.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        shares = confusion_of(measured[measured["setting"] == setting])
+        draw_shares(matrix, shares, style["colour_map"], LEAST)
+        matrix.set_title("Answers (%), mean of generators")
+        matrix.tick_params(axis="x", rotation=0)
+        matrix.set_xlabel("answer")
+    axes[1, 0].set_ylabel("truth")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    return figure, Counts(kept=len(tables))
 
 
 def thinned(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,13 +1,13 @@
 """Figures 10 and 11: an example of each of the most popular subjects, or directions."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 
-from scripts.analyse.figure_style import bare_axes, figure_style, save_figure, shorten
+from scripts.analyse.figure_style import Drawn, bare_axes, drawn, shorten
 from scripts.analyse.shown_prompts import ShownPrompts
 from scripts.common.identity import seeded_order
 from scripts.common.job import run_job
@@ -21,35 +21,32 @@ LINE, LINES = 27, 3
 """Letters of a line below a picture, and how many lines there are at most."""
 
 
+@drawn
 def plot_figure10(
     dataset: Path,
     popularity: Path,
     images: Shards,
-    faces: Sequence[Path],
     *,
     kind: str,
     top: int,
     style: Mapping[str, Any],
     blurred: bool,
-    banner: str,
     seed: int,
-) -> Counts:
+) -> Drawn:
     """Draw a text and image prompt for each of the top names (Supplement 11).
 
     Args:
         dataset: table of ``DATASET``; a safe prompt is chosen before one that is not.
         popularity: table of ``POPULARITY``.
         images: image prompts.
-        faces: files to write (.pdf, .png).
         kind: subject or direction.
         top: how many names.
         style: ``width_in``.
         blurred: whether what is not safe is blurred.
-        banner: a line for the foot.
         seed: the run's.
 
     Returns:
-        Counts of the top names.
+        The figure, and counts of the top names.
     """
     shown = ShownPrompts(dataset, blurred=blurred)
     names = read_frame(popularity, POPULARITY).query("kind == @kind and rank <= @top")["name"]
@@ -62,21 +59,19 @@ def plot_figure10(
         examples |= {name: found[0]} if found else {}
     rows = max(1, -(-len(examples) // COLUMNS))
     size = style["width_in"], rows * (style["width_in"] / COLUMNS + 0.75)
-    with figure_style():
-        figure, axes = plt.subplots(rows, COLUMNS, figsize=size, squeeze=False)
-        for axis, (name, uuid) in zip(axes.flat, examples.items(), strict=False):
-            axis.imshow(shown.picture(uuid, images))
-            axis.set_title(shorten(name, 22), loc="center", fontsize=9)
-            text = shown.rows.loc[uuid, "Text_Prompt"]
-            axis.set_xlabel(
-                "\n".join(textwrap.wrap(text, LINE, max_lines=LINES, placeholder=" …")), fontsize=7
-            )
-        bare_axes(axes)
-        figure.subplots_adjust(left=0.01, right=0.99, top=0.97, bottom=0.06, hspace=0.55)
-        save_figure(figure, faces, banner)
+    figure, axes = plt.subplots(rows, COLUMNS, figsize=size, squeeze=False)
+    for axis, (name, uuid) in zip(axes.flat, examples.items(), strict=False):
+        axis.imshow(shown.picture(uuid, images))
+        axis.set_title(shorten(name, 22), loc="center", fontsize=9)
+        text = shown.rows.loc[uuid, "Text_Prompt"]
+        axis.set_xlabel(
+            "\n".join(textwrap.wrap(text, LINE, max_lines=LINES, placeholder=" …")), fontsize=7
+        )
+    bare_axes(axes)
+    figure.subplots_adjust(left=0.01, right=0.99, top=0.97, bottom=0.06, hspace=0.55)
     counts = Counts(kept=len(examples))
     counts.reject("no_image", len(names) - len(examples))
-    return counts
+    return figure, counts
 
 
 if __name__ == "__main__":

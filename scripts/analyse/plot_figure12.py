@@ -8,22 +8,21 @@ import matplotlib.pyplot as plt
 import polars as pl
 from matplotlib.patches import ConnectionPatch, FancyBboxPatch
 
-from scripts.analyse.figure_style import bare_axes, figure_style, save_figure
+from scripts.analyse.figure_style import Drawn, bare_axes, drawn
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.split import QUERY, REFERENCE, SOURCE_IMAGE, TRAIN
 
 
+@drawn
 def plot_figure12(
     frames: Sequence[Path],
     training_images: Path,
     references: Path,
     distractors: Path,
-    faces: Sequence[Path],
     *,
     style: Mapping[str, Any],
-    banner: str,
-) -> Counts:
+) -> Drawn:
     """Draw the training, query and reference set as rows of boxes (Supplement 15).
 
     Args:
@@ -31,13 +30,11 @@ def plot_figure12(
         training_images: the image prompts of the videos in training.
         references: source images of queries, and pictures of elsewhere.
         distractors: queries without a source image.
-        faces: files to write (.pdf, .png).
         style: ``subject_colour`` (what belongs to prompts), ``direction_colour`` (what does not),
             ``width_in``.
-        banner: a line for the foot.
 
     Returns:
-        Counts of pictures and frames.
+        The figure, and counts of pictures and frames.
     """
     parts = pl.scan_parquet(frames).select("part").collect()["part"]
     queries = int((parts == QUERY).sum())
@@ -61,29 +58,27 @@ def plot_figure12(
             (f"{others:,} other pictures", theirs),
         ],
     }
-    with figure_style():
-        figure, axes = plt.subplots(3, 1, figsize=(style["width_in"], 0.5 * style["width_in"]))
-        for axis, (name, boxes) in zip(axes, sets.items(), strict=True):
-            axis.set(xlim=(0, 1), ylim=(0, 1))
-            axis.text(0, 0.5, name, va="center", fontsize=11, fontweight="bold")
-            for place, (words, colour) in enumerate(boxes):
-                left = 0.22 + 0.4 * place
-                box = FancyBboxPatch(
-                    (left, 0.14), 0.36, 0.72, boxstyle="round,pad=0,rounding_size=0.03",
-                    facecolor=colour, alpha=0.16, edgecolor=colour, mutation_aspect=3,
-                )  # fmt: skip
-                axis.add_patch(box)
-                axis.text(left + 0.18, 0.5, words, ha="center", va="center", fontsize=9.5)
-        bare_axes(axes)
-        arrow = {"arrowstyle": "->", "color": ours, "linewidth": 1.6}
-        figure.add_artist(
-            ConnectionPatch(
-                (0.4, 0.14), (0.4, 0.86), "data", "data", axesA=axes[1], axesB=axes[2], **arrow
-            )
+    figure, axes = plt.subplots(3, 1, figsize=(style["width_in"], 0.5 * style["width_in"]))
+    for axis, (name, boxes) in zip(axes, sets.items(), strict=True):
+        axis.set(xlim=(0, 1), ylim=(0, 1))
+        axis.text(0, 0.5, name, va="center", fontsize=11, fontweight="bold")
+        for place, (words, colour) in enumerate(boxes):
+            left = 0.22 + 0.4 * place
+            box = FancyBboxPatch(
+                (left, 0.14), 0.36, 0.72, boxstyle="round,pad=0,rounding_size=0.03",
+                facecolor=colour, alpha=0.16, edgecolor=colour, mutation_aspect=3,
+            )  # fmt: skip
+            axis.add_patch(box)
+            axis.text(left + 0.18, 0.5, words, ha="center", va="center", fontsize=9.5)
+    bare_axes(axes)
+    arrow = {"arrowstyle": "->", "color": ours, "linewidth": 1.6}
+    figure.add_artist(
+        ConnectionPatch(
+            (0.4, 0.14), (0.4, 0.86), "data", "data", axesA=axes[1], axesB=axes[2], **arrow
         )
-        axes[1].text(0.41, -0.12, "traced to", fontsize=8, color=ours, va="center")
-        save_figure(figure, faces, banner)
-    return Counts(kept=len(parts) + images + len(roles) + alone)
+    )
+    axes[1].text(0.41, -0.12, "traced to", fontsize=8, color=ours, va="center")
+    return figure, Counts(kept=len(parts) + images + len(roles) + alone)
 
 
 if __name__ == "__main__":

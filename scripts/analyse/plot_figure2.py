@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scripts.analyse.figure_style import bare_axes, figure_style, save_figure, shorten
+from scripts.analyse.figure_style import Drawn, bare_axes, drawn, shorten
 from scripts.analyse.shown_prompts import ShownPrompts, open_shards
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -21,6 +21,7 @@ FRAMES = 4
 LETTERS = 44
 
 
+@drawn
 def plot_figure2(
     dataset: Path,
     prompts: Path,
@@ -28,14 +29,12 @@ def plot_figure2(
     pictures: Sequence[Path],
     images: Shards,
     videos: Mapping[str, Shards],
-    faces: Sequence[Path],
     *,
-    labels: Sequence[str],
+    generators: Sequence[Mapping[str, Any]],
     style: Mapping[str, Any],
     blurred: bool,
-    banner: str,
     seed: int,
-) -> Counts:
+) -> Drawn:
     """Draw one prompt: its fields, its image, its embeddings as bars of colours, its videos.
 
     Args:
@@ -45,44 +44,38 @@ def plot_figure2(
         pictures: ... and of image prompts.
         images: image prompts.
         videos: generator -> its videos, in the order of the rows.
-        faces: files to write (.pdf, .png).
-        labels: how each generator is called, in the same order.
+        generators: in the same order: ``label``.
         style: ``uuids`` (the prompt; none lets the seed choose), ``width_in``.
         blurred: whether what is not safe is blurred.
-        banner: a line for the foot.
         seed: the run's.
 
     Returns:
-        Counts of prompts shown.
+        The figure, and counts of prompts shown.
     """
     shown = ShownPrompts(dataset, blurred=blurred)
     there = [images, *videos.values()]
     among = read_frame(prompts, TIP_EVAL)
     chosen = shown.choose(style["uuids"][:1], among, there, number=1, seed=seed)
-    with figure_style():
-        figure = plt.figure(figsize=(style["width_in"], 0.62 * style["width_in"]))
-        for uuid in chosen:
-            left, right = figure.add_gridspec(1, 2, width_ratios=(1, 1.05), wspace=0.12)
-            above, words, below = left.subgridspec(3, 1, height_ratios=(3, 3, 1.2), hspace=0.1)
-            axis = figure.add_subplot(above)
-            axis.imshow(shown.picture(uuid, images))
-            axis.set_title("Image prompt", loc="center")
-            bare_axes(axis)
-            axis = figure.add_subplot(words)
-            axis.text(0, 1, in_words(shown.rows.loc[uuid]), va="top", fontsize=8, linespacing=1.4)
-            axis.set_axis_off()
-            panels = below.subgridspec(2, 1, hspace=2.2).subplots()
-            for panel, files, kind in zip(
-                panels, (texts, pictures), ("Text", "Image"), strict=True
-            ):
-                draw_embedding(panel, files, uuid, kind)
-            axes = right.subgridspec(len(videos), 1, hspace=0.25).subplots(squeeze=False)[:, 0]
-            for panel, label, shards in zip(axes, labels, videos.values(), strict=True):
-                panel.imshow(shown.strip(uuid, shards, FRAMES))
-                panel.set_title(label, fontsize=8, pad=2)
-            bare_axes(axes)
-        save_figure(figure, faces, banner)
-    return Counts(kept=len(chosen))
+    figure = plt.figure(figsize=(style["width_in"], 0.62 * style["width_in"]))
+    for uuid in chosen:
+        left, right = figure.add_gridspec(1, 2, width_ratios=(1, 1.05), wspace=0.12)
+        above, words, below = left.subgridspec(3, 1, height_ratios=(3, 3, 1.2), hspace=0.1)
+        axis = figure.add_subplot(above)
+        axis.imshow(shown.picture(uuid, images))
+        axis.set_title("Image prompt", loc="center")
+        bare_axes(axis)
+        axis = figure.add_subplot(words)
+        axis.text(0, 1, in_words(shown.rows.loc[uuid]), va="top", fontsize=8, linespacing=1.4)
+        axis.set_axis_off()
+        panels = below.subgridspec(2, 1, hspace=2.2).subplots()
+        for panel, files, kind in zip(panels, (texts, pictures), ("Text", "Image"), strict=True):
+            draw_embedding(panel, files, uuid, kind)
+        axes = right.subgridspec(len(videos), 1, hspace=0.25).subplots(squeeze=False)[:, 0]
+        for panel, generator, shards in zip(axes, generators, videos.values(), strict=True):
+            panel.imshow(shown.strip(uuid, shards, FRAMES))
+            panel.set_title(generator["label"], fontsize=8, pad=2)
+        bare_axes(axes)
+    return figure, Counts(kept=len(chosen))
 
 
 def in_words(row: Mapping[str, Any]) -> str:
@@ -106,7 +99,6 @@ def draw_embedding(axis: Any, files: Sequence[Path], uuid: str, kind: str) -> No
 
 
 if __name__ == "__main__":
-    inputs = snakemake.input
-    images, videos = Shards(inputs.images, inputs.image_indexes), snakemake.params.videos
-    labels = [entry["label"] for entry in snakemake.params.generators]
-    run_job(plot_figure2, snakemake, images=images, videos=open_shards(videos), labels=labels)
+    images = Shards(snakemake.input.images, snakemake.input.image_indexes)
+    videos = open_shards(snakemake.params.videos)
+    run_job(plot_figure2, snakemake, images=images, videos=videos)

@@ -12,7 +12,7 @@ import polars as pl
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Patch
 
-from scripts.analyse.figure_style import bare_axes, figure_style, need_colours, save_figure, shorten
+from scripts.analyse.figure_style import Drawn, bare_axes, drawn, need_colours, shorten
 from scripts.analyse.shown_prompts import UNSAFE_TEXT
 from scripts.common.identity import seeded_order
 from scripts.common.job import run_job
@@ -23,30 +23,27 @@ _SHARES = (0.05, 0.2, 0.4, 0.6, 0.8)
 _LETTERS = 110
 
 
+@drawn
 def plot_figure3(
     points: Sequence[Path],
     grids: Sequence[Path],
-    faces: Sequence[Path],
     *,
     labels: Sequence[str],
     style: Mapping[str, Any],
-    banner: str,
     seed: int,
-) -> Counts:
+) -> Drawn:
     """Draw prompts of each data set, and below them a map of ours with each of the others.
 
     Args:
         points: tables of ``POINTS``, one for each map.
         grids: what WizMap's viewer reads beside them: the density of each data set.
-        faces: files to write (.pdf, .png).
         labels: the data sets, ours first; a map has ours and the next of the others.
         style: ``colours``, one for each data set; ``prompts``, how many are shown of each;
             ``width_in``.
-        banner: a line for the foot.
         seed: chooses the prompts; ours are of those whose text is safe.
 
     Returns:
-        Counts of points.
+        The figure, and counts of points.
     """
     need_colours(style, "figure3", len(labels), "data sets")
     tables = [
@@ -56,24 +53,22 @@ def plot_figure3(
     colours = dict(zip(labels, style["colours"], strict=False))
     lines = max(len(chosen) for chosen in texts.values())
     width = style["width_in"]
-    with figure_style():
-        sides = {"height_ratios": [0.5 * lines, 0.7 * width / len(grids)]}
-        size = (width, 0.5 * lines + 0.7 * width / len(grids))
-        figure = plt.figure(figsize=size, layout="constrained")
-        above, below = figure.subfigures(2, 1, **sides)
-        for axis, (label, chosen) in zip(
-            np.atleast_1d(above.subplots(1, len(labels))), texts.items(), strict=True
-        ):
-            axis.set_title(label, color=colours[label])
-            bare_axes(axis)
-            for number, text in enumerate(chosen):
-                place = 1 - (number + 0.5) / lines
-                words = fill(f"“{shorten(text, _LETTERS)}”", int(17 * width / len(labels)))
-                axis.text(0, place, words, fontsize=7.5, va="center")
-        for axis, grid in zip(np.atleast_1d(below.subplots(1, len(grids))), grids, strict=True):
-            _draw_map(axis, json.loads(grid.read_text(encoding="utf-8")), labels[0], colours)
-        save_figure(figure, faces, banner)
-    return Counts(kept=sum(table.height for table in tables))
+    sides = {"height_ratios": [0.5 * lines, 0.7 * width / len(grids)]}
+    size = (width, 0.5 * lines + 0.7 * width / len(grids))
+    figure = plt.figure(figsize=size, layout="constrained")
+    above, below = figure.subfigures(2, 1, **sides)
+    for axis, (label, chosen) in zip(
+        np.atleast_1d(above.subplots(1, len(labels))), texts.items(), strict=True
+    ):
+        axis.set_title(label, color=colours[label])
+        bare_axes(axis)
+        for number, text in enumerate(chosen):
+            place = 1 - (number + 0.5) / lines
+            words = fill(f"“{shorten(text, _LETTERS)}”", int(17 * width / len(labels)))
+            axis.text(0, place, words, fontsize=7.5, va="center")
+    for axis, grid in zip(np.atleast_1d(below.subplots(1, len(grids))), grids, strict=True):
+        _draw_map(axis, json.loads(grid.read_text(encoding="utf-8")), labels[0], colours)
+    return figure, Counts(kept=sum(table.height for table in tables))
 
 
 def _chosen(tables: Sequence[pl.DataFrame], label: str, number: int, seed: int) -> list[str]:

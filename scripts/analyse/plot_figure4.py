@@ -1,6 +1,6 @@
 """Figure 4: the subjects and directions that users ask for most."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from scripts.analyse.figure_style import figure_style, popularity_panels, save_figure, shorten
+from scripts.analyse.figure_style import Drawn, drawn, popularity_panels, shorten
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.analyse import POPULARITY
@@ -19,39 +19,29 @@ CROWDED = 30
 """Names above which they are set steeper, so as not to run into each other."""
 
 
-def plot_figure4(
-    popularity: Path,
-    faces: Sequence[Path],
-    *,
-    top: int,
-    style: Mapping[str, Any],
-    banner: str,
-) -> Counts:
+@drawn
+def plot_figure4(popularity: Path, *, top: int, style: Mapping[str, Any]) -> Drawn:
     """Draw the most frequent subjects (above) and directions (below) as bars (Section 5.1).
 
     Args:
         popularity: table of ``POPULARITY``.
-        faces: files to write (.pdf, .png).
         top: how many of each are shown.
         style: ``subject_colour``, ``direction_colour``, ``width_in``.
-        banner: a line for the foot.
 
     Returns:
-        Counts of names: shown, or beyond the top.
+        The figure, and counts of names: shown, or beyond the top.
     """
     rows = read_frame(popularity, POPULARITY)
     shown = rows[rows["rank"] <= top]
-    with figure_style():
-        figure, panels = popularity_panels(style, PANEL_HEIGHT_IN)
-        for axis, kind, plural, colour in panels:
-            total = (rows["kind"] == kind).sum()
-            draw_bars(axis, shown[shown["kind"] == kind], colour, top)
-            number = f"all {total}" if total <= top else f"the {top} most frequent of {total:,}"
-            axis.set_title(f"{plural.capitalize()}: {number}")
-        save_figure(figure, faces, banner)
+    figure, panels = popularity_panels(style, PANEL_HEIGHT_IN)
+    for axis, kind, plural, colour in panels:
+        total = (rows["kind"] == kind).sum()
+        draw_bars(axis, shown[shown["kind"] == kind], colour, top)
+        number = f"all {total}" if total <= top else f"the {top} most frequent of {total:,}"
+        axis.set_title(f"{plural.capitalize()}: {number}")
     counts = Counts(kept=len(shown), declared=len(rows))
     counts.reject("beyond_the_top", len(rows) - len(shown))
-    return counts
+    return figure, counts
 
 
 def draw_bars(axis: Axes, names: pd.DataFrame, colour: str, places: int) -> None:

@@ -1,6 +1,6 @@
 """Figure 5: what share of all requests the most popular subjects and directions have."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, PercentFormatter, StrMethodFormatter
 
-from scripts.analyse.figure_style import figure_style, popularity_panels, save_figure
+from scripts.analyse.figure_style import Drawn, drawn, popularity_panels
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.analyse import POPULARITY
@@ -22,29 +22,24 @@ MARKED_SHARES = (0.5, 0.8)
 """Shares whose number of names is written at the curve."""
 
 
-def plot_figure5(
-    popularity: Path, faces: Sequence[Path], *, style: Mapping[str, Any], banner: str
-) -> Counts:
+@drawn
+def plot_figure5(popularity: Path, *, style: Mapping[str, Any]) -> Drawn:
     """Draw 'the ratio of the sum of the top N to the total frequencies' (Section 5.1).
 
     Args:
         popularity: table of ``POPULARITY``.
-        faces: files to write (.pdf, .png).
         style: ``subject_colour``, ``direction_colour``, ``width_in``.
-        banner: a line for the foot.
 
     Returns:
-        Counts of names.
+        The figure, and counts of names.
     """
     rows = read_frame(popularity, POPULARITY)
-    with figure_style():
-        figure, panels = popularity_panels(style, PANEL_HEIGHT_IN)
-        for axis, kind, plural, colour in panels:
-            draw_curve(axis, rows[rows["kind"] == kind], colour)
-            axis.set_title(plural.capitalize())
-            axis.set_xlabel(f"top N {plural}")
-        save_figure(figure, faces, banner)
-    return Counts(kept=len(rows))
+    figure, panels = popularity_panels(style, PANEL_HEIGHT_IN)
+    for axis, kind, plural, colour in panels:
+        draw_curve(axis, rows[rows["kind"] == kind], colour)
+        axis.set_title(plural.capitalize())
+        axis.set_xlabel(f"top N {plural}")
+    return figure, Counts(kept=len(rows))
 
 
 def draw_curve(axis: Axes, names: pd.DataFrame, colour: str) -> None:

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.projections.polar import PolarAxes
 
-from scripts.analyse.figure_style import figure_style, need_colours, save_figure
+from scripts.analyse.figure_style import Drawn, drawn, need_colours
 from scripts.common.errors import UserError
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -22,29 +22,26 @@ MARKERS = "osD^vPX*"
 """One for each generator in turn, so that lines can be told apart without colours."""
 
 
+@drawn
 def plot_figure6(
     summary: Path,
-    faces: Sequence[Path],
     *,
     generators: Sequence[Mapping[str, str]],
     dimensions: Sequence[Mapping[str, str]],
     style: Mapping[str, Any],
-    banner: str,
-) -> Counts:
+) -> Drawn:
     """Draw each generator's mean scores, scaled per dimension (Section 5.2).
 
     Args:
         summary: table of ``EVALUATION_SUMMARY``.
-        faces: files to write (.pdf, .png).
         generators: lines, in order: ``entry``, ``label``.
         dimensions: axes, in order: ``entry``, ``label``; at least three. One that cannot be had
             (``unavailable``) has no axis, since how the generators lie on it is not known here; a
             line at the foot names it.
         style: ``colours``, one for each generator, and ``width_in``.
-        banner: a line for the foot.
 
     Returns:
-        Counts of numbers.
+        The figure, and counts of numbers.
 
     Raises:
         UserError: too few dimensions, or fewer colours than generators.
@@ -65,19 +62,17 @@ def plot_figure6(
         [[means.get((axis["entry"], line["entry"])) for line in generators] for axis in dimensions],
         dtype=float,
     )
-    with figure_style():
-        figure = plt.figure(figsize=(style["width_in"], style["width_in"]))
-        chart = figure.add_axes((0.16, 0.17, 0.68, 0.68), projection="polar")
-        draw_web(chart, [axis["label"] for axis in dimensions])
-        draw_lines(chart, normalise_for_radar(values), generators, style["colours"])
-        figure.legend(loc="lower center", bbox_to_anchor=(0.5, 0.02), ncols=min(5, len(generators)))
-        if missing:
-            words = f"Without an axis, since nobody can measure them here: {', '.join(missing)}."
-            figure.text(0.5, 0.02, words, ha="center", va="top", fontsize=7.5, color="#666666")
-        save_figure(figure, faces, banner)
+    figure = plt.figure(figsize=(style["width_in"], style["width_in"]))
+    chart = figure.add_axes((0.16, 0.17, 0.68, 0.68), projection="polar")
+    draw_web(chart, [axis["label"] for axis in dimensions])
+    draw_lines(chart, normalise_for_radar(values), generators, style["colours"])
+    figure.legend(loc="lower center", bbox_to_anchor=(0.5, 0.02), ncols=min(5, len(generators)))
+    if missing:
+        words = f"Without an axis, since nobody can measure them here: {', '.join(missing)}."
+        figure.text(0.5, 0.02, words, ha="center", va="top", fontsize=7.5, color="#666666")
     counts = Counts(declared=values.size, kept=int((~np.isnan(values)).sum()))
     counts.reject("no_value", int(np.isnan(values).sum()))
-    return counts
+    return figure, counts
 
 
 def normalise_for_radar(values: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from scripts.analyse.figure_style import figure_style, save_figure
+from scripts.analyse.figure_style import Drawn, drawn
 from scripts.analyse.funnel import Kept, in_words, read_funnel, sum_up
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -16,9 +16,8 @@ from scripts.common.rule_log import Counts
 ROW_HEIGHT_IN = 0.27
 
 
-def plot_funnel(
-    funnel: Path, faces: Sequence[Path], *, style: Mapping[str, Any], banner: str
-) -> Counts:
+@drawn
+def plot_funnel(funnel: Path, *, style: Mapping[str, Any]) -> Drawn:
     """Draw a bar for each step: the share it kept, and the shares of the reasons.
 
     The shares are of what the step read, all of its parts together; so a step that loses a tenth
@@ -26,21 +25,17 @@ def plot_funnel(
 
     Args:
         funnel: CSV of ``ACCOUNT``, from ``account``.
-        faces: files to write (.pdf, .png).
         style: ``kept_colour``, ``rejected_colour``, ``width_in``.
-        banner: a line for the foot.
 
     Returns:
-        Counts of steps.
+        The figure, and counts of steps.
     """
     steps = sum_up(read_funnel(funnel))
-    with figure_style():
-        figure, axis = plt.subplots(
-            figsize=(style["width_in"], ROW_HEIGHT_IN * (len(steps) + 4)), layout="constrained"
-        )
-        draw_steps(axis, steps, style)
-        save_figure(figure, faces, banner)
-    return Counts(kept=len(steps))
+    figure, axis = plt.subplots(
+        figsize=(style["width_in"], ROW_HEIGHT_IN * (len(steps) + 4)), layout="constrained"
+    )
+    draw_steps(axis, steps, style)
+    return figure, Counts(kept=len(steps))
 
 
 def draw_steps(axis: Axes, steps: Sequence[Kept], style: Mapping[str, Any]) -> None:

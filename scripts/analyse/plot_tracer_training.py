@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
-from scripts.analyse.figure_style import figure_style, need_colours, save_figure
+from scripts.analyse.figure_style import Drawn, drawn, need_colours
 from scripts.common.errors import UserError
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -23,29 +23,26 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 """One for each run in turn, so that curves can be told apart without colours."""
 
 
+@drawn
 def plot_tracer_training(
     tables: Sequence[Path],
-    faces: Sequence[Path],
     *,
     networks: Sequence[Mapping[str, Any]],
     runs: Sequence[str],
     style: Mapping[str, Any],
-    banner: str,
-) -> Counts:
+) -> Drawn:
     """Draw how the tracers 'Ours' of Table 5 learned (Supplement 16), one line for each run.
 
     Args:
         tables: of each network's runs in turn, training tables (``TRAINING_COLUMNS``): means over
             the iterations since the row before, of the loss with its margin and of the share of
             pictures whose class is nearest.
-        faces: files to write (.pdf, .png).
         networks: side by side: ``label``.
         runs: of each network, as the legend calls them.
         style: ``colours``, one for each run, and ``width_in``.
-        banner: a line for the foot.
 
     Returns:
-        Counts of rows.
+        The figure, and counts of rows.
 
     Raises:
         UserError: fewer colours than runs, or a table lacks a column.
@@ -54,26 +51,24 @@ def plot_tracer_training(
     read = [read_training(path) for path in tables]
     starts = range(0, len(read), len(runs))
     each = [dict(zip(runs, read[start : start + len(runs)], strict=True)) for start in starts]
-    with figure_style():
-        figure, columns = plt.subplots(
-            3,
-            len(networks),
-            squeeze=False,
-            sharex="col",
-            figsize=(style["width_in"], sum(HEIGHTS_IN)),
-            height_ratios=HEIGHTS_IN,
-            layout="constrained",
-        )
-        for network, axes, rows in zip(networks, columns.T, each, strict=True):
-            draw_network(axes, rows, style["colours"])
-            if len(networks) > 1:
-                axes[0].set_title(f"{network['label']}: loss")
+    figure, columns = plt.subplots(
+        3,
+        len(networks),
+        squeeze=False,
+        sharex="col",
+        figsize=(style["width_in"], sum(HEIGHTS_IN)),
+        height_ratios=HEIGHTS_IN,
+        layout="constrained",
+    )
+    for network, axes, rows in zip(networks, columns.T, each, strict=True):
+        draw_network(axes, rows, style["colours"])
         if len(networks) > 1:
-            figure.legend(handles=columns[0, 0].lines, loc="outside upper center", ncols=3)
-        else:
-            columns[0, 0].legend(loc="upper right", ncols=2)
-        save_figure(figure, faces, banner)
-    return Counts(kept=sum(map(len, read)))
+            axes[0].set_title(f"{network['label']}: loss")
+    if len(networks) > 1:
+        figure.legend(handles=columns[0, 0].lines, loc="outside upper center", ncols=3)
+    else:
+        columns[0, 0].legend(loc="upper right", ncols=2)
+    return figure, Counts(kept=sum(map(len, read)))
 
 
 def draw_network(

@@ -6,8 +6,10 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
-from scripts.analyse.figure_style import figure_style, save_figure
+from scripts.analyse.figure_style import Drawn, drawn
+from scripts.analyse.matrices import draw_shares
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.trace import METRICS, MUAP_AT, MUAP_VIDEO
@@ -16,32 +18,29 @@ from scripts.common.tables import read_frame
 ROW_IN = 0.24
 
 
+@drawn
 def plot_tracing_along(
     metrics: Path,
-    faces: Sequence[Path],
     *,
     rows: Sequence[Mapping[str, Any]],
     generators: Sequence[Mapping[str, Any]],
     frames: int,
     style: Mapping[str, Any],
-    banner: str,
-) -> Counts:
+) -> Drawn:
     """Draw the muAP of each tracer (rows) at each place in the videos of each generator (panels).
 
     The last column, apart, is that of whole videos, by the mean of their frames' cosines.
 
     Args:
         metrics: table of ``METRICS``.
-        faces: files to write (.pdf, .png).
         rows: of Table 5, in order: ``label``, ``entry``, perhaps ``group``, ``key`` (what the
             metrics call it) and ``unavailable``.
         generators: panels, in order: ``entry``, ``label``.
         frames: of each video, evenly spread from the first to the last.
         style: ``colour_map`` and ``width_in``.
-        banner: a line for the foot.
 
     Returns:
-        Counts of numbers.
+        The figure, and counts of numbers.
     """
     table = read_frame(metrics, METRICS).set_index(["tracer", "generator", "metric"])["value"]
     there = {
@@ -50,35 +49,24 @@ def plot_tracing_along(
     places = [f"{MUAP_AT}{place + 1}" for place in range(frames)] + [MUAP_VIDEO]
     columns = [f"{place / max(1, frames - 1):.0%}" for place in range(frames)] + ["video"]
     counts, size = Counts(), (style["width_in"], 1.9 + ROW_IN * len(there))
-    with figure_style():
-        figure, axes = plt.subplots(
-            1, len(generators), figsize=size, squeeze=False, layout="constrained", sharey="row"
-        )
-        for axis, generator in zip(axes[0], generators, strict=True):
-            keys = [[(key, generator["entry"], place) for place in places] for key in there]
-            shares = np.array([table.reindex(row).to_numpy(float) for row in keys])
-            image = axis.imshow(shares, cmap=style["colour_map"], vmin=0, vmax=1, aspect="auto")
-            axis.axvline(frames - 0.5, color="white", linewidth=4)
-            axis.set_xticks(range(frames + 1), columns, rotation=90, fontsize=7)
-            axis.set_yticks(range(len(there)), list(there.values()), fontsize=7)
-            axis.set_title(generator["label"])
-            axis.spines[:].set_visible(False)
-            for (row, column), share in np.ndenumerate(shares):
-                if np.isfinite(share):
-                    colour = "black" if share > 0.5 else "white"
-                    words = f"{100 * share:.0f}"
-                    axis.text(
-                        column, row, words, ha="center", va="center", fontsize=6, color=colour
-                    )
-            counts.keep(int(np.isfinite(shares).sum()))
-            counts.reject("no_value", int((~np.isfinite(shares)).sum()))
-        figure.get_layout_engine().set(wspace=0.1)
-        figure.supxlabel(
-            "frame by its place in the video; all frames of a video together", fontsize=8
-        )
-        figure.colorbar(image, ax=axes, shrink=0.8, label="μAP")
-        save_figure(figure, faces, banner)
-    return counts
+    figure, axes = plt.subplots(
+        1, len(generators), figsize=size, squeeze=False, layout="constrained", sharey="row"
+    )
+    for axis, generator in zip(axes[0], generators, strict=True):
+        keys = [[(key, generator["entry"], place) for place in places] for key in there]
+        values = [table.reindex(row).to_numpy(float) for row in keys]
+        shares = pd.DataFrame(values, list(there.values()), columns)
+        image = draw_shares(axis, shares, style["colour_map"])
+        axis.axvline(frames - 0.5, color="white", linewidth=4)
+        axis.set_title(generator["label"])
+        axis.spines[:].set_visible(False)
+        known = int(np.isfinite(shares).to_numpy().sum())
+        counts.keep(known)
+        counts.reject("no_value", shares.size - known)
+    figure.get_layout_engine().set(wspace=0.1)
+    figure.supxlabel("frame by its place in the video; all frames of a video together", fontsize=8)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="μAP")
+    return figure, counts
 
 
 if __name__ == "__main__":

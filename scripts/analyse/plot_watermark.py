@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from scripts.analyse.figure_style import figure_style, save_figure
+from scripts.analyse.figure_style import Drawn, drawn
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK
@@ -22,25 +22,19 @@ COLUMNS = 3
 CELL_HEIGHT_IN = 2.2
 
 
+@drawn
 def plot_watermark(
-    overlays: Path,
-    watermarks: Sequence[Path],
-    faces: Sequence[Path],
-    *,
-    style: Mapping[str, Any],
-    banner: str,
-) -> Counts:
+    overlays: Path, watermarks: Sequence[Path], *, style: Mapping[str, Any]
+) -> Drawn:
     """Draw the mean edges of the most frequent sizes, what was found marked, and all scores.
 
     Args:
         overlays: table of ``OVERLAYS``.
         watermarks: tables of ``WATERMARKS``.
-        faces: files to write (.pdf, .png).
         style: ``found_colour``, ``sizes`` (how many), ``width_in``.
-        banner: a line for the foot.
 
     Returns:
-        Counts of images: kept are those without an overlay.
+        The figure, and counts of images: kept are those without an overlay.
     """
     rows = read_table(overlays, OVERLAYS).to_pylist()
     scores = read_table(watermarks, WATERMARKS)
@@ -48,21 +42,19 @@ def plot_watermark(
     sizes = list(dict.fromkeys((row["width"], row["height"]) for row in rows))[: style["sizes"]]
     cells = len(sizes) + 1
     lines = -(-cells // COLUMNS)
-    with figure_style():
-        figure, axes = plt.subplots(
-            lines, COLUMNS, squeeze=False, layout="constrained",
-            figsize=(style["width_in"], CELL_HEIGHT_IN * lines + 0.4),
-        )  # fmt: skip
-        for axis, size in zip(axes.flat, sizes, strict=False):
-            draw_size(axis, [row for row in rows if (row["width"], row["height"]) == size], style)
-        draw_scores(axes.flat[len(sizes)], scores, rows, style)
-        for axis in axes.flat[cells:]:
-            axis.set_axis_off()
-        figure.suptitle(f"{marked:,} of {scores.num_rows:,} image prompts have an overlay")
-        save_figure(figure, faces, banner)
+    figure, axes = plt.subplots(
+        lines, COLUMNS, squeeze=False, layout="constrained",
+        figsize=(style["width_in"], CELL_HEIGHT_IN * lines + 0.4),
+    )  # fmt: skip
+    for axis, size in zip(axes.flat, sizes, strict=False):
+        draw_size(axis, [row for row in rows if (row["width"], row["height"]) == size], style)
+    draw_scores(axes.flat[len(sizes)], scores, rows, style)
+    for axis in axes.flat[cells:]:
+        axis.set_axis_off()
+    figure.suptitle(f"{marked:,} of {scores.num_rows:,} image prompts have an overlay")
     counts = Counts(kept=scores.num_rows - marked)
     counts.reject("overlay", marked)
-    return counts
+    return figure, counts
 
 
 def draw_size(axis: Axes, rows: Sequence[Mapping], style: Mapping[str, Any]) -> None:

@@ -2,10 +2,11 @@
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from scripts.analyse.csv_files import csv_text, one_line
+from scripts.analyse.faces import with_faces
 from scripts.analyse.paper_table import NOTHING, Number, PaperTable, Row, difference
 from scripts.common.rule_log import Counts
 
@@ -40,6 +41,14 @@ thead th, tr.header th { font-weight: 600; border-bottom: 1px solid #777; }
 .banner { background: #fff3cd; border: 1px solid #b8860b; padding: .5rem .8rem; font-weight: 600; }
 .note { color: #555; font-size: .9rem; }
 """
+
+
+def laid_out(build: Callable[..., PaperTable]) -> Callable[..., Counts]:
+    """Return a function that writes the table that ``build`` returns into ``faces``.
+
+    ``banner`` stands on each of them (``with_faces``).
+    """
+    return with_faces(build, write_paper_table)
 
 
 def write_paper_table(table: PaperTable, faces: Iterable[Path], banner: str) -> Counts:

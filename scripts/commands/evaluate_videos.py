@@ -208,12 +208,12 @@ def evaluate_folder(
                            seed=study.config["seed"])  # fmt: skip
         faces = [folder / f"leaderboard.{face}" for face in PAGES]
         build_leaderboard(
-            board, faces, dimensions=rows, generators=columns, banner=study.config["banner"]
+            board, faces=faces, dimensions=rows, generators=columns, banner=study.config["banner"]
         )
         shown.append("leaderboard")
     if others and len(rows) >= 3:
         style = {"colours": COLOURS, "width_in": 7}
-        plot_figure6(summary, [folder / "figure6.png"], generators=columns[: len(COLOURS)],
+        plot_figure6(summary, faces=[folder / "figure6.png"], generators=columns[: len(COLOURS)],
                      dimensions=rows, style=style, banner=study.config["banner"])  # fmt: skip
     page = write_own_page(folder, own.generator, rows, shown)
     made = [*(folder / f"{name}.{face}" for name in shown for face in PAGES), page]

@@ -1,7 +1,5 @@
 """What tests of figures share."""
 
-import sys
-
 import matplotlib.pyplot as plt
 import pytest
 
@@ -18,8 +16,6 @@ def drawn(monkeypatch):
         figures.append(figure)
         save(figure, paths, banner)
 
-    for name, module in sys.modules.items():
-        if name.startswith("scripts.analyse.plot_"):
-            monkeypatch.setattr(module, "save_figure", keep)
+    monkeypatch.setattr(figure_style, "save_figure", keep)
     yield figures
     plt.close("all")

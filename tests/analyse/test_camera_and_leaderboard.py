@@ -25,7 +25,7 @@ def test_a_leaderboard_shows_mean_interval_and_ranks(tmp_path):
     write_table(rows, tmp_path / "l.parquet", LEADERBOARD)
     counts = build_leaderboard(
         tmp_path / "l.parquet",
-        [tmp_path / f"l.{face}" for face in ("csv", "md", "html")],
+        faces=[tmp_path / f"l.{face}" for face in ("csv", "md", "html")],
         dimensions=[entry("dover", "DOVER"), entry("smooth", "Smooth")],
         generators=GENERATORS,
         banner="",
@@ -67,7 +67,9 @@ def camera(tmp_path):
 
 
 def test_who_does_what_was_asked_for(tmp_path, camera):
-    build_camera(camera, [tmp_path / "c.csv", tmp_path / "c.md"], generators=GENERATORS, banner="x")
+    build_camera(
+        camera, faces=[tmp_path / "c.csv", tmp_path / "c.md"], generators=GENERATORS, banner="x"
+    )
     text = (tmp_path / "c.md").read_text()
     assert r"| Typed as -camera | zoom in | 75.0 \[30, 95\] | – | 4 |" in text
     assert r"| Words of the prompt | zoom in |" in text and r"|  | pan left | – | 75.0" in text
@@ -97,7 +99,7 @@ def test_the_figure_has_a_panel_for_each_generator(tmp_path, camera):
         counts = plot_camera(
             camera,
             tmp_path / "strength.parquet",
-            [path],
+            faces=[path],
             generators=[*GENERATORS, entry("none", "No videos")],
             style={"colour_map": "cividis", "width_in": 6.0},
             banner="made up",

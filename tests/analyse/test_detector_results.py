@@ -55,7 +55,7 @@ def test_a_curve_of_many_rows_is_of_means(tmp_path):
     assert len(thinned(table[:30])) == 30
 
 
-def test_the_figure_has_a_column_for_each_setting(tmp_path, monkeypatch):
+def test_the_figure_has_a_column_for_each_setting(tmp_path, drawn):
     metrics, _ = metrics_of(tmp_path)
     curves = []
     for setting in ("same_domain", "cross_domain"):
@@ -63,18 +63,14 @@ def test_the_figure_has_a_column_for_each_setting(tmp_path, monkeypatch):
             curves.append(tmp_path / setting / f"{generator}.csv")
             curves[-1].parent.mkdir(exist_ok=True)
             curves[-1].write_text("iteration,loss,learning_rate\n1,1.1,0.1\n2,0.7,0.1\n")
-    drawn = {}
-    monkeypatch.setattr(
-        "scripts.analyse.plot_detector_training.save_figure",
-        lambda figure, faces, banner: drawn.update(axes=figure.axes),
-    )
-    given = {"generators": GENERATORS, "banner": ""}
-    plot_detector_training(metrics, curves, [], style=STYLE, **given)
-    titles = [axis.get_title(loc="left") or axis.get_title() for axis in drawn["axes"]]
+    given = {"generators": GENERATORS, "faces": [], "banner": ""}
+    plot_detector_training(metrics, curves, style=STYLE, **given)
+    axes = drawn[0].axes
+    titles = [axis.get_title(loc="left") or axis.get_title() for axis in axes]
     assert titles[:2] == ["Same Domain: loss", "Cross Domain: loss"]
-    assert [len(axis.lines) for axis in drawn["axes"]] == [2, 2, 0, 0]
+    assert [len(axis.lines) for axis in axes] == [2, 2, 0, 0]
     with pytest.raises(UserError, match=r"detector_training\.colours has 1 colours for 2"):
-        plot_detector_training(metrics, curves, [], style=STYLE | {"colours": ["#000000"]}, **given)
+        plot_detector_training(metrics, curves, style=STYLE | {"colours": ["#000000"]}, **given)
 
 
 def test_the_table_has_a_column_for_each_model_and_every_rule_against_leakage(tmp_path):
@@ -107,7 +103,7 @@ def test_the_table_has_a_column_for_each_model_and_every_rule_against_leakage(tm
     faces = [tmp_path / "tip_id.csv", tmp_path / "tip_id.md"]
     build_tip_id(
         [tmp_path / "frames.parquet"], [tmp_path / "classes.parquet"], [tmp_path / "marks.parquet"],
-        tmp_path / "leakage.csv", faces, banner="", indexes=indexes, generators=["pika"],
+        tmp_path / "leakage.csv", faces=faces, banner="", indexes=indexes, generators=["pika"],
         real_sources=["real"], labels={"pika": "Pika", "real": "Real"},
         detectors=[{"entry": "a", "label": "A", "embedded": False}],
         trained=[{"entry": "v", "key": "same_domain", "label": "Same Domain", "embedded": False}],

@@ -10,9 +10,9 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
-from scripts.analyse import plot_prompt_filter
 from scripts.analyse.count_cartoons import count_cartoons, probability, wilson
 from scripts.analyse.find_similar_prompts import find_similar_prompts
+from scripts.analyse.plot_prompt_filter import plot_prompt_filter
 from scripts.analyse.train_prompt_filter import train_prompt_filter
 from scripts.common.errors import UserError
 from scripts.common.identity import prompt_uuid
@@ -127,18 +127,11 @@ def test_the_filter_is_measured_on_other_users_prompts(study, tmp_path):
     assert table["score"][0] == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-4)
 
 
-def test_the_curve_is_drawn_beside_a_guess(study, tmp_path, monkeypatch):
+def test_the_curve_is_drawn_beside_a_guess(study, tmp_path, drawn):
     _, scores, curve, _ = train(study, tmp_path)
-    drawn = []
-    keep = plot_prompt_filter.save_figure
-    monkeypatch.setattr(
-        plot_prompt_filter,
-        "save_figure",
-        lambda figure, *rest: drawn.append(figure) or keep(figure, *rest),
-    )
     face = tmp_path / "filter.png"
     style = {"colour": "#0072B2", "width_in": 5.0}
-    plot_prompt_filter.plot_prompt_filter(curve, [face], style=style, banner="MADE UP")
+    plot_prompt_filter(curve, faces=[face], style=style, banner="MADE UP")
     axis = drawn[0].axes[0]
     line, guess = axis.lines
     test = pl.read_parquet(scores).filter(side="test")

@@ -1,5 +1,10 @@
 """Figures: what they draw, that nothing is cut off, and that the same data gives the same bytes."""
 
+from collections.abc import Sequence
+from inspect import signature
+from pathlib import Path
+from typing import get_type_hints
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -52,6 +57,15 @@ def popularity(tmp_path):
     return path
 
 
+def test_a_rule_s_function_takes_what_is_drawn_its_files_and_the_banner():
+    """By name, which is how a rule hands them over, and as paths."""
+    assert list(signature(plot_figure4).parameters) == [
+        "popularity", "top", "style", "faces", "banner"
+    ]  # fmt: skip
+    kinds = get_type_hints(plot_figure4)
+    assert (kinds["popularity"], kinds["faces"]) == (Path, Sequence[Path])
+
+
 def test_the_radar_s_scale_is_that_of_the_reference():
     rows = [
         row
@@ -73,7 +87,7 @@ def test_equal_values_lie_in_the_middle_and_missing_ones_stay_missing():
 
 def test_figure_4_draws_the_top_as_bars(popularity, tmp_path, drawn):
     counts = plot_figure4(
-        popularity, [tmp_path / "f.png"], top=25, style=TWO_COLOURS, banner=BANNER
+        popularity, faces=[tmp_path / "f.png"], top=25, style=TWO_COLOURS, banner=BANNER
     )
     above, below = drawn[0].axes
     assert [bar.get_height() for bar in above.patches][:3] == [9, 7, 1]
@@ -87,7 +101,7 @@ def test_figure_4_draws_the_top_as_bars(popularity, tmp_path, drawn):
 
 
 def test_figure_5_marks_where_a_half_is_reached(popularity, tmp_path, drawn):
-    plot_figure5(popularity, [tmp_path / "f.png"], style=TWO_COLOURS, banner="")
+    plot_figure5(popularity, faces=[tmp_path / "f.png"], style=TWO_COLOURS, banner="")
     above, below = drawn[0].axes
     assert above.lines[0].get_ydata()[-1] == 1.0
     assert [text.get_text() for text in below.texts] == ["1 of 3: 56%", "2 of 3: 89%"]
@@ -97,7 +111,7 @@ def test_figure_6_draws_one_closed_line_for_each_generator(tmp_path, drawn):
     summary = write_summary(tmp_path / "summary.parquet")
     plot_figure6(
         summary,
-        [tmp_path / "f.png"],
+        faces=[tmp_path / "f.png"],
         generators=GENERATORS,
         dimensions=DIMENSIONS,
         style={"colours": COLOURS, "width_in": 6.0},
@@ -116,7 +130,7 @@ def test_figure_6_has_no_axis_for_what_nobody_can_measure(tmp_path, drawn):
     absent = [entry("moods", "Moods & co", unavailable="nobody has it")]
     counts = plot_figure6(
         write_summary(tmp_path / "summary.parquet"),
-        [tmp_path / "f.png"],
+        faces=[tmp_path / "f.png"],
         generators=GENERATORS,
         dimensions=[*DIMENSIONS[:4], *absent],
         style={"colours": COLOURS, "width_in": 6.0},
@@ -128,7 +142,7 @@ def test_figure_6_has_no_axis_for_what_nobody_can_measure(tmp_path, drawn):
     assert counts.declared == 4 * len(GENERATORS)
     with pytest.raises(UserError, match=r"three dimensions or more .* not 2"):
         plot_figure6(
-            tmp_path / "summary.parquet", [], generators=GENERATORS,
+            tmp_path / "summary.parquet", faces=[], generators=GENERATORS,
             dimensions=[*DIMENSIONS[:2], *absent],
             style={"colours": COLOURS, "width_in": 6.0}, banner="",
         )  # fmt: skip
@@ -139,18 +153,23 @@ def test_figure_6_says_what_it_needs(tmp_path):
     style = {"colours": COLOURS[:4], "width_in": 6.0}
     with pytest.raises(UserError, match=r"figure6.colours has 4 colours for 5 generators"):
         plot_figure6(
-            summary, [], generators=GENERATORS, dimensions=DIMENSIONS, style=style, banner=""
+            summary, faces=[], generators=GENERATORS, dimensions=DIMENSIONS, style=style, banner=""
         )
     with pytest.raises(UserError, match=r"three dimensions or more .* not 2"):
         plot_figure6(
-            summary, [], generators=GENERATORS, dimensions=DIMENSIONS[:2], style=style, banner=""
+            summary,
+            faces=[],
+            generators=GENERATORS,
+            dimensions=DIMENSIONS[:2],
+            style=style,
+            banner="",
         )
 
 
 def test_the_funnel_sums_up_the_parts_of_a_step(tmp_path, drawn):
     (tmp_path / "funnel.csv").write_text(FUNNEL)
     counts = plot_funnel(
-        tmp_path / "funnel.csv", [tmp_path / "f.png"], style=FUNNEL_STYLE, banner=""
+        tmp_path / "funnel.csv", faces=[tmp_path / "f.png"], style=FUNNEL_STYLE, banner=""
     )
     texts = [text.get_text() for text in drawn[0].axes[0].texts]
     assert "11 of 15 messages" in texts and "not a bot 3, no video 1" in texts
@@ -188,17 +207,19 @@ def test_nothing_is_cut_off_and_bytes_repeat(popularity, tmp_path, monkeypatch):
             name: [tmp_path / turn / f"{name}{form}" for form in (".png", ".pdf")]
             for name in ("figure4", "figure5", "figure6", "funnel")
         }
-        plot_figure4(popularity, files["figure4"], top=25, style=TWO_COLOURS, banner=BANNER)
-        plot_figure5(popularity, files["figure5"], style=TWO_COLOURS, banner=BANNER)
+        plot_figure4(popularity, faces=files["figure4"], top=25, style=TWO_COLOURS, banner=BANNER)
+        plot_figure5(popularity, faces=files["figure5"], style=TWO_COLOURS, banner=BANNER)
         plot_figure6(
             summary,
-            files["figure6"],
+            faces=files["figure6"],
             generators=GENERATORS,
             dimensions=DIMENSIONS,
             style={"colours": COLOURS, "width_in": 6.0},
             banner=BANNER,
         )
-        plot_funnel(tmp_path / "funnel.csv", files["funnel"], style=FUNNEL_STYLE, banner=BANNER)
+        plot_funnel(
+            tmp_path / "funnel.csv", faces=files["funnel"], style=FUNNEL_STYLE, banner=BANNER
+        )
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
     for path in (tmp_path / "a").glob("*.png"):

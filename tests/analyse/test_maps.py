@@ -253,12 +253,12 @@ def test_figure_3_shows_no_unsafe_text_of_ours(two, tmp_path, monkeypatch):
     table.with_columns(text_nsfw=nsfw.cast(pl.Float32)).write_parquet(path)
     shown = []
     monkeypatch.setattr(
-        "scripts.analyse.plot_figure3.save_figure",
+        "scripts.analyse.figure_style.save_figure",
         lambda figure, *_: shown.extend(text.get_text() for text in figure.findobj(Text)),
     )
     style = {"colours": ["#0072B2", "#E69F00"], "prompts": 8, "width_in": 6.0}
     counts = plot_figure3(
-        [path], [path.with_name("grid.json")], [tmp_path / "a.png"],
+        [path], [path.with_name("grid.json")], faces=[tmp_path / "a.png"],
         labels=["TIP-I2V", "Them"], style=style, banner="", seed=1,
     )  # fmt: skip
     assert counts.kept == table.height

@@ -22,6 +22,7 @@ from scripts.common.video import encode_video, probe_video
 
 PROMPTS = {"a cat walks": "Cat", "a cat sleeps": "Cat", "a dog runs": "Dog", "no video": "Owl"}
 WIDTH = {"width_in": 5.0}
+GENERATORS = [{"label": "One"}, {"label": "Two"}]
 
 
 def write_images(folder, rows):
@@ -121,8 +122,9 @@ def test_the_mosaic_is_drawn_with_the_same_bytes(made):
     style = {"uuids": [], "prompts": 2, "frames": 3, "width_in": 5.0}
     for name in ("a", "b"):
         counts = plot_figure1(
-            folder / "dataset.parquet", folder / "prompts.parquet", videos, [folder / f"{name}.png"],
-            labels=["One", "Two"], style=style, blurred=True, banner="made up", seed=1,
+            folder / "dataset.parquet", folder / "prompts.parquet", videos,
+            faces=[folder / f"{name}.png"], generators=GENERATORS, style=style, blurred=True,
+            banner="made up", seed=1,
         )  # fmt: skip
     assert counts.sentence() == "read 4 = kept 2 + rejected 2 (not_shown 2)"
     assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
@@ -137,7 +139,7 @@ def test_a_data_point_has_all_its_fields(made, drawn):
     files = [folder / "vectors.parquet"]
     counts = plot_figure2(
         folder / "dataset.parquet", folder / "prompts.parquet", files, files,
-        write_images(folder, rows), videos, [folder / "f.png"], labels=["One", "Two"],
+        write_images(folder, rows), videos, faces=[folder / "f.png"], generators=GENERATORS,
         style={"uuids": [prompt_uuid("a cat walks")], "width_in": 5.0}, blurred=True, banner="",
         seed=1,
     )  # fmt: skip
@@ -160,7 +162,7 @@ def test_examples_are_safe_ones_first(made, drawn):
     images = write_images(folder, [{"uuid": prompt_uuid(name)} for name in PROMPTS])
     for kind in names:
         counts = plot_figure10(
-            folder / "dataset.parquet", folder / "popularity.parquet", images, [folder / "f.png"],
+            folder / "dataset.parquet", folder / "popularity.parquet", images, faces=[folder / "f.png"],
             kind=kind, top=3, style=WIDTH, blurred=True, banner="", seed=1,
         )  # fmt: skip
         texts = {axis.get_title(): axis.get_xlabel() for axis in drawn[-1].axes if axis.images}

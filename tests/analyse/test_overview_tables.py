@@ -25,8 +25,8 @@ def overview(folder, number, **known):
     layout = LAYOUTS[f"table{number}"]
     sources = read_sheets(ROOT / "config")["sources"]
     build_overview(
-        folder / "dataset.parquet", folder / "prompts.parquet", faces(folder, f"table{number}"),
-        number=number, layout=layout, known=layout["known"] | known,
+        folder / "dataset.parquet", folder / "prompts.parquet",
+        faces=faces(folder, f"table{number}"), number=number, layout=layout, known=layout["known"] | known,
         beside=[sources[name] for name in layout["beside"]], banner=BANNER,
     )  # fmt: skip
     return read(folder / f"table{number}.csv")

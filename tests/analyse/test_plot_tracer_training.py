@@ -3,7 +3,8 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from scripts.analyse import figure_style, plot_tracer_training
+from scripts.analyse import figure_style
+from scripts.analyse.plot_tracer_training import plot_tracer_training
 from scripts.common.errors import UserError
 from tests.analyse.tidy_metrics import BANNER
 
@@ -32,15 +33,13 @@ def draw(tables, figures, **changes):
         "style": STYLE,
         "banner": BANNER,
     }
-    return plot_tracer_training.plot_tracer_training(tables, figures, **(settings | changes))
+    return plot_tracer_training(tables, faces=figures, **(settings | changes))
 
 
-def test_each_run_is_a_line_of_its_colour(tables, tmp_path, monkeypatch):
-    kept = []
-    monkeypatch.setattr(plot_tracer_training, "save_figure", lambda figure, *_: kept.append(figure))
+def test_each_run_is_a_line_of_its_colour(tables, drawn):
     counts = draw(tables, [])
     assert counts.kept == 6
-    loss, accuracy, rate = kept[0].axes
+    loss, accuracy, rate = drawn[0].axes
     assert [line.get_label() for line in loss.lines] == ["all generators", "without Pika"]
     assert [line.get_color() for line in loss.lines] == STYLE["colours"]
     assert [text.get_text() for text in loss.get_legend().get_texts()] == [
@@ -55,22 +54,18 @@ def test_each_run_is_a_line_of_its_colour(tables, tmp_path, monkeypatch):
     assert "every run" in rate.get_title(loc="left")
 
 
-def test_runs_of_different_schedules_have_a_line_each(tables, tmp_path, monkeypatch):
-    kept = []
-    monkeypatch.setattr(plot_tracer_training, "save_figure", lambda figure, *_: kept.append(figure))
+def test_runs_of_different_schedules_have_a_line_each(tables, drawn):
     tables[1].write_text(tables[1].read_text().replace("0.002", "0.004"))
     draw(tables, [])
-    assert len(kept[0].axes[2].lines) == 2
+    assert len(drawn[0].axes[2].lines) == 2
 
 
-def test_networks_stand_side_by_side_each_with_its_runs(tables, monkeypatch):
-    kept = []
-    monkeypatch.setattr(plot_tracer_training, "save_figure", lambda figure, *_: kept.append(figure))
+def test_networks_stand_side_by_side_each_with_its_runs(tables, drawn):
     tables[1].write_text(tables[1].read_text().replace("0.002", "0.004"))
     networks = [{"label": "Tiny ViT"}, {"label": "Tiny map"}]
     counts = draw([*tables, *reversed(tables)], [], networks=networks)
     assert counts.kept == 12
-    columns = kept[0].axes[0::2], kept[0].axes[1::2]
+    columns = drawn[0].axes[0::2], drawn[0].axes[1::2]
     for (loss, _, rate), network, losses in zip(columns, networks, (15.5, 15), strict=True):
         assert loss.get_title(loc="left") == f"{network['label']}: loss"
         assert [line.get_label() for line in loss.lines] == ["all generators", "without Pika"]

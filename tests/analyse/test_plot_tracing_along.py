@@ -1,9 +1,8 @@
 """The figure of tracing along the video: which numbers it draws, and where."""
 
-import matplotlib.pyplot as plt
 import pytest
 
-from scripts.analyse import plot_tracing_along
+from scripts.analyse.plot_tracing_along import plot_tracing_along
 from scripts.common.schemas.trace import METRICS, MUAP, MUAP_AT, MUAP_VIDEO
 from scripts.common.tables import write_table
 from tests.analyse.tidy_metrics import GENERATORS, entry
@@ -13,7 +12,7 @@ PLACES = [f"{MUAP_AT}1", f"{MUAP_AT}2", f"{MUAP_AT}3", MUAP_VIDEO]
 
 
 @pytest.fixture
-def drawn(tmp_path, monkeypatch):
+def figure(tmp_path, drawn):
     counted = dict.fromkeys(("queries", "references", "positives", "rejected"), 1)
     rows = [
         {"tracer": tracer, "generator": name, "metric": metric, "value": value} | counted
@@ -22,13 +21,9 @@ def drawn(tmp_path, monkeypatch):
         for metric, value in zip([MUAP, *PLACES], (0.01, base, base - 0.1, None, 0.95), strict=True)
     ]
     write_table(rows, tmp_path / "metrics.parquet", METRICS)
-    figures = []
-    monkeypatch.setattr(
-        plot_tracing_along, "save_figure", lambda figure, *_: figures.append(figure)
-    )
-    counts = plot_tracing_along.plot_tracing_along(
+    counts = plot_tracing_along(
         tmp_path / "metrics.parquet",
-        [],
+        faces=[],
         rows=[
             entry("sscd", "SSCD"),
             entry("asl", "ASL") | {"unavailable": "no weights"},
@@ -39,13 +34,12 @@ def drawn(tmp_path, monkeypatch):
         style={"colour_map": "viridis", "width_in": 8.0},
         banner="",
     )
-    yield figures[0], counts
-    plt.close("all")
+    return drawn[0], counts
 
 
-def test_a_row_of_each_tracer_and_a_panel_of_each_generator(drawn):
-    figure, counts = drawn
-    panels = figure.axes[: len(GENERATORS)]
+def test_a_row_of_each_tracer_and_a_panel_of_each_generator(figure):
+    shown, counts = figure
+    panels = shown.axes[: len(GENERATORS)]
     assert [panel.get_title(loc="left") for panel in panels] == [
         each["label"] for each in GENERATORS
     ]
@@ -55,8 +49,8 @@ def test_a_row_of_each_tracer_and_a_panel_of_each_generator(drawn):
     assert (counts.kept, counts.rejected) == (6 * len(NAMES), {"no_value": 2 * len(NAMES)})
 
 
-def test_numbers_stand_at_their_places_the_video_apart(drawn):
-    texts = drawn[0].axes[0].texts
+def test_numbers_stand_at_their_places_the_video_apart(figure):
+    texts = figure[0].axes[0].texts
     found = {(int(t.get_position()[1]), int(t.get_position()[0])): t.get_text() for t in texts}
     assert found == {
         (0, 0): "80", (0, 1): "70", (0, 3): "95", (1, 0): "90", (1, 1): "80", (1, 3): "95"

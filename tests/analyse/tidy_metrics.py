@@ -34,14 +34,16 @@ LAYOUTS = yaml.safe_load((ROOT / "config/paper/tables.yaml").read_text(encoding=
 
 def build_table3(metrics, faces, *, detectors, **more):
     """Build Table 3 as its rule does."""
-    return build_table(metrics, faces, number="3", layout=LAYOUTS["table3"], rows=detectors, **more)
+    return build_table(
+        metrics, faces=faces, number="3", layout=LAYOUTS["table3"], rows=detectors, **more
+    )
 
 
 def build_table4(metrics, faces, *, videomae, generators, **more):
     """Build Table 4 as its rule does."""
     rows, layout = classifier_rows(videomae, generators), LAYOUTS["table4"]
     return build_table(
-        metrics, faces, number="4", layout=layout, rows=rows, generators=generators, **more
+        metrics, faces=faces, number="4", layout=layout, rows=rows, generators=generators, **more
     )
 
 
@@ -50,14 +52,14 @@ def build_table5(metrics, faces, *, tracers, cosface, generators, **more):
     keys = {"keys": ["cosface_same_domain", "cosface_cross_domain"]}
     rows, layout = tracer_rows(tracers, [cosface | keys], generators), LAYOUTS["table5"]
     return build_table(
-        metrics, faces, number="5", layout=layout, rows=rows, generators=generators, **more
+        metrics, faces=faces, number="5", layout=layout, rows=rows, generators=generators, **more
     )
 
 
 def build_table7(metrics, faces, *, dimensions, **more):
     """Build Table 7 as its rule does."""
     return build_table(
-        metrics, faces, number="7", layout=LAYOUTS["table7"], rows=dimensions, **more
+        metrics, faces=faces, number="7", layout=LAYOUTS["table7"], rows=dimensions, **more
     )
 
 

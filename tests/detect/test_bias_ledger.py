@@ -238,7 +238,7 @@ def test_the_table_and_the_figure_show_all_of_it(ledger, tmp_path):
     files = ledger / "bias.parquet", ledger / "shortcuts.parquet"
     faces = [tmp_path / f"ledger.{form}" for form in ("csv", "md", "html")]
     build_bias_ledger(
-        *files, faces, rows=models, controls=controls, generators=generators, banner=""
+        *files, faces=faces, rows=models, controls=controls, generators=generators, banner=""
     )
     lines = [line for line in faces[0].read_text().splitlines() if not line.startswith("#")]
     rows = {tuple(row[:4]): row for row in csv.reader(lines[1:])}
@@ -251,11 +251,13 @@ def test_the_table_and_the_figure_show_all_of_it(ledger, tmp_path):
     colours = ["#000000", "#0072B2", "#009E73", "#D55E00"]
     figure = tmp_path / "ledger.png"
     style = {"colours": colours, "width_in": 9.0}
-    plot_bias_ledger(files[0], [figure], rows=models, controls=controls, style=style, banner="")
+    plot_bias_ledger(
+        files[0], faces=[figure], rows=models, controls=controls, style=style, banner=""
+    )
     assert figure.stat().st_size > 10_000
     with pytest.raises(UserError, match=r"bias_ledger\.colours has 3 colours for 4"):
         plot_bias_ledger(
-            files[0], [figure], rows=models, controls=controls,
+            files[0], faces=[figure], rows=models, controls=controls,
             style=style | {"colours": colours[:3]}, banner="",
         )  # fmt: skip
 
@@ -264,11 +266,11 @@ def test_the_figure_tells_its_marks_and_why_a_row_is_empty(ledger, tmp_path, mon
     """Of a model that is no better than a guess nothing can be lost."""
     drawn = []
     monkeypatch.setattr(
-        "scripts.analyse.plot_bias_ledger.save_figure", lambda figure, *_: drawn.append(figure)
+        "scripts.analyse.figure_style.save_figure", lambda figure, *_: drawn.append(figure)
     )
     rows = {"table3": [{"entry": "spectrum", "label": "Spectrum"}, {"entry": "x", "label": "X"}]}
     plot_bias_ledger(
-        ledger / "bias.parquet", [], rows=rows, controls=dict.fromkeys(CONTROLS, "c"),
+        ledger / "bias.parquet", faces=[], rows=rows, controls=dict.fromkeys(CONTROLS, "c"),
         style={"colours": ["#000000"] * 4, "width_in": 9.0}, banner="",
     )  # fmt: skip
     figure = drawn[0]

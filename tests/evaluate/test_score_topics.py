@@ -82,7 +82,11 @@ def test_names_stand_best_first_if_every_generator_has_enough(topics):
 def test_best_and_worst_as_a_table(topics, tmp_path):
     columns = [entry("pika", "Pika"), entry("svd", "SVD")]
     build_topics(
-        topics[2], [tmp_path / "t.csv", tmp_path / "t.md"], generators=columns, least=1, banner=""
+        topics[2],
+        faces=[tmp_path / "t.csv", tmp_path / "t.md"],
+        generators=columns,
+        least=1,
+        banner="",
     )
     text = (tmp_path / "t.md").read_text()
     assert "| subject | best 1 | Cat (+0.87) | Cat (+0.87) | 1 |" in text
@@ -105,9 +109,10 @@ def test_the_heat_map_leaves_out_what_few_videos_show(topics, tmp_path):
     style = {"names": 1, "least": 1, "colour_map": "PuOr", "width_in": 6.0}
     made = [tmp_path / "a.png", tmp_path / "b.png"]
     counts = [
-        plot_topics(topics[2], [path], generators=columns, style=style, banner="") for path in made
+        plot_topics(topics[2], faces=[path], generators=columns, style=style, banner="")
+        for path in made
     ]
     assert counts[0].kept == 4 and made[0].read_bytes() == made[1].read_bytes()
-    few = plot_topics(topics[2], [tmp_path / "c.png"], generators=columns,
+    few = plot_topics(topics[2], faces=[tmp_path / "c.png"], generators=columns,
                       style=style | {"least": 2}, banner="")  # fmt: skip
     assert few.kept == 1 and dict(few.rejected) == {"too_few_videos": 3}

@@ -209,7 +209,7 @@ def test_gradients_are_clipped_and_point_to_the_bright_side():
 
 def draw(folder, overlays, scores):
     figures = [folder / "watermark.pdf", folder / "watermark.png"]
-    counts = plot_watermark(overlays, [scores], figures, style=STYLE, banner="MADE UP")
+    counts = plot_watermark(overlays, [scores], faces=figures, style=STYLE, banner="MADE UP")
     picture = np.asarray(Image.open(io.BytesIO(figures[1].read_bytes())).convert("RGB"), int)
     orange = (np.abs(picture - [0xD5, 0x5E, 0x00]).sum(axis=2) < 20).sum()
     return counts, int(orange)
