@@ -241,13 +241,22 @@ def _place(place: Mapping[str, Any]) -> list | None:
 
 
 def _write_site(gallery: Path, site: Iterable[Path], leaderboard: Path, banner: str) -> None:
-    """Copy the pages, with the banner and the leaderboard where they have a place for it."""
+    """Copy style and program, and set pages into the frame that all share, with what has its place."""
     table = re.search(r"<table>.*(?=</body>)", leaderboard.read_text(encoding="utf-8"), re.S)
-    line = f'<p class="banner">{escape(banner)}</p>' if banner else ""
-    for path in site:
-        text = path.read_text(encoding="utf-8").replace("<!-- banner -->", line)
-        text = text.replace("<!-- leaderboard -->", table[0] if table else "")
-        (gallery / path.name).write_text(text, encoding="utf-8")
+    files = {path.name: path.read_text(encoding="utf-8") for path in site}
+    frame = files.pop("frame.html")
+    for name, text in files.items():
+        if name.endswith(".html"):
+            fillings = {
+                "content": text.strip(),
+                "page": "leaderboard" if name == "index.html" else Path(name).stem,
+                "banner": f'<p class="banner">{escape(banner)}</p>' if banner else "",
+                "leaderboard": table[0] if table else "",
+            }
+            text = frame.replace(f'href="{name}"', f'href="{name}" aria-current="page"')
+            for place, filling in fillings.items():
+                text = text.replace(f"<!-- {place} -->", filling)
+        (gallery / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

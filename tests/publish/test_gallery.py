@@ -152,8 +152,12 @@ def test_nearest_prompts_are_named_but_not_oneself(gallery):
 def test_pages_show_the_leaderboard_and_no_markup_of_others(gallery):
     front = (gallery / "index.html").read_text()
     assert "<td>0.976</td>" in front and "made up &lt;script&gt;" in front
+    names = {"index.html": "leaderboard", "prompt.html": "prompt", "search.html": "search"}
+    assert {page.name for page in gallery.glob("*.html")} == set(names), "the frame is no page"
     for page in gallery.glob("*.html"):
         text = page.read_text()
+        assert f'data-page="{names[page.name]}"' in text and "<!--" not in text
+        assert (f'href="{page.name}" aria-current="page"' in text) == (page.name != "prompt.html")
         assert "default-src 'none'" in text and "http" not in text.replace("http-equiv", "")
     raw = "".join(path.read_text() for path in (gallery / "data").rglob("*.js"))
     assert raw.isascii(), "no letter ends a line of a script, or turns its direction"
