@@ -111,7 +111,8 @@ def rule_log(job: Any) -> Iterator[RuleLog]:
     """Open the log of a rule, and leave a record of its job when all went well.
 
     A ``UserError`` ends the process with its one sentence, in the log and on the terminal, and so
-    does a full disk; any other error leaves its traceback in the log and is raised.
+    does a full disk, of which no torn output is left, since Snakemake may itself find no room to see
+    to them; any other error leaves its traceback in the log and is raised.
 
     Args:
         job: the object ``snakemake`` of a script; or the path of a log alone, without a record.
@@ -130,7 +131,11 @@ def rule_log(job: Any) -> Iterator[RuleLog]:
         if not isinstance(job, str | Path):
             record_job(job, time.monotonic() - started)
     except BaseException as error:
-        told = error if isinstance(error, UserError) else disk_fault(error)
+        full = disk_fault(error)
+        told = error if isinstance(error, UserError) else full
+        for output in job.output if full and not isinstance(job, str | Path) else ():
+            with contextlib.suppress(OSError):
+                Path(output).unlink()
         logger.error(str(told or traceback.format_exc()))
         if told is None:
             raise

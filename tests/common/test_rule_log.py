@@ -78,6 +78,20 @@ def test_a_disk_that_takes_nothing_is_one_sentence_with_the_place(error, tmp_pat
     assert "and run again: finished items are kept" in said
 
 
+@pytest.mark.parametrize("error, left", [
+    (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), set()),
+    (ZeroDivisionError(), {"torn.parquet"}),  # which Snakemake sees to, or keeps when asked to
+])  # fmt: skip
+def test_a_full_disk_leaves_no_torn_output(error, left, tmp_path, capsys):
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1")
+    (tmp_path / "folder").mkdir()
+    outputs = [str(tmp_path / name) for name in ("torn.parquet", "folder", "not_begun.tar")]
+    job = SimpleNamespace(log=[str(tmp_path / "x.log")], output=outputs)
+    with pytest.raises((SystemExit, ZeroDivisionError)), rule_log(job):
+        raise error
+    assert {path.name for path in tmp_path.iterdir()} == left | {"folder", "x.log"}
+
+
 def test_a_log_that_the_disk_does_not_take_hides_no_error(capsys):
     with pytest.raises(SystemExit), rule_log("/dev/full") as log:
         log.info("what nobody will read")
