@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from torchvision.models.optical_flow import raft
 
 from scripts.common.errors import Rejected
 from scripts.common.roles import EvaluationItem
@@ -138,41 +139,25 @@ def resize(pixels: torch.Tensor, scale: float) -> torch.Tensor:
     return functional.interpolate(pixels, scale_factor=scale, mode="bilinear", align_corners=False)
 
 
-def grid_of(height: int, width: int, like: torch.Tensor) -> torch.Tensor:
-    """Return each pixel's place as x and y, of shape (1, 2, height, width)."""
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    return torch.stack([columns, rows])[None].to(like)
-
-
-def sample(pixels: torch.Tensor, places: torch.Tensor, border: str) -> torch.Tensor:
-    """Return pixels at places between them, bilinear.
-
-    Args:
-        pixels: (pictures, channels, height, width).
-        places: (pictures, rows, columns, 2), x and y in pixels.
-        border: what lies outside: ``zeros`` or ``border``.
-    """
-    size = torch.tensor([pixels.shape[-1] - 1, pixels.shape[-2] - 1]).to(places)
-    places = 2 * places / size - 1
-    return functional.grid_sample(pixels, places, padding_mode=border, align_corners=True)
+def places_of(flow: torch.Tensor, length: float = 1) -> torch.Tensor:
+    """Return where a flow, so many times as long, points to: x and y in pixels, of its shape."""
+    return raft.make_coords_grid(len(flow), *flow.shape[-2:], device=flow.device) + length * flow
 
 
 def warp(pixels: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
     """Return pictures whose pixels are taken from where a flow points, in pixels."""
-    places = grid_of(*pixels.shape[-2:], like=flow) + flow
-    return sample(pixels, places.permute(0, 2, 3, 1), "border")
+    last = torch.tensor([pixels.shape[-1] - 1, pixels.shape[-2] - 1]).to(flow)
+    places = 2 * places_of(flow).permute(0, 2, 3, 1) / last - 1
+    return functional.grid_sample(pixels, places, padding_mode="border", align_corners=True)
 
 
 class _Correlations:
     """How alike each place of one frame is to each of the other, both ways, at four sizes."""
 
     def __init__(self, before: torch.Tensor, after: torch.Tensor):
-        channels, *self._size = before.shape[1:]
-        alike = before.flatten(2).transpose(1, 2) @ after.flatten(2) / channels**0.5
-        self._levels = [[way.reshape(-1, 1, *self._size)] for way in (alike, alike.transpose(1, 2))]
-        for way in self._levels:
-            for _ in range(LEVELS - 1):
-                way.append(functional.avg_pool2d(way[-1], 2))
+        self._ways = [raft.CorrBlock(num_levels=LEVELS, radius=RADIUS) for _ in range(2)]
+        for way, pair in zip(self._ways, ((before, after), (after, before)), strict=True):
+            way.build_pyramid(*pair)
 
     def __call__(self, flows: Flows) -> torch.Tensor:
         """Return what is alike around the places that flows point to.
@@ -181,21 +166,8 @@ class _Correlations:
             flows: from the middle to the first and to the second frame; each is turned into one
                 from the other frame, of twice its length.
         """
-        reach = torch.arange(-RADIUS, RADIUS + 1).to(flows[0])
-        # As in RAFT, the first number steps along x: a window is read column by column.
-        steps = torch.stack(torch.meshgrid(reach, reach, indexing="ij"), dim=-1)
-        found = []
-        for way, flow in zip(self._levels, reversed(flows), strict=True):
-            places = grid_of(*self._size, like=flow) + flow * 2
-            places = places.permute(0, 2, 3, 1).reshape(-1, 1, 1, 2)
-            around = [
-                sample(level, places / 2**number + steps, "zeros").reshape(
-                    len(flow), *self._size, -1
-                )
-                for number, level in enumerate(way)
-            ]
-            found.append(torch.cat(around, dim=-1).permute(0, 3, 1, 2))
-        return torch.cat(found, dim=1)
+        pairs = zip(self._ways, reversed(flows), strict=True)
+        return torch.cat([way.index_pyramid(places_of(flow, 2)) for way, flow in pairs], dim=1)
 
 
 class _Update(nn.Module):

@@ -54,19 +54,5 @@ class DynamicDegreeEmbedded(_LucasKanade, DynamicDegreeRule):
     """VBench's dynamic degree on the flow of Lucas and Kanade."""
 
 
-class CameraMotionEmbedded(_LucasKanade, CameraMotionRule):
+class CameraMotionEmbedded(CameraMotionRule, _LucasKanade):
     """What the camera did, on the flow of Lucas and Kanade."""
-
-    def __init__(
-        self,
-        weights: Mapping[str, str] | None = None,
-        device: str = "cpu",
-        *,
-        component: str,
-        short_side: int = 48,
-        warps: int = 2,
-        radius: int = 4,
-    ):
-        """Take the settings, as ``_LucasKanade`` and ``CameraMotionRule.choose`` do."""
-        super().__init__(weights, device, short_side=short_side, warps=warps, radius=radius)
-        self.choose(component)

@@ -8,8 +8,6 @@ import timm
 import torch
 from torch import nn
 from torch.nn import functional
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.functional import resize
 
 from scripts.common.roles import EvaluationItem
 from scripts.common.weight_files import weights_file
@@ -17,6 +15,7 @@ from scripts.evaluate.frame_transforms import (
     centre_crop,
     resize_frames,
     resize_picture,
+    resize_with_antialiasing,
     shorter_side_to,
 )
 from scripts.evaluate.similarity import coherence, consistency, faithfulness
@@ -139,12 +138,6 @@ class ImageFaithfulness(_Dino):
 
     def _cropped(self, frames: np.ndarray) -> np.ndarray:
         """Return the class tokens of the middles of pictures, uint8 (pictures, height, width, 3)."""
-        found = []
-        for start in range(0, len(frames), self._batch_size):
-            batch = np.ascontiguousarray(frames[start : start + self._batch_size])
-            pixels = torch.from_numpy(batch).permute(0, 3, 1, 2)
-            size = shorter_side_to(*pixels.shape[-2:], self._size * 8 // 7)
-            mode = InterpolationMode.BICUBIC
-            pixels = resize(pixels, list(size), mode, antialias=True).float()
-            found.append(self._embed(centre_crop(pixels, self._size)))
-        return np.concatenate(found)
+        size = shorter_side_to(*frames.shape[1:3], self._size * 8 // 7)
+        batches = resize_with_antialiasing(frames, *size, self._batch_size)
+        return np.concatenate([self._embed(centre_crop(some, self._size)) for some in batches])

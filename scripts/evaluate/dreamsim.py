@@ -18,13 +18,11 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 from torch.nn import functional
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.functional import resize
 
 from scripts.common.errors import UserError
 from scripts.common.roles import EvaluationItem
 from scripts.common.weight_files import file_beside, weights_file
-from scripts.evaluate.frame_transforms import resize_picture
+from scripts.evaluate.frame_transforms import resize_picture, resize_with_antialiasing
 from scripts.evaluate.similarity import faithfulness
 from scripts.evaluate.unscorable import require_frames
 from scripts.models.devices import pick_device
@@ -92,10 +90,7 @@ class ImageFaithfulnessDreamSim:
     def embed(self, pictures: np.ndarray) -> np.ndarray:
         """Return DreamSim's embeddings of uint8 RGB pictures, float32 (pictures, dimension), length 1."""
         found = []
-        for start in range(0, len(pictures), self._batch_size):
-            batch = np.ascontiguousarray(pictures[start : start + self._batch_size])
-            pixels = torch.from_numpy(batch).permute(0, 3, 1, 2)
-            pixels = resize(pixels, [SIDE, SIDE], InterpolationMode.BICUBIC, antialias=True)
+        for pixels in resize_with_antialiasing(pictures, SIDE, SIDE, self._batch_size):
             pixels = pixels.to(self._device)
             with torch.inference_mode():
                 parts = [

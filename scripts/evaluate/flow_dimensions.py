@@ -100,12 +100,13 @@ class CameraMotionRule(FlowDimension):
     suite tracks points by CoTracker; here they go where the fitted move takes them.
     """
 
-    def choose(self, component: str) -> None:
-        """Take the component.
+    def __init__(self, *flow: Any, component: str, **settings: Any):
+        """Take the component; the rest as the flow's class.
 
         Raises:
-            UserError: there is no such component.
+            UserError: there is no such component, or as the flow's class.
         """
+        super().__init__(*flow, **settings)
         if component not in (*COMPONENTS, ASKED):
             raise UserError(
                 f"there is no component '{component}' of camera motion; 'settings.component' may "

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from timm.layers import pad_same
 from torch import nn
 from torch.nn import functional
 
@@ -17,6 +18,7 @@ from scripts.models.devices import pick_device
 from scripts.models.weights import load_exactly, read_tensors
 
 PATCH = 32
+SQUARE = (PATCH, PATCH)
 GRID = 10
 """Positions in a row and in a column, whatever the picture's size."""
 SCALES = (224, 384)
@@ -77,16 +79,6 @@ def shrink(pixels: torch.Tensor) -> torch.Tensor:
     return functional.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
 
 
-def pad_same(pixels: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
-    """Pad (..., height, width) with zeros as TensorFlow's ``SAME``: what is odd goes to the end."""
-    rows, columns = (
-        (math.ceil(side / stride) - 1) * stride + kernel - side for side in pixels.shape[-2:]
-    )
-    return functional.pad(
-        pixels, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
-    )
-
-
 def grid_positions(rows: int, columns: int) -> torch.Tensor:
     """Return the position in the 10 x 10 grid of each patch, row by row, int64 (patches,)."""
 
@@ -104,7 +96,7 @@ class _StandardisedConv(nn.Conv2d):
         super().__init__(inputs, outputs, kernel, stride, bias=False)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        pixels = pad_same(pixels, self.kernel_size[0], self.stride[0])
+        pixels = pad_same(pixels, self.kernel_size, self.stride)  # as TensorFlow
         kernels = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
         kernels = kernels / (kernels.std((1, 2, 3), keepdim=True) + 1e-5)
         return functional.conv2d(pixels, kernels, stride=self.stride)
@@ -207,7 +199,7 @@ class Musiq(nn.Module):
                     pictures, size=size, mode="bicubic", align_corners=False
                 )
             rows, columns = (math.ceil(one / PATCH) for one in seen.shape[-2:])
-            patches = functional.unfold(pad_same(seen, PATCH, PATCH), PATCH, stride=PATCH)
+            patches = functional.unfold(pad_same(seen, SQUARE, SQUARE), PATCH, stride=PATCH)
             tokens.append(self._embed(patches.transpose(1, 2)))
             positions.append(grid_positions(rows, columns))
             scales.append(torch.full((rows * columns,), scale))
@@ -218,6 +210,6 @@ class Musiq(nn.Module):
         """Return a token of each patch; (pictures, patches, 3 * 32 * 32) in."""
         pixels = patches.reshape(-1, 3, PATCH, PATCH)
         pixels = functional.relu(self.gn_root(self.conv_root(pixels)))
-        pixels = self.block1(functional.max_pool2d(pad_same(pixels, 3, 2), 3, 2))
+        pixels = self.block1(functional.max_pool2d(pad_same(pixels, (3, 3), (2, 2)), 3, 2))
         # TensorFlow's order, in which the weights were trained: channels last.
         return self.embedding(pixels.permute(0, 2, 3, 1).reshape(*patches.shape[:2], -1))

@@ -86,21 +86,8 @@ class DynamicDegree(_Raft, DynamicDegreeRule):
     """VBench's dynamic degree on RAFT's flow."""
 
 
-class CameraMotion(_Raft, CameraMotionRule):
+class CameraMotion(CameraMotionRule, _Raft):
     """What the camera did, on RAFT's flow."""
-
-    def __init__(
-        self,
-        weights: Mapping[str, str] | None,
-        device: str = "cpu",
-        *,
-        component: str,
-        architecture: str = "raft_large",
-        updates: int = 20,
-    ):
-        """Load the network, as ``_Raft`` does, and take the component."""
-        super().__init__(weights, device, architecture=architecture, updates=updates)
-        self.choose(component)
 
 
 def pad_to_stride(pixels: torch.Tensor, stride: int = STRIDE) -> torch.Tensor:

@@ -1,8 +1,9 @@
 """Score one shard of a generator's videos of TIP-Eval in every dimension (Section 5.2, S12)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,88 +117,60 @@ def score_videos(
         UserError: weights or an input are missing, or nothing could be scored.
     """
     texts = shard.texts()
-    absent = {uuid: shard.why_missing(uuid) for uuid in texts}
-    versions = {uuid: shard.version(uuid, texts[uuid]) for uuid in texts if absent[uuid] is None}
+    absent = {uuid: Rejected(why) for uuid in texts if (why := shard.why_missing(uuid))}
+    versions = {
+        uuid: None if uuid in absent else shard.version(uuid, text) for uuid, text in texts.items()
+    }
+    folder, part = ledger_root / "evaluate", f"{shard.generator}-{shard.shard:05d}"
+
+    def row(name: str, uuid: str, reason: str | None = None) -> dict:
+        status = {"status": OK if reason is None else REJECTED, "reason": reason}
+        nothing = dict.fromkeys(("value", "frames", "remark"))
+        return {"generator": shard.generator, "item": uuid, "metric": name} | nothing | status
+
+    def finish(name: str, uuid: str, found: tuple[float, str | None]) -> dict | Rejected:
+        score, remark = found
+        if not math.isfinite(score):
+            return Rejected("not_a_number")
+        return row(name, uuid) | {"value": score, "remark": remark}
+
     tasks = [
-        _task(name, entry, shard.generator, versions, device=device,
-              folder=ledger_root / "evaluate", part=f"{shard.generator}-{shard.shard:05d}")
+        Task(
+            name=name,
+            items=versions,
+            faults=dict(absent),
+            ledger=RowLedger(
+                folder / ledger_key(SCRIPT, entry, name=name) / part, SCORES, key="item"
+            ),
+            load=partial(load_backend, entry, device=device),
+            work=_scores,
+            finish=partial(finish, name),
+            failure="scoring_failed",
+        )
         for name, entry in entries.items()
-    ]  # fmt: skip
+    ]
     what = f"score {shard.generator} {shard.shard:05d}"
     run(tasks, lambda uuid: shard.read(uuid, texts[uuid]), what=what, workers=threads)
-    table, notes = [], []
-    for task in tasks:
-        missing = {uuid: Rejected(reason) for uuid, reason in absent.items() if reason}
-        task.faults.update(missing)
-        rows = [
-            _row(shard.generator, task.name, uuid, fault) for uuid, fault in task.faults.items()
-        ]
-        finished = task.ledger.read([uuid for uuid in versions if uuid not in task.faults])
-        table += [*rows, *finished.to_pylist()]
-        notes += [f"{task.name}: {note}" for note in task.notes]
-    for row in table:
-        row["frames"] = shard.frames(row["item"])
+    table = [one for task in tasks for one in task.rows(partial(row, task.name)).to_list()]
+    for one in table:
+        one["frames"] = shard.frames(one["item"])
     write_table(table, scores, SCORES, sort_by=["metric", "item"])
-    counts = Counts.of_statuses({(row["metric"], row["item"]): row["reason"] for row in table})
+    counts = Counts.of_statuses({(one["metric"], one["item"]): one["reason"] for one in table})
     counts.declared = len(texts) * len(tasks)
-    remarks = [row["remark"] for row in table if row["remark"]]
-    counts.notes = notes + [f"{remarks.count(each):,} of {each}" for each in sorted(set(remarks))]
+    remarks = [one["remark"] for one in table if one["remark"]]
+    counts.notes = [f"{task.name}: {note}" for task in tasks for note in task.notes]
+    counts.notes += [f"{remarks.count(each):,} of {each}" for each in sorted(set(remarks))]
     return counts
 
 
-def _task(
-    name: str,
-    entry: Mapping[str, Any],
-    generator: str,
-    versions: Mapping[str, str],
-    *,
-    device: str,
-    folder: Path,
-    part: str,
-) -> Task:
-    """Return what one dimension does."""
-
-    def work(dimension: Dimension, items: Sequence[EvaluationItem]) -> list[tuple | Rejected]:
-        return [_scored(dimension, item) for item in items]
-
-    def finish(uuid: str, value: tuple[float, str | None]) -> dict | Rejected:
-        score, remark = value
-        if not math.isfinite(score):
-            return Rejected("not_a_number")
-        return _row(generator, name, uuid) | {"value": score, "remark": remark}
-
-    key = ledger_key(SCRIPT, entry, name=name)
-    return Task(
-        name=name,
-        items=versions,
-        ledger=RowLedger(folder / key / part, SCORES, key="item"),
-        load=lambda: load_backend(entry, device=device),
-        work=work,
-        finish=finish,
-        failure="scoring_failed",
-    )
-
-
-def _scored(dimension: Dimension, item: EvaluationItem) -> tuple | Rejected:
-    """Return an item's score and a remark on it, if there is one."""
-    try:
-        value = float(dimension.score(item))
-    except Rejected as fault:
-        return fault
-    return value, dimension.remark(item) if isinstance(dimension, Remarking) else None
-
-
-def _row(generator: str, dimension: str, uuid: str, fault: Rejected | None = None) -> dict:
-    return {
-        "generator": generator,
-        "item": uuid,
-        "metric": dimension,
-        "value": None,
-        "frames": None,
-        "status": OK if fault is None else REJECTED,
-        "reason": fault and fault.reason,
-        "remark": None,
-    }
+def _scores(dimension: Dimension, items: Sequence[EvaluationItem]) -> Iterator[tuple | Rejected]:
+    """Yield each item's score and a remark on it, if there is one."""
+    for item in items:
+        try:
+            score = float(dimension.score(item))
+            yield score, dimension.remark(item) if isinstance(dimension, Remarking) else None
+        except Rejected as fault:
+            yield fault
 
 
 def score_shard(

@@ -48,11 +48,11 @@ class ClipModel:
 
     def __init__(
         self,
-        weights: Mapping[str, str] | None,
-        device: str,
+        weights: Mapping[str, str] | None = None,
+        device: str = "cpu",
         *,
         architecture: str | Mapping,
-        batch_size: int,
+        batch_size: int = 32,
         precision: str = "float32",
     ):
         """Load the model; weights, device, architecture and errors as ``load_clip``.
