@@ -76,11 +76,7 @@ use rule score_frames as score_controls with:
     benchmark:
         "benchmarks/score_controls/{control}/{source}.jsonl"
     params:
-        batch_size=lookup("detect/batch_size", within=config),
-        code=code_of("scripts/detect/score_frames.py", *detect.backends),
-        entries=detect.entries,
         max_per_class=lookup("detect/bias_ledger/test", within=config),
-        seed=config["seed"],
         sources=bias.of_source,
         splits=[],
 
@@ -97,11 +93,7 @@ use rule train_videomae as train_controls with:
     benchmark:
         "benchmarks/train_controls/{control}/{setting}/{generator}.jsonl"
     params:
-        code=code_of("scripts/detect/train_videomae.py", detect.videomae_backend),
-        entry=detect.videomae_entry,
-        seed=config["seed"],
         sources=bias.training_sources,
-        trainings=detect.trainings,
 
 
 use rule classify_videos as classify_controls with:
@@ -115,11 +107,7 @@ use rule classify_videos as classify_controls with:
     benchmark:
         "benchmarks/classify_controls/{control}/{source}.jsonl"
     params:
-        batch_size=lookup("detect/batch_size", within=config),
-        code=code_of("scripts/detect/classify_videos.py", detect.videomae_backend),
-        entry=detect.videomae_entry,
         max_per_class=lookup("detect/bias_ledger/test", within=config),
-        seed=config["seed"],
         sources=bias.of_source,
         splits=[],
 

@@ -91,7 +91,6 @@ def classify_videos(
         tested_on,
         read,
         schema=CLASS_SCORES,
-        columns=["setting", "generator"],
         needed=needed_tests(splits, [REAL, TEXT_GENERATED], max_per_class, seed),
         batch_size=batch_size,
         threads=threads,

@@ -1,6 +1,6 @@
 """Describe the format of the test videos of a source, for the bias ledger."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ def describe_formats(
         threads: that decode.
         ledger_root: where finished rows are kept.
     """
-    scorer = Scorer({"detector": "format"}, ledger_key(SCRIPT), dict, _as_read)
+    scorer = Scorer({"detector": "format"}, ledger_key(SCRIPT), dict, lambda model, videos: videos)
 
     def read(source: Source, uuid: str) -> dict[str, float | str]:
         return describe_format(source.read(source[uuid]))
@@ -42,16 +42,11 @@ def describe_formats(
         lambda source: [scorer],
         read,
         schema=FORMATS,
-        columns=[],
         needed={},
         batch_size=1,
         threads=threads,
         ledger_root=ledger_root,
     )
-
-
-def _as_read(model: dict, videos: Sequence[Any]) -> Sequence[Any]:
-    return videos
 
 
 if __name__ == "__main__":

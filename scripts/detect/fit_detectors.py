@@ -66,7 +66,7 @@ def fit_detectors(
             ),
             load=partial(load_backend, entry, device=device),
             prepare=SeenVideo.of,
-            work=_describe,
+            work=lambda backend, clips: backend.describe(clips),
             finish=_row,
             batch_size=batch_size,
             failure="scoring_failed",
@@ -105,10 +105,6 @@ def fit_detectors(
         counts.notes += [f"{task.name}: {note}" for note in task.notes]
     counts.reject("not_drawn", videos.left * len(tasks))
     return counts
-
-
-def _describe(backend: Any, clips: Sequence[Any]) -> np.ndarray:
-    return backend.describe(clips)
 
 
 def _row(key: str, numbers: np.ndarray) -> dict | Rejected:

@@ -102,8 +102,8 @@ def make_controls(
         faults=faults,
         ledger=FileLedger(ledger_root / "detect" / key / name),
         load=partial(Control, **settings),
-        work=_as_read,
-        finish=_shard_item,
+        work=lambda control, videos: videos,
+        finish=lambda uuid, data: ShardItem(uuid, data, probe_video(data)),
     )
     run([task], read, what=f"control of {name}", workers=threads)
     items = (
@@ -145,14 +145,6 @@ def animate(image: np.ndarray, video: Video, animator: Mapping[str, Any], seed: 
     backend = load_backend({**animator, "settings": settings})
     frames, fps = backend.generate(image[top : top + rows, left : left + columns], "", seed=seed)
     return encode_video(frames, fps, crf=CRF)
-
-
-def _as_read(control: Control, videos: Sequence[bytes]) -> Sequence[bytes]:
-    return videos
-
-
-def _shard_item(uuid: str, data: bytes) -> ShardItem:
-    return ShardItem(uuid, data, probe_video(data))
 
 
 if __name__ == "__main__":

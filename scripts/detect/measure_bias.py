@@ -33,9 +33,9 @@ from scripts.common.schemas.detect import (
 from scripts.common.schemas.items import OK
 from scripts.common.schemas.split import IMAGE_GENERATED, REAL, TEXT_GENERATED, TIP_ID
 from scripts.common.seen import refuse_seen
-from scripts.common.tables import read_table, write_table
+from scripts.common.tables import read_frame, write_table
 from scripts.detect.controls import AS_IS
-from scripts.detect.measure_detection import balanced, outputs_of
+from scripts.detect.measure_detection import balanced, counts_of, outputs_of
 from scripts.detect.metrics import Measures, binary_measures, class_measures
 from scripts.detect.shortcuts import FOLDS, container_probabilities, find_shortcuts
 
@@ -89,15 +89,14 @@ def measure_bias(
     Raises:
         UserError: a control leaves too few videos of a class, or a model saw what it is tested on.
     """
-    counts, rows = Counts(), list[dict[str, Any]]()
-    described = _read(formats, FORMATS, counts)
-    groups = pd.concat([read_table(path, TIP_ID, ["uuid", "source", "group"]).to_pandas()
-                        for path in splits]).drop_duplicates()  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    described = _read(formats, FORMATS)
+    groups = read_frame(splits, TIP_ID, ["uuid", "source", "group"]).drop_duplicates()
     described = described.merge(groups, on=["source", "uuid"], how="left")
-    scored = _read(frame_scores, FRAME_SCORES, counts)
+    scored = _read(frame_scores, FRAME_SCORES)
     labels = described[["source", "label"]].drop_duplicates()
     scored = scored.merge(labels, on="source", how="left")
-    classified = _read(class_scores, CLASS_SCORES, counts)
+    classified = _read(class_scores, CLASS_SCORES)
     _refuse_seen(checkpoints, classified)
 
     lots: list[tuple[str, str, str, pd.DataFrame]] = []
@@ -136,7 +135,7 @@ def measure_bias(
             rows += _rows(common | {"control": control}, _not_taken(made, own_seed), len(made))
     write_table(rows, bias, BIAS)
     write_table(tests, shortcuts, SHORTCUT_TESTS)
-    return counts
+    return sum(map(counts_of, (described, scored, classified)), Counts())
 
 
 def explained(before: Measures, after: Measures, guess: float) -> float | None:
@@ -234,16 +233,10 @@ def _refuse_seen(checkpoints: Sequence[Path], classified: pd.DataFrame) -> None:
                     same_domain=setting == SAME_DOMAIN)  # fmt: skip
 
 
-def _read(paths: Sequence[Path], schema: pa.Schema, counts: Counts) -> pd.DataFrame:
+def _read(paths: Sequence[Path], schema: pa.Schema) -> pd.DataFrame:
     """Return tables of one kind with the control in whose folder each lies."""
-    tables = [
-        read_table(path, schema).to_pandas().assign(control=path.parents[1].name) for path in paths
-    ]
-    table = pd.concat([schema.empty_table().to_pandas().assign(control=""), *tables])
-    counts.keep(int((table["status"] == OK).sum()))
-    for reason, number in table["reason"].dropna().value_counts().items():
-        counts.reject(reason, int(number))
-    return table
+    tables = [read_frame(path, schema).assign(control=path.parents[1].name) for path in paths]
+    return pd.concat([schema.empty_table().to_pandas().assign(control=""), *tables])
 
 
 if __name__ == "__main__":

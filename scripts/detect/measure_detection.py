@@ -1,5 +1,6 @@
 """Measure detectors and classifiers on balanced test sets (Section 5.3, Tables 3 and 4)."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -72,7 +73,6 @@ def measure_detection(
         UserError: a model saw what it is tested on (``refuse_seen``), or of real or text-generated
             videos none is left.
     """
-    counts = Counts()
     rows: list[dict[str, Any]] = []
 
     def add(table: str, setting: str, generator: str, parts: Mapping[str, pd.DataFrame]) -> None:
@@ -94,7 +94,7 @@ def measure_detection(
         common |= {"items": sum(map(len, chosen)), "rejected": rejected}
         rows.extend({**common, "metric": name, "value": value} for name, value in measures.items())
 
-    frames = _read(frame_scores, FRAME_SCORES, counts)
+    frames = _read(frame_scores, FRAME_SCORES)
     learnt = {path.stem: path for path in fitted}
     for detector, generator in product(detectors, generators):
         scored = frames[frames["detector"] == detector]
@@ -102,7 +102,7 @@ def measure_detection(
             refuse_seen(learnt[detector], detector, generator, scored["uuid"], same_domain=False)
         real, fake = scored["source"].isin(real_sources), scored["source"] == generator
         add(TABLE_3, detector, generator, {REAL: scored[real], IMAGE_GENERATED: scored[fake]})
-    classified = _read(class_scores, CLASS_SCORES, counts)
+    classified = _read(class_scores, CLASS_SCORES)
     trained = {(path.parent.name, path.stem): path for path in checkpoints}
     for setting, generator in product(settings, generators):
         tested = (classified["setting"] == setting) & (classified["generator"] == generator)
@@ -111,7 +111,7 @@ def measure_detection(
         parts = {name: classified[tested & (classified["label"] == name)] for name in CLASSES}
         add(TABLE_4, setting, generator, parts)
     write_table(rows, metrics, METRICS)
-    return counts
+    return counts_of(frames) + counts_of(classified)
 
 
 def balanced(classes: Sequence[pd.DataFrame], most: int, seed: int) -> list[pd.DataFrame]:
@@ -152,13 +152,14 @@ def _why_empty(kind: str, setting: str, part: pd.DataFrame) -> str:
     return f"{setting}: all {len(part):,} test videos of the class {kind} were rejected ({told})"
 
 
-def _read(paths: Sequence[Path], schema: pa.Schema, counts: Counts) -> pd.DataFrame:
+def _read(paths: Sequence[Path], schema: pa.Schema) -> pd.DataFrame:
     tables = [read_table(path, schema) for path in paths]
-    table = pa.concat_tables([schema.empty_table(), *tables]).to_pandas()
-    counts.keep(int((table["status"] == OK).sum()))
-    for reason, number in table["reason"].dropna().value_counts().items():
-        counts.reject(reason, int(number))
-    return table
+    return pa.concat_tables([schema.empty_table(), *tables]).to_pandas()
+
+
+def counts_of(videos: pd.DataFrame) -> Counts:
+    """Return how many videos have an outcome, and how many have none by reason."""
+    return Counts(int((videos["status"] == OK).sum()), Counter(videos["reason"].dropna()))
 
 
 if __name__ == "__main__":

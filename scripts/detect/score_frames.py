@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,6 @@ def score_frames(
         lambda source: scorers,
         read,
         schema=FRAME_SCORES,
-        columns=["detector"],
-        values=["score"],
         needed=needed_tests(splits, [REAL], max_per_class, seed),
         batch_size=batch_size,
         threads=threads,
@@ -141,8 +140,9 @@ class SeenVideo:
         return [frames // 2]
 
 
-def _score(detector: Detector | ClipDetector, seen: Sequence[Any]) -> np.ndarray:
-    return detector.score(seen)
+def _score(detector: Detector | ClipDetector, seen: Sequence[Any]) -> list[dict | Rejected]:
+    scores = np.ravel(detector.score(seen)).tolist()
+    return [{"score": one} if isfinite(one) else Rejected("not_a_number") for one in scores]
 
 
 if __name__ == "__main__":

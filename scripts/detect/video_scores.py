@@ -6,11 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from scripts.common.engine import Task, run
-from scripts.common.errors import Rejected
 from scripts.common.ledger import LEDGER, RowLedger
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK, REJECTED
@@ -24,11 +22,11 @@ class Scorer:
     """One model that scores videos.
 
     Attributes:
-        columns: what tells its rows from others', in the order of names: column -> value.
+        columns: what tells its rows from others': column of the table, if it has it -> value.
         key: of its ledger: all that decides a score but for the video.
         load: makes the model.
-        score: takes the model and what was read of some videos; returns for each a number, or
-            several, or its columns by name.
+        score: takes the model and what was read of some videos; returns for each the columns that
+            it gives, by name.
         prepare: takes the model and what was read of one video, in the threads that read.
     """
 
@@ -46,8 +44,6 @@ def score_sources(
     read: Callable[[Source, str], Any],
     *,
     schema: pa.Schema,
-    columns: Sequence[str],
-    values: Sequence[str] = (),
     needed: Mapping[str, Container[str]],
     batch_size: int,
     threads: int = 1,
@@ -61,9 +57,7 @@ def score_sources(
         scorers: returns those of a source.
         read: returns what scorers take of a video, from its source and uuid.
         schema: of the tables.
-        columns: those of it that tell one scorer's rows from others'.
         needed: source -> the test videos that are to be scored; all of a source that is not there.
-        values: its columns for the numbers that a scorer gives.
         batch_size: videos per call of a scorer.
         threads: that read.
         ledger_root: where finished scores are kept.
@@ -85,7 +79,7 @@ def score_sources(
                 load=scorer.load,
                 prepare=scorer.prepare,
                 work=scorer.score,
-                finish=partial(_finish, row, values),
+                finish=lambda uuid, found, row=row: row(uuid) | found,
                 batch_size=batch_size,
                 failure="scoring_failed",
             )
@@ -97,6 +91,8 @@ def score_sources(
             workers=threads,
         )
         rows = [one for task, row in tasks for one in task.rows(row).to_list()]
+        named = {column for scorer in scorers(name) for column in scorer.columns}
+        columns = [column for column in schema.names if column in named]
         write_table(rows, path, schema, sort_by=[*columns, "uuid"])
         declared += len(source.videos) * len(tasks)
         for one in rows:
@@ -116,11 +112,3 @@ def _row(
     known = {"uuid": uuid, "source": source.name, "label": source[uuid].label, **columns}
     status = {"status": OK if reason is None else REJECTED, "reason": reason}
     return {name: (known | status).get(name) for name in schema.names}
-
-
-def _finish(row: Callable, values: Sequence[str], uuid: str, found: Any) -> dict | Rejected:
-    if isinstance(found, Mapping):
-        return row(uuid) | found
-    if not np.isfinite(found).all():
-        return Rejected("not_a_number")
-    return row(uuid) | dict(zip(values, np.ravel(found).tolist(), strict=True))

@@ -102,7 +102,7 @@ def generate_videos(
         ledger=ledger,
         load=partial(load_backend, entry, device="auto"),
         work=_animate,
-        finish=_shard_item,
+        finish=lambda uuid, data: ShardItem(uuid, data, probe_video(data)),
         failure="generation_failed",
     )
     run([task], read, what=f"{generator} {shard}", workers=threads)
@@ -130,10 +130,6 @@ def _animate(backend: Generator, wanted: Sequence[Animation]) -> list[bytes | Re
         except Rejected as fault:
             videos.append(fault)
     return videos
-
-
-def _shard_item(uuid: str, data: bytes) -> ShardItem:
-    return ShardItem(uuid, data, probe_video(data))
 
 
 def _prompts_of_shard(chosen: Path, shard: int, shards: int) -> dict[str, str]:
