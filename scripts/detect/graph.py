@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts.common.backends import check_entry
 from scripts.common.schemas.detect import CROSS_DOMAIN, SAME_DOMAIN
-from scripts.common.study import Study
+from scripts.common.study import Study, indexes_of
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,10 @@ class DetectGraph:
 
     def files(self, source: str) -> dict[str, Any]:
         """Return where the videos of a generator, or of an outside source, lie (``Source``)."""
-        if source in self.study.generators:
-            tars, indexes = self.study.video_tars(source), self.study.video_indexes(source)
-        else:
-            tars, indexes = self.study.source_tars(source), self.study.source_indexes(source)
+        study = self.study
+        tars = (study.video_tars if source in study.generators else study.source_tars)(source)
         split = f"results/splits/tip_id/{source}.parquet"
-        return {"split": split, "tars": tars, "indexes": indexes}
+        return {"split": split, "tars": tars, "indexes": indexes_of(tars)}
 
     def outputs(self, pattern: str, **lots: Iterable[str]) -> str | list[str]:
         """Return a rule's outputs: a job makes one of them, or all of a lot.

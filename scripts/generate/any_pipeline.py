@@ -14,10 +14,10 @@ from PIL import Image
 from scripts.common.errors import Rejected, UserError
 from scripts.common.roles import Sound
 from scripts.generate.diffusion import (
-    find_folder,
     fit_image,
     frames_of,
     load_pipeline,
+    load_pretrained,
     seeded,
     sound_of,
 )
@@ -253,20 +253,11 @@ def load_part(part: Mapping[str, str], weights: Mapping[str, str], precision: st
         weights: of the pipeline, where the part names no place of its own.
         precision: of the pipeline, where the part names none.
     """
-    settings: dict[str, Any] = {"local_files_only": True}
-    if "subfolder" in part:
-        settings["subfolder"] = part["subfolder"]
+    settings: dict[str, Any] = {key: part[key] for key in ("subfolder",) if key in part}
     kind = class_of(part["class"])
     if issubclass(kind, torch.nn.Module):
         settings["dtype"] = getattr(torch, part.get("precision", precision))
-    place = part if {"hub", "path"} & part.keys() else weights
-    try:
-        return kind.from_pretrained(find_folder(place), **settings)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{part['class']}: the weights at {place.get('path') or place.get('hub')} cannot be "
-            f"loaded ({str(error).splitlines()[0]}); run make check"
-        ) from None
+    return load_pretrained(kind, part if {"hub", "path"} & part.keys() else weights, **settings)
 
 
 def save_memory(pipeline: Any, memory: Mapping[str, Any], device: str) -> None:

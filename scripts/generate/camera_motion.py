@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from scripts.generate.canvas import canvas_size, mentions, strength
+from scripts.generate.canvas import Procedure, canvas_size, mentions, strength
 
 REACH = 0.28
 """Share of the image's sides that a move of ordinary strength leaves out at its end."""
@@ -11,16 +11,12 @@ PLACES = (("left(?:wards?)?", "right(?:wards?)?"), ("up(?:wards?)?", "down(?:war
 """Words that lead the camera to an edge: of x, of y; low, high."""
 
 
-class CameraMove:
+class CameraMove(Procedure):
     """Moves a virtual camera as the prompt's words say, from the whole image or back to it.
 
     ``zoom out`` ends at the whole image; ``left``, ``right``, ``up`` and ``down`` lead the camera
     there; without such words it moves in on a place that the seed picks near the middle.
     """
-
-    def __init__(self, weights=None, *, size: int, frames: int, fps: float, device: str = "cpu"):
-        """Set the longer side in pixels, the number of frames and the frame rate in 1/s."""
-        self._size, self._frames, self._fps = size, frames, fps
 
     def generate(self, image: np.ndarray, prompt: str, *, seed: int) -> tuple[np.ndarray, float]:
         """Return frames and frame rate (``scripts.common.roles.Generator``)."""

@@ -6,6 +6,14 @@ import numpy as np
 from PIL import Image
 
 
+class Procedure:
+    """What procedural generators share: their settings."""
+
+    def __init__(self, weights=None, *, size: int, frames: int, fps: float, device: str = "cpu"):
+        """Set the longer side in pixels, the number of frames and the frame rate in 1/s."""
+        self._size, self._frames, self._fps = size, frames, fps
+
+
 def fit_canvas(image: np.ndarray, size: int) -> np.ndarray:
     """Return an image with its longer side at ``size`` pixels, its aspect kept, its sides even.
 

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from scripts.common.identity import seeded_order
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -28,16 +26,11 @@ def choose_prompts(
         seed: of the run.
     """
     table = read_frame(dataset, columns=["UUID", "Text_Prompt"])
-    subset = set(seeded_order(table["UUID"], seed, "subset")[:prompts])
-    evaluated = set(read_frame(tip_eval, TIP_EVAL, ["uuid"])["uuid"])
-    table = pd.DataFrame(
-        {
-            "uuid": table["UUID"],
-            "prompt": table["Text_Prompt"],
-            "subset": table["UUID"].isin(subset),
-            "tip_eval": table["UUID"].isin(evaluated),
-        }
-    )
+    table.columns = ["uuid", "prompt"]
+    subset = seeded_order(table["uuid"], seed, "subset")[:prompts]
+    evaluated = read_frame(tip_eval, TIP_EVAL, ["uuid"])["uuid"]
+    is_in = table["uuid"].isin
+    table = table.assign(subset=is_in(subset), tip_eval=is_in(evaluated))
     wanted = table[table["subset"] | table["tip_eval"]]
     write_table(wanted, chosen, CHOSEN)
     counts = Counts(kept=len(wanted), declared=len(table))

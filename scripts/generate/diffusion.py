@@ -38,25 +38,28 @@ def load_pipeline(
     Raises:
         UserError: the weights are not there, or not as diffusers lays them out.
     """
-    try:
-        pipeline = kind.from_pretrained(
-            find_folder(weights),
-            variant=variant,
-            dtype=getattr(torch, precision),
-            use_safetensors=True,
-            local_files_only=True,
-            **parts,
-        )
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{kind.__name__}: the weights at {weights.get('path') or weights.get('hub')} cannot "
-            f"be loaded ({str(error).splitlines()[0]}); run make check"
-        ) from None
+    settings = {"variant": variant, "dtype": getattr(torch, precision), "use_safetensors": True}
+    pipeline = load_pretrained(kind, weights, **settings, **parts)
     for part in pipeline.components.values():
         if isinstance(part, torch.nn.Module):
             part.eval()
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to(pick_device(device))
+
+
+def load_pretrained(kind: type, weights: Mapping[str, str], **settings: Any) -> Any:
+    """Return ``kind.from_pretrained`` of what is in the hub's local cache or in a folder.
+
+    Raises:
+        UserError: it is not there, or not as the library lays it out.
+    """
+    try:
+        return kind.from_pretrained(find_folder(weights), local_files_only=True, **settings)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{kind.__name__}: the weights at {weights.get('path') or weights.get('hub')} cannot "
+            f"be loaded ({str(error).splitlines()[0]}); run make check"
+        ) from None
 
 
 def fit_image(image: np.ndarray, width: int, height: int, fit: str) -> Image.Image:

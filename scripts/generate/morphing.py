@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scripts.generate.canvas import fit_canvas, grid, sample, strength, to_bytes
+from scripts.generate.canvas import Procedure, fit_canvas, grid, sample, strength, to_bytes
 
 BEND = 0.22
 """Largest displacement at the end, as a share of the image's longer side."""
@@ -12,12 +12,8 @@ HUE = 2.0
 """Angle by which the colours have turned about the grey axis at the end, in radians."""
 
 
-class Morph:
+class Morph(Procedure):
     """Warps the image ever more by a smooth random field and a whirl, and turns its hues."""
-
-    def __init__(self, weights=None, *, size: int, frames: int, fps: float, device: str = "cpu"):
-        """Set the longer side in pixels, the number of frames and the frame rate in 1/s."""
-        self._size, self._frames, self._fps = size, frames, fps
 
     def generate(self, image: np.ndarray, prompt: str, *, seed: int) -> tuple[np.ndarray, float]:
         """Return frames and frame rate (``scripts.common.roles.Generator``)."""

@@ -2,18 +2,14 @@
 
 import numpy as np
 
-from scripts.generate.canvas import fit_canvas, grid, sample, strength, to_bytes
+from scripts.generate.canvas import Procedure, fit_canvas, grid, sample, strength, to_bytes
 
 AMPLITUDE = 0.03
 """Largest displacement of ordinary strength, as a share of the image's width."""
 
 
-class Sway:
+class Sway(Procedure):
     """Warps the image by a travelling sine wave that grows from its lower edge to its upper."""
-
-    def __init__(self, weights=None, *, size: int, frames: int, fps: float, device: str = "cpu"):
-        """Set the longer side in pixels, the number of frames and the frame rate in 1/s."""
-        self._size, self._frames, self._fps = size, frames, fps
 
     def generate(self, image: np.ndarray, prompt: str, *, seed: int) -> tuple[np.ndarray, float]:
         """Return frames and frame rate (``scripts.common.roles.Generator``)."""
@@ -31,13 +27,7 @@ class Sway:
             phase = np.float32(2 * np.pi) * (np.float32(turns) * moment + np.float32(waves) * rise)
             # The sway swells within the first quarter, so that the first frame is the image.
             swell = np.float32(reach * min(1.0, 4 * moment))
-            frames.append(
-                to_bytes(
-                    sample(
-                        still,
-                        x + swell * rise * np.sin(phase),
-                        y + np.float32(0.3) * swell * rise * np.cos(phase),
-                    )
-                )
-            )
+            bent_x = x + swell * rise * np.sin(phase)
+            bent_y = y + np.float32(0.3) * swell * rise * np.cos(phase)
+            frames.append(to_bytes(sample(still, bent_x, bent_y)))
         return np.stack(frames), self._fps

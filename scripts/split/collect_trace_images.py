@@ -68,14 +68,12 @@ def collect_trace_images(
     of_training, kept = items_there(images[images["uuid"].map(parts) == TRAIN])
     counts += kept
     known = set(images["sha256"].dropna())
-    haystack, drawn = _draw(
-        read_items(reference_indexes, reference_tars), max_references, known, seed, REFERENCE
-    )
+    outside = read_items(reference_indexes, reference_tars)
+    haystack, drawn = _draw(outside, max_references, known, seed, REFERENCE)
     counts += drawn
     known |= set(haystack["sha256"])
-    others, drawn = _draw(
-        read_items(distractor_indexes, distractor_tars), max_distractors, known, seed, DISTRACTOR
-    )
+    outside = read_items(distractor_indexes, distractor_tars)
+    others, drawn = _draw(outside, max_distractors, known, seed, DISTRACTOR)
     counts += drawn
     searched = pd.concat([_rows(needles, SOURCE_IMAGE), _rows(haystack, REFERENCE)])
     write_table(searched, references, TRACE_IMAGES)

@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.common.lots import Lots
 from scripts.common.schemas.split import IMAGE_GENERATED, REAL, TEXT_GENERATED
-from scripts.common.study import Study
+from scripts.common.study import Study, indexes_of
 
 IMAGE_LISTS = ("references", "distractors", "training_images")
 """TIP-Trace's lists of pictures."""
@@ -68,9 +68,7 @@ class SplitGraph:
 
     def indexes(self, source: str) -> list[str]:
         """Return the indexes beside ``tars``, in the same order."""
-        if source in self.study.generators:
-            return self.study.video_indexes(source)
-        return self.study.source_indexes(source)
+        return indexes_of(self.tars(source))
 
     @property
     def sources(self) -> dict[str, dict[str, Any]]:

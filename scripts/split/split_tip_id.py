@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from scripts.common.errors import UserError
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -61,22 +59,9 @@ def split_tip_id(
             "real segment there, or the item itself if it is whole"
         )
     test = held_out(items["group"].dropna(), test_share, seed, "tip_id")
-    write_table(
-        pd.DataFrame(
-            {
-                "uuid": videos["uuid"],
-                "group": videos["group"],
-                "label": label,
-                "source": source,
-                "split": videos["group"].isin(test).map({True: TEST, False: TRAIN}),
-                "tar": videos["tar"],
-                "offset": videos["offset"],
-                "size_bytes": videos["size_bytes"],
-            }
-        ),
-        split,
-        TIP_ID,
-    )
+    sides = videos["group"].isin(test).map({True: TEST, False: TRAIN})
+    rows = videos[["uuid", "group", "tar", "offset", "size_bytes"]]
+    write_table(rows.assign(label=label, source=source, split=sides), split, TIP_ID)
     return counts
 
 
