@@ -83,9 +83,9 @@ def _text(cell: Mapping | None) -> str:
         return NOTHING
     first, last = cell["rank_low"], cell["rank_high"]
     ranks = str(first) if first == last else f"{first}–{last}"
-    # In a narrow cell the line breaks before an interval and behind it.
+    # In a narrow cell the line breaks before an interval and behind it, where the rank's dot is.
     interval = f"[{cell['low']:.3f},\N{NO-BREAK SPACE}{cell['high']:.3f}]"
-    return f"{cell['mean']:.3f} {interval} · {ranks}"
+    return f"{cell['mean']:.3f} {interval} ·\N{NO-BREAK SPACE}{ranks}"
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ def test_a_leaderboard_shows_mean_interval_and_ranks(tmp_path):
     ]  # fmt: skip
     page = (tmp_path / "l.html").read_text()
     assert (
-        "<title>Leaderboard</title>" in page and "0.700 [0.600,\N{NO-BREAK SPACE}0.800] · 1" in page
+        "<title>Leaderboard</title>" in page
+        and "0.700 [0.600,\N{NO-BREAK SPACE}0.800] ·\N{NO-BREAK SPACE}1" in page
     )
     assert counts.kept == 2 and dict(counts.rejected) == {"no_value": 2}
 
