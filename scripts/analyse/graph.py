@@ -131,7 +131,7 @@ class AnalyseGraph(ShownEntries):
 
     @property
     def _frames(self) -> dict[str, list[str]]:
-        return {name: self.trace.frame_indexes([name]) for name in self.study.generators}
+        return {name: self.trace.decoded([name])["frame_indexes"] for name in self.study.generators}
 
     @property
     def _features(self) -> dict[str, dict[str, list[str]]]:

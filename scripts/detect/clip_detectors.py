@@ -18,7 +18,7 @@ from scripts.common.errors import Rejected, UserError
 from scripts.detect.metrics import threshold_of
 from scripts.models.devices import pick_device, prepare_torch
 from scripts.models.pixels import IMAGENET
-from scripts.models.weights import load_exactly, load_pretrained, read_tensors
+from scripts.models.weights import load_exactly, load_pretrained, read_tensors, rename_keys
 
 State = dict[str, torch.Tensor]
 
@@ -278,12 +278,7 @@ class ReStraV(ClipDetector):
     def evidence(self, numbers: np.ndarray, learnt: State) -> np.ndarray:
         """Return the network's logits of generated."""
         network = self._layers()
-        weights = {
-            name.removeprefix("network."): value
-            for name, value in learnt.items()
-            if name.startswith("network.")
-        }
-        load_exactly(network, weights, "what ReStraV learnt")
+        load_exactly(network, rename_keys(learnt, [(r"network\.", "")]), "what ReStraV learnt")
         inputs = (torch.from_numpy(numbers).float() - learnt["mean"]) / learnt["deviation"]
         with torch.inference_mode():
             return -network(inputs)[:, 0].double().numpy()

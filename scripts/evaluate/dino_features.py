@@ -8,11 +8,11 @@ import timm
 import torch
 from torch import nn
 from torch.nn import functional
+from torchvision.transforms.functional import center_crop
 
 from scripts.common.roles import EvaluationItem
 from scripts.common.weight_files import weights_file
 from scripts.evaluate.frame_transforms import (
-    centre_crop,
     resize_frames,
     resize_picture,
     resize_with_antialiasing,
@@ -140,4 +140,4 @@ class ImageFaithfulness(_Dino):
         """Return the class tokens of the middles of pictures, uint8 (pictures, height, width, 3)."""
         size = shorter_side_to(*frames.shape[1:3], self._size * 8 // 7)
         batches = resize_with_antialiasing(frames, *size, self._batch_size)
-        return np.concatenate([self._embed(centre_crop(some, self._size)) for some in batches])
+        return np.concatenate([self._embed(center_crop(some, [self._size])) for some in batches])

@@ -19,7 +19,7 @@ from scripts.common.roles import EvaluationItem
 from scripts.common.weight_files import weights_file
 from scripts.models.devices import pick_device
 from scripts.models.pixels import IMAGENET, normalise
-from scripts.models.weights import State, cut_prefix, load_exactly, read_tensors, rename_keys
+from scripts.models.weights import State, load_exactly, read_tensors, rename_keys
 
 PIECES, PIECE = 7, 32
 """Pieces in a row and in a column, and the side of each in pixels."""
@@ -300,8 +300,7 @@ def _head(width: int) -> nn.ModuleDict:
 
 
 def _part(state: State, name: str) -> State:
-    own = {key: value for key, value in state.items() if key.startswith(f"{name}.")}
-    return cut_prefix(own, rf"{name}\.")
+    return rename_keys(state, [(rf"{name}\.", "")])
 
 
 def _swin_state(state: State, network: nn.Module) -> State:

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn import functional
 from torchvision.transforms import InterpolationMode
-from torchvision.transforms.functional import resize
+from torchvision.transforms.functional import center_crop, resize
 
 from scripts.models.pixels import OPENAI_CLIP, normalise
 
@@ -35,10 +34,7 @@ def resize_frames(frames: np.ndarray, size: int, mode: str) -> torch.Tensor:
         float32 of shape (frames, 3, height, width), 0..255.
     """
     pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
-    target = shorter_side_to(*pixels.shape[-2:], size)
-    if tuple(pixels.shape[-2:]) == target:
-        return pixels
-    return functional.interpolate(pixels, size=target, mode=mode, align_corners=False)
+    return resize(pixels, [size], InterpolationMode(mode), antialias=False)
 
 
 def resize_with_antialiasing(
@@ -54,12 +50,6 @@ def resize_with_antialiasing(
         yield resize(pixels, [height, width], InterpolationMode.BICUBIC, antialias=True)
 
 
-def centre_crop(pixels: torch.Tensor, size: int) -> torch.Tensor:
-    """Return the square in the middle of (..., height, width)."""
-    top, left = (round((side - size) / 2.0) for side in pixels.shape[-2:])
-    return pixels[..., top : top + size, left : left + size]
-
-
 def clip_tensors(frames: np.ndarray, size: int) -> torch.Tensor:
     """Prepare frames for CLIP as VBench does: bicubic without antialiasing, centre crop.
 
@@ -72,7 +62,7 @@ def clip_tensors(frames: np.ndarray, size: int) -> torch.Tensor:
     """
     # In parts: as float32, a whole video at its full size takes hundreds of megabytes.
     parts = [
-        centre_crop(resize_frames(frames[start : start + 16], size, "bicubic"), size)
+        center_crop(resize_frames(frames[start : start + 16], size, "bicubic"), [size])
         for start in range(0, len(frames), 16)
     ]
     return normalise(torch.cat(parts), OPENAI_CLIP)
@@ -91,7 +81,7 @@ def clip_pictures(pictures: Iterable[np.ndarray], size: int) -> torch.Tensor:
     squares = []
     for picture in pictures:
         resized = resize_picture(picture, *shorter_side_to(*picture.shape[:2], size))
-        squares.append(centre_crop(torch.from_numpy(resized).permute(2, 0, 1), size))
+        squares.append(center_crop(torch.from_numpy(resized).permute(2, 0, 1), [size]))
     return normalise(torch.stack(squares), OPENAI_CLIP)
 
 
@@ -111,10 +101,5 @@ def squeeze_to(frame: np.ndarray, height: int, width: int) -> np.ndarray:
         height: of the other picture, in pixels.
         width: of the other picture, in pixels.
     """
-    if frame.shape[:2] == (height, width):
-        return frame
-    pixels = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float()
-    resized = functional.interpolate(
-        pixels, size=(height, width), mode="bilinear", align_corners=False
-    )
-    return resized[0].round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
+    pixels = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)
+    return resize(pixels, [height, width], antialias=False).permute(1, 2, 0).numpy()

@@ -134,15 +134,15 @@ class TraceGraph:
             for shard in self.study.shards_of(generator)
         ]
 
-    def frame_indexes(self, generators: Iterable[str]) -> list[str]:
-        """Return the indexes beside ``frame_tars``, in the same order."""
-        return indexes_of(self.frame_tars(generators))
+    def decoded(self, generators: Iterable[str]) -> dict[str, list[str]]:
+        """Return ``frame_tars``, and the indexes beside them in the same order."""
+        tars = self.frame_tars(generators)
+        return {"frames": tars, "frame_indexes": indexes_of(tars)}
 
     def training_frames(self, wildcards: Any) -> dict[str, list[str]]:
         """Return the decoded frames that a model learns from: all but its own generator's."""
         held_out = self.held_out(wildcards.model)
-        names = [name for name in self.study.generators if name != held_out]
-        return {"frames": self.frame_tars(names), "frame_indexes": self.frame_indexes(names)}
+        return self.decoded(name for name in self.study.generators if name != held_out)
 
     def training_entry(self, wildcards: Any) -> dict[str, Any]:
         """Return what decides a training: network, weights to begin from, recipe."""
@@ -197,12 +197,8 @@ class TraceGraph:
         """Return of each set where its pictures are listed (``find_pictures``)."""
         lists: dict[str, dict[str, Any]] = {}
         for name in self.study.generators:
-            decoded = {
-                "frames": self.frame_tars([name]),
-                "frame_indexes": self.frame_indexes([name]),
-            }
-            lists[name] = decoded
-            lists[ALONG_SET.format(name)] = decoded | {"part": ALONG}
+            lists[name] = self.decoded([name])
+            lists[ALONG_SET.format(name)] = lists[name] | {"part": ALONG}
         for name in (REFERENCES, DISTRACTORS, TRAINING_IMAGES):
             lists[name] = {"images": f"results/splits/tip_trace/{name}.parquet"}
         most = self.settings["score_normalisation"]["max_images"]

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +25,8 @@ from scripts.trace.preprocessing import Preprocessing
 
 SOURCE_IMAGES = "source images"
 _PLACE = ["uuid", "offset", "size_bytes", "sha256"]
+_MOST_OPEN = 256
+"""Tars that are kept open, those last read."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,8 @@ class PictureDataset(Dataset):
         self._pictures, self._preprocessing = pictures, preprocessing
         self._room = cache_mb * 2**20
         self._kept: dict[int, torch.Tensor] = {}
-        self._tars = _OpenTars()
+        # To open a file for every picture costs a file server more than to read it.
+        self._opened = lru_cache(_MOST_OPEN)(_open)
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -177,7 +181,7 @@ class PictureDataset(Dataset):
         tar = pictures.tars[pictures.tar_numbers[number]]
         offset, size = int(pictures.offsets[number]), int(pictures.sizes[number])
         try:
-            data = self._tars.read(tar, offset, size)
+            data = os.pread(self._opened(tar).fileno(), size, offset)
             found = hashlib.sha256(data).digest()[:8]
             if found != int(pictures.checksums[number]).to_bytes(8, "big"):
                 raise Rejected("damaged_tar", "not the bytes that its index knows")
@@ -192,28 +196,11 @@ class PictureDataset(Dataset):
         return torch.from_numpy(square)
 
 
-class _OpenTars:
-    """Reads from anywhere in many tars, and keeps those last used open.
-
-    To open a file for every picture costs a file server more than to read it.
-    """
-
-    def __init__(self, most: int = 256):
-        self._most = most
-        self._files: dict[str, BinaryIO] = {}
-
-    def read(self, tar: str, offset: int, size_bytes: int) -> bytes:
-        file = self._files.pop(tar, None) or self._open(tar)
-        self._files[tar] = file  # last
-        return os.pread(file.fileno(), size_bytes, offset)
-
-    def _open(self, tar: str) -> BinaryIO:
-        if len(self._files) >= self._most:
-            self._files.pop(next(iter(self._files))).close()
-        try:
-            return open(tar, "rb")
-        except FileNotFoundError:
-            raise UserError(f"{tar} is missing; run the rule that makes it") from None
+def _open(tar: str) -> BinaryIO:
+    try:
+        return open(tar, "rb")
+    except FileNotFoundError:
+        raise UserError(f"{tar} is missing; run the rule that makes it") from None
 
 
 def collate(items: Sequence[tuple[torch.Tensor, int] | str]) -> tuple[torch.Tensor, ...] | str:
