@@ -7,10 +7,8 @@ from typing import Any
 
 import openai
 
-from scripts.annotate.token_costs import BATCH, Price
+from scripts.annotate.token_costs import Price
 from scripts.common.errors import Rejected, UserError
-
-SYNCHRONOUS = "synchronous"
 
 # What a user must mend; trying again does not help.
 _CONFIGURATION_FAULTS = (
@@ -41,7 +39,7 @@ class Service:
 
     base_url: str | None = None
     key_variable: str | None = "OPENAI_API_KEY"
-    mode: str = SYNCHRONOUS
+    mode: str = "synchronous"
     workers: int = 8
     max_retries: int = 8
     timeout_s: float = 120.0
@@ -50,10 +48,6 @@ class Service:
     batches_at_once: int = 64
     poll_s: float = 60.0
     price: Mapping[str, Any] | None = None
-
-    def __post_init__(self) -> None:
-        if self.mode not in (SYNCHRONOUS, BATCH):
-            raise UserError(f"'service.mode' is '{self.mode}'; it may be {SYNCHRONOUS} or {BATCH}")
 
     @property
     def prices(self) -> Price | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from scripts.detect.controls import AS_IS
@@ -96,30 +97,23 @@ class BiasGraph:
         names = self.detect.trained_on(wildcards.setting, wildcards.generator)
         return {name: self.files(wildcards.control, name) for name in names}
 
-    def checkpoint(self, control: str, setting: str, generator: str) -> str:
-        """Return the weights of the classifier that is asked under a control."""
-        learnt = control if control in self.trained else AS_IS
-        return f"{CONTROLS}/{learnt}/checkpoints/{setting}/{generator}.safetensors"
-
     def tested_on(self, wildcards: Any) -> list[str]:
         """Return the weights of the classifiers that are tested on the wildcard's source."""
         generators = self.detect.study.generators
         own = [wildcards.source] if wildcards.source in generators else generators
-        return [
-            self.checkpoint(wildcards.control, setting, generator)
-            for setting in self.detect.settings
-            for generator in own
-        ]
+        # Under a control without training those are asked that learnt from unchanged videos.
+        learnt = wildcards.control if wildcards.control in self.trained else AS_IS
+        return self._checkpoints([learnt], own)
 
     @property
     def checkpoints(self) -> list[str]:
         """Weights of all classifiers of the ledger."""
-        return [
-            self.checkpoint(control, setting, generator)
-            for control in self.trained
-            for setting in self.detect.settings
-            for generator in self.detect.study.generators
-        ]
+        return self._checkpoints(self.trained, self.detect.study.generators)
+
+    def _checkpoints(self, controls: list[str], generators: list[str]) -> list[str]:
+        lots = product(controls, self.detect.settings, generators)
+        return [f"{CONTROLS}/{control}/checkpoints/{setting}/{generator}.safetensors"
+                for control, setting, generator in lots]  # fmt: skip
 
     def tables(self, kind: str) -> list[str]:
         """Return the tables of a kind (``formats``, ``scores``, ``classes``, ``tip_id``) of all."""

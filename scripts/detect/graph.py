@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, product
 from typing import Any
 
 from scripts.common.backends import check_entry
@@ -170,11 +170,7 @@ class DetectGraph:
     @property
     def checkpoints(self) -> list[str]:
         """Weights of the trained classifiers."""
-        return [
-            f"results/detect/checkpoints/{setting}/{name}.safetensors"
-            for setting in self.settings
-            for name in self.study.generators
-        ]
+        return self._checkpoints(self.study.generators)
 
     @property
     def curves(self) -> list[str]:
@@ -188,11 +184,12 @@ class DetectGraph:
         """Return the weights of the classifiers that are tested on a job's sources."""
         generators = self.study.generators
         sources = _lot(wildcards, "source", self.sources)
-        names = sources if set(sources) <= set(generators) else generators
+        return self._checkpoints(sources if set(sources) <= set(generators) else generators)
+
+    def _checkpoints(self, generators: Iterable[str]) -> list[str]:
+        pairs = product(self.settings, generators)
         return [
-            f"results/detect/checkpoints/{setting}/{name}.safetensors"
-            for setting in self.settings
-            for name in names
+            f"results/detect/checkpoints/{setting}/{name}.safetensors" for setting, name in pairs
         ]
 
     @property

@@ -1,6 +1,7 @@
 """Sum up the scores of all videos: one mean per dimension and generator (Table 7, Figure 6)."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,10 +63,8 @@ def summarise_evaluation(
                 rows.append(shared | {"metric": metric, "value": known})
     # Without sorting: the order is that of the configuration, which tables and figures follow.
     write_table(rows, summary, EVALUATION_SUMMARY)
-    counts = Counts(kept=int((table["status"] == OK).sum()), declared=len(table))
-    for reason, number in table["reason"].value_counts().items():
-        counts.reject(reason, int(number))
-    return counts
+    kept, reasons = int((table["status"] == OK).sum()), Counter(table["reason"].dropna())
+    return Counts(kept, reasons, declared=len(table))
 
 
 def _weighed(scored: pd.DataFrame) -> float:

@@ -1,5 +1,6 @@
 """The indexes beside tars, read as one table of items."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -54,7 +55,6 @@ def read_items(
 def items_there(items: pd.DataFrame) -> tuple[pd.DataFrame, Counts]:
     """Return the items that are there, and the counts of the others by reason."""
     there = items["status"] == OK
-    counts = Counts(kept=int(there.sum()), declared=len(items))
-    for reason, number in items.loc[~there, "reason"].value_counts().items():
-        counts.reject(reason, int(number))
+    reasons = Counter(items.loc[~there, "reason"].dropna())
+    counts = Counts(int(there.sum()), reasons, declared=len(items))
     return items[there].reset_index(drop=True), counts
