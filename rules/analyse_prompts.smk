@@ -6,7 +6,6 @@ WizMap's viewer and Embedding Atlas open, and results/extras.
 
 from scripts.analyse.maps import CLIP
 from scripts.analyse.registry import PICTURES
-from scripts.common.schemas.analyse import DATA, GRID
 
 
 wildcard_constraints:
@@ -46,15 +45,13 @@ if maps.embedded:
 rule project_prompts:
     """Put prompts on a plane by what they mean, as a map that viewers open (Figure 3)."""
     input:
-        files=maps.inputs,
+        maps.lots.reads,
     output:
-        points=expand("results/maps/{map}/points.parquet", map=maps.described),
-        data=expand(f"results/maps/{{map}}/{DATA}", map=maps.described),
-        grids=expand(f"results/maps/{{map}}/{GRID}", map=maps.described),
+        **maps.lots.outputs,
     log:
-        f"logs/project_prompts/{maps.job}.log",
+        maps.lots.log("logs/project_prompts") + ".log",
     benchmark:
-        f"benchmarks/project_prompts/{maps.job}.jsonl"
+        maps.lots.log("benchmarks/project_prompts") + ".jsonl"
     conda:
         "../envs/models.yaml"
     resources:
@@ -63,7 +60,7 @@ rule project_prompts:
     params:
         banner=config["banner"],
         code=code_of("scripts/analyse/project_prompts.py"),
-        maps=maps.maps,
+        lots=maps.lots.arguments,
         projection=lookup("analyse/maps/projection", within=config),
         seed=lookup("seed", within=config),
     script:

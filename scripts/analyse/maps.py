@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.annotate.graph import AnnotateGraph
+from scripts.common.lots import Lots
+from scripts.common.schemas.analyse import DATA, GRID
 from scripts.common.study import Study
 
 OWN = "own"
@@ -30,18 +32,24 @@ class MapsGraph:
         return [*MAPS, *self.settings["beside"]]
 
     @property
-    def described(self) -> list[str]:
-        """The maps that a job makes: one, which is a wildcard, or all."""
-        return self.names if self._together else ["{map}"]
+    def lots(self) -> Lots:
+        """The maps: the points of each, and beside these what viewers read."""
 
-    @property
-    def job(self) -> str:
-        """How the logs of such a job are called."""
-        return "all" if self._together else "{map}"
+        def inputs(lot: Any) -> dict[str, Any]:
+            groups = self._shown(lot.map)["groups"]
+            return {"files": [file for one in groups for file in [one["prompts"], *one["vectors"]]]}
 
-    @property
-    def _together(self) -> bool:
-        return self.study.config["analyse"]["jobs"] == "together"
+        return Lots(
+            wildcards=[{"map": name} for name in self.names],
+            files={
+                "points": "results/maps/{map}/points.parquet",
+                "data": f"results/maps/{{map}}/{DATA}",
+                "grid": f"results/maps/{{map}}/{GRID}",
+            },
+            inputs=inputs,
+            settings=lambda lot: self._shown(lot.map),
+            together=self.study.config["analyse"]["jobs"] == "together",
+        )
 
     @property
     def targets(self) -> list[str]:
@@ -110,19 +118,8 @@ class MapsGraph:
             "results/dataset.parquet" if name == OWN else f"results/sources/prompts_{name}.parquet"
         )
 
-    def inputs(self, wildcards: Any) -> list[str]:
-        """Return every file that a job's maps are made from."""
-        groups = [group for one in self.maps(wildcards).values() for group in one["groups"]]
-        return list(
-            dict.fromkeys(file for one in groups for file in [one["prompts"], *one["vectors"]])
-        )
-
-    def maps(self, wildcards: Any) -> dict[str, dict[str, Any]]:
-        """Return what a job's maps show, by name."""
-        names = [wildcards.map] if hasattr(wildcards, "map") else self.names
-        return {name: self._shown(name) for name in names}
-
     def _shown(self, name: str) -> dict[str, Any]:
+        """Return how a map is called, and the data sets that it shows."""
         if name in MAPS:
             vectors = self.annotate.vectors(f"{name}_embedding")
             return {"label": f"TIP-I2V: {MAPS[name]}", "groups": [self._group(OWN, vectors)]}

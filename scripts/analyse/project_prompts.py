@@ -28,51 +28,51 @@ MOST_TEXTS = 1_000_000
 
 
 def project_prompts(
-    points: Sequence[Path],
+    points: Path,
     *,
-    maps: Mapping[str, Mapping[str, Any]],
+    label: str,
+    groups: Sequence[Mapping[str, Any]],
     projection: Mapping[str, Any],
     banner: str,
     seed: int,
 ) -> Counts:
-    """Write the points of some maps, and beside each what WizMap's viewer reads.
+    """Write the points of a map, and beside them what WizMap's viewer reads.
 
     In memory are the texts and a few numbers of each point, never all vectors.
 
     Args:
-        points: tables of ``POINTS``, one for each map; ``data.ndjson`` and ``grid.json`` go beside.
-        maps: name -> ``label`` and ``groups``, of which each is a data set: ``label``; ``prompts``,
-            the table of ``DATASET`` or ``OUTSIDE_PROMPTS``; ``vectors``, tables of ``embeddings``
-            of these prompts; and perhaps ``most``, how many are drawn with the seed.
+        points: table of ``POINTS``; ``data.ndjson`` and ``grid.json`` go beside.
+        label: how the map is called.
+        groups: its data sets: ``label``; ``prompts``, the table of ``DATASET`` or
+            ``OUTSIDE_PROMPTS``; ``vectors``, tables of ``embeddings`` of these prompts; and perhaps
+            ``most``, how many are drawn with the seed.
         projection: settings of ``project``.
-        banner: put before a map's name; empty for none.
+        banner: put before the map's name; empty for none.
         seed: of the run.
 
     Returns:
-        Counts of prompts, all maps together.
+        Counts of prompts.
 
     Raises:
-        UserError: no prompt of a map has a vector.
+        UserError: no prompt has a vector.
     """
     counts = Counts(declared=0)
-    for each, path in zip(maps.values(), points, strict=True):
-        rows = [draw_prompts(**group, seed=seed, counts=counts) for group in each["groups"]]
-        parts = partial(_vectors, each["groups"], rows)
-        order = [uuid for uuids, _ in parts() for uuid in uuids]
-        if not order:
-            raise UserError(f"map {path.parent.name}: none of its prompts has an embedding")
-        places = project(partial(_numbers, parts), **projection, seed=seed).round(4)
-        there = pl.DataFrame({"UUID": order, "x": places[:, 0], "y": places[:, 1]})
-        known = pl.concat(rows, how="diagonal")
-        table = there.join(known, on="UUID", how="left", maintain_order="left").select(
-            pl.col(name) if name in known.columns or name in "xy" else pl.lit(None).alias(name)
-            for name in POINTS.names
-        )
-        write_table(table.to_arrow(), path, POINTS, sort_by=["group", "UUID"])
-        counts.keep(len(order))
-        counts.reject("no_embedding", known.height - len(order))
-        title = f"{banner} {each['label']}".strip()
-        _write_viewer(path, [group["label"] for group in each["groups"]], title)
+    rows = [draw_prompts(**group, seed=seed, counts=counts) for group in groups]
+    parts = partial(_vectors, groups, rows)
+    order = [uuid for uuids, _ in parts() for uuid in uuids]
+    if not order:
+        raise UserError(f"map {points.parent.name}: none of its prompts has an embedding")
+    places = project(partial(_numbers, parts), **projection, seed=seed).round(4)
+    there = pl.DataFrame({"UUID": order, "x": places[:, 0], "y": places[:, 1]})
+    known = pl.concat(rows, how="diagonal")
+    table = there.join(known, on="UUID", how="left", maintain_order="left").select(
+        pl.col(name) if name in known.columns or name in "xy" else pl.lit(None).alias(name)
+        for name in POINTS.names
+    )
+    write_table(table.to_arrow(), points, POINTS, sort_by=["group", "UUID"])
+    counts.keep(len(order))
+    counts.reject("no_embedding", known.height - len(order))
+    _write_viewer(points, [group["label"] for group in groups], f"{banner} {label}".strip())
     return counts
 
 
@@ -124,5 +124,4 @@ def _write_viewer(points: Path, groups: Sequence[str], title: str) -> None:
 
 
 if __name__ == "__main__":
-    points = [Path(path) for path in snakemake.output.points]
-    run_job(project_prompts, snakemake, points=points)
+    run_job(project_prompts, snakemake)

@@ -153,11 +153,14 @@ def test_a_detector_without_weights_is_a_row_that_says_so():
 def test_maps_take_our_texts_as_they_are_embedded_where_the_same_model_did_it():
     graph = graph_of("demo.yaml")
     assert graph.maps.embedded == ["vidprom", "diffusiondb", "panda70m"]
-    groups = graph.maps.maps(SimpleNamespace())["vidprom"]["groups"]
+    assert [lot["map"] for lot in graph.maps.lots.arguments(None)] == graph.maps.names
+    groups = next(lot for lot in graph.maps.lots.arguments(None) if lot["map"] == "vidprom")[
+        "groups"
+    ]
     assert groups[0]["vectors"] == graph.annotate.vectors("text_embedding")
     paper = graph_of()  # whose texts are embedded behind an endpoint, at a price
     assert paper.maps.embedded[0] == "own"
-    [shown] = paper.maps.maps(SimpleNamespace(map="vidprom")).values()
+    [shown] = paper.maps.lots.arguments({"map": "vidprom"})
     assert [group["vectors"] for group in shown["groups"]] == [
         ["results/embeddings/outside/own.parquet"],
         ["results/embeddings/outside/vidprom.parquet"],

@@ -148,7 +148,7 @@ def two(tables, tmp_path):
     stage, prompts, vectors = tables
     own = {"label": "TIP-I2V", "prompts": stage.dataset, "vectors": stage.vectors["text_embedding"]}
     other = {"label": "Them", "prompts": prompts, "vectors": [vectors], "most": 100}
-    maps = {"them": {"label": "TIP-I2V and Them", "groups": [own, other]}}
+    maps = {"label": "TIP-I2V and Them", "groups": [own, other]}
     path = tmp_path / "maps/them/points.parquet"
     path.parent.mkdir(parents=True)
     return stage, maps, path
@@ -156,7 +156,7 @@ def two(tables, tmp_path):
 
 def lay_out(maps, path, **changes):
     settings = {"projection": PCA, "banner": "MADE UP", "seed": 1} | changes
-    return project_prompts([path], maps=maps, **settings)
+    return project_prompts(path, **maps, **settings)
 
 
 def test_a_map_has_each_prompt_with_a_vector_once_and_no_user(two):
@@ -207,7 +207,7 @@ def test_the_same_map_has_the_same_bytes(two):
 
 def test_the_seed_draws_prompts_where_there_are_more(two):
     _, maps, _ = two
-    prompts = maps["them"]["groups"][1]["prompts"]
+    prompts = maps["groups"][1]["prompts"]
 
     def drawn(seed):
         rows = draw_prompts(prompts, label="Them", seed=seed, counts=Counts(), most=3)
@@ -219,7 +219,7 @@ def test_the_seed_draws_prompts_where_there_are_more(two):
 
 def test_a_map_of_no_prompt_is_refused(two):
     _, maps, path = two
-    for group in maps["them"]["groups"]:
+    for group in maps["groups"]:
         group["vectors"] = []
     with pytest.raises(UserError, match="map them: none of its prompts has an embedding"):
         lay_out(maps, path)
@@ -227,7 +227,7 @@ def test_a_map_of_no_prompt_is_refused(two):
 
 def test_outside_prompts_are_embedded_once_and_drawn_as_the_map_draws_them(two, tmp_path):
     _, maps, _ = two
-    prompts = maps["them"]["groups"][1]["prompts"]
+    prompts = maps["groups"][1]["prompts"]
     entry = {"name": "made_up", "backend": f"{__name__}:MadeUpTexts", "settings": {}}
     paths = [tmp_path / "status.parquet"], [tmp_path / "made.parquet"]
     counts = embed_outside_prompts(
@@ -236,9 +236,9 @@ def test_outside_prompts_are_embedded_once_and_drawn_as_the_map_draws_them(two, 
     )  # fmt: skip
     assert counts.sentence() == "read 6 = kept 4 + rejected 2 (not_drawn 2)"
     made = read_table(paths[1])
-    group = maps["them"]["groups"][1]
+    group = maps["groups"][1]
     group |= {"vectors": paths[1], "most": 4}
-    maps["them"]["groups"] = [group]
+    maps["groups"] = [group]
     path = tmp_path / "maps/them/points.parquet"
     assert lay_out(maps, path).rejected == {"not_drawn": 2}
     assert sorted(pl.read_parquet(path)["UUID"]) == made["uuid"].to_pylist()

@@ -29,7 +29,7 @@ def work(folder):
              "vectors": [folder / "vectors.parquet"]}
     settings = {"method": "pca", "components": 50, "neighbours": 15, "min_dist": 0.1, "sample": 1}
     counts = project_prompts(
-        [folder / "map/points.parquet"], maps={"text": {"label": "made up", "groups": [group]}},
+        folder / "map/points.parquet", label="made up", groups=[group],
         projection=settings, banner="MADE UP", seed=1,
     )
     assert counts.kept and not counts.lost, counts
