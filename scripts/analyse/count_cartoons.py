@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.stats import binomtest
 
 from scripts.common.backends import load_backend
 from scripts.common.job import run_job
@@ -67,7 +68,9 @@ def count_cartoons(
             found += int((likely >= 0.5).sum())
             counts.keep(len(uuids))
     counts.reject("no_embedding", len(wanted) - counts.kept)
-    low, high = wilson(found, counts.kept)
+    low, high = 0.0, 1.0
+    if counts.kept:
+        low, high = binomtest(found, counts.kept).proportion_ci(method="wilson")
     head = f"# {banner}\n" if banner else ""
     row = f"{found / max(1, counts.kept):.4f},{low:.4f},{high:.4f},{counts.kept},{PAPER}\n"
     share.write_text(f"{head}share,low,high,pictures,paper\n{row}", encoding="utf-8")
@@ -79,16 +82,6 @@ def probability(pictures: np.ndarray, texts: np.ndarray, cartoons: int) -> np.nd
     logits = SCALE * pictures @ texts.T
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     return shares[:, :cartoons].sum(axis=1) / shares.sum(axis=1)
-
-
-def wilson(found: int, number: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share."""
-    if not number:
-        return 0.0, 1.0
-    z, share = 1.959964, found / number
-    middle = (share + z**2 / (2 * number)) / (1 + z**2 / number)
-    half = z * np.sqrt(share * (1 - share) / number + z**2 / (4 * number**2)) / (1 + z**2 / number)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 if __name__ == "__main__":

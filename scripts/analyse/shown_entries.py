@@ -31,27 +31,15 @@ class ShownEntries:
     detect: DetectGraph
     trace: TraceGraph
 
-    def shown(self, sheet: str, name: str) -> dict[str, Any]:
-        """Return what tables, figures and their provenance say of an entry of a sheet."""
-        entry = self.study.fields(sheet, name)
-        texts = {key: entry.get(key, "") for key in ("group", "paper", "unavailable")}
-        parts = {key: entry.get(key, {}) for key in ("weights", "settings", "training")}
-        names = {"entry": name, "label": self.study.label(sheet, name)}
-        return names | texts | parts | {"embedded": entry.get("embedded", False)}
-
-    def all_shown(self, sheet: str, names: Sequence[str]) -> list[dict[str, Any]]:
-        """Return ``shown`` of each name, in order."""
-        return [self.shown(sheet, name) for name in names]
-
     @property
     def generators(self) -> list[dict[str, Any]]:
         """The generators, as tables and figures show them."""
-        return self.all_shown("generators", self.study.generators)
+        return all_shown(self.study, "generators", self.study.generators)
 
     @property
     def dimensions(self) -> list[dict[str, Any]]:
         """The rows of Table 7."""
-        return self.all_shown("dimensions", self.evaluate.dimensions)
+        return all_shown(self.study, "dimensions", self.evaluate.dimensions)
 
     @property
     def detectors(self) -> list[dict[str, Any]]:
@@ -59,7 +47,7 @@ class ShownEntries:
 
         A detector that does not see the middle frame says so.
         """
-        rows = self.all_shown("detectors", self.study.config["detect"]["detectors"])
+        rows = all_shown(self.study, "detectors", self.study.config["detect"]["detectors"])
         seen = {
             row["entry"]: self.study.fields("detectors", row["entry"]).get("sees") for row in rows
         }
@@ -71,12 +59,12 @@ class ShownEntries:
     @property
     def videomae(self) -> dict[str, Any]:
         """The trained detector of Table 4."""
-        return self.shown("detectors", self.study.config["detect"]["videomae"])
+        return shown(self.study, "detectors", self.study.config["detect"]["videomae"])
 
     @property
     def tracers(self) -> list[dict[str, Any]]:
         """The rows of Table 5 that are not trained here."""
-        return self.all_shown("tracers", self.study.config["trace"]["tracers"])
+        return all_shown(self.study, "tracers", self.study.config["trace"]["tracers"])
 
     @property
     def annotators(self) -> list[dict[str, Any]]:
@@ -88,13 +76,15 @@ class ShownEntries:
             unknown = {"weights": {}, "settings": {}, "training": {}}
             names = {"entry": "released", "label": "as released", "group": "", "embedded": False}
             return names | unknown
-        return self.shown("annotators", self.annotate.annotators[annotation])
+        return shown(self.study, "annotators", self.annotate.annotators[annotation])
 
     @property
     def trained_tracers(self) -> list[dict[str, Any]]:
         """The trained tracers of Table 5, with what the metrics call the rows of each."""
         rows = trained_rows(self.study.config["trace"]["cosface"])
-        return [self.shown("tracers", name) | {"keys": list(keys)} for name, keys in rows.items()]
+        return [
+            shown(self.study, "tracers", name) | {"keys": list(keys)} for name, keys in rows.items()
+        ]
 
     @property
     def trainings(self) -> dict[str, str]:
@@ -155,6 +145,20 @@ class ShownEntries:
         """Row of the paper -> why there is no number of ours."""
         entries = [*self.detectors, *self.tracers, *self.dimensions]
         return {entry["paper"]: entry["unavailable"] for entry in entries if entry["unavailable"]}
+
+
+def shown(study: Study, sheet: str, name: str) -> dict[str, Any]:
+    """Return what tables, figures and their provenance say of an entry of a sheet."""
+    entry = study.fields(sheet, name)
+    texts = {key: entry.get(key, "") for key in ("group", "paper", "unavailable")}
+    parts = {key: entry.get(key, {}) for key in ("weights", "settings", "training")}
+    names = {"entry": name, "label": study.label(sheet, name)}
+    return names | texts | parts | {"embedded": entry.get("embedded", False)}
+
+
+def all_shown(study: Study, sheet: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return ``shown`` of each name, in order."""
+    return [shown(study, sheet, name) for name in names]
 
 
 def _in_paper(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -148,9 +148,9 @@ def to_html(table: PaperTable, banner: str) -> str:
     lines += [f'<p class="banner">{html.escape(banner)}</p>'] if banner else []
     lines += ["<table>", f"<caption><b>{title}.</b> {html.escape(table.caption)}</caption>"]
     for header, left, rows in _sections(table):
-        lines += ["<tbody>", _html_row(header, left, "th", ' class="header"')]
+        lines += ["<tbody>", html_row(header, left, "th", ' class="header"')]
         for is_group, cells in rows:
-            lines += ["</tbody>", "<tbody>"] * is_group + [_html_row(cells, left, "td")]
+            lines += ["</tbody>", "<tbody>"] * is_group + [html_row(cells, left, "td")]
         lines.append("</tbody>")
     lines.append("</table>")
     lines += [f'<p class="note">{html.escape(note)}</p>' for note in table.all_notes]
@@ -203,7 +203,8 @@ def _span(items: Sequence[int | None]) -> str:
     return f"{known[0]:,}" if len(known) == 1 else f"{known[0]:,}–{known[-1]:,}"
 
 
-def _html_row(cells: Sequence[str], left: set[int], tag: str, attributes: str = "") -> str:
+def html_row(cells: Sequence[str], left: set[int], tag: str, attributes: str = "") -> str:
+    """Return a row of a page's table; the cells at some places are set to the left."""
     shown = (
         f"<{tag}{' class=name' if place in left else ''}>{html.escape(cell)}</{tag}>"
         for place, cell in enumerate(cells)

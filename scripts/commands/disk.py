@@ -4,7 +4,6 @@
 """
 
 import argparse
-import json
 import re
 import shutil
 import sys
@@ -34,7 +33,9 @@ def sizes(directory: Path) -> dict[tuple[str, str], tuple[int, int]]:
     Args:
         directory: the working directory of a run.
     """
-    stages = {name: _stage(record) for record in _records(directory) for name in record["outputs"]}
+    stages = {
+        name: _stage(record) for record in records_in(directory) for name in record["outputs"]
+    }
     files: Counter[tuple[str, str]] = Counter()
     taken: Counter[tuple[str, str]] = Counter()
     seen = set()
@@ -55,7 +56,7 @@ def unused(directory: Path, days: float) -> Iterator[Path]:
     Kept are also those that were written to in the last so many days, those of a stage whose records
     are of a version that did not say what they used, and annotations, which may have been paid for.
     """
-    records = list(_records(directory))
+    records = list(records_in(directory))
     used = {key for record in records for key in record.get("ledgers", ())}
     kept = {"annotate"} | {_stage(record) for record in records if "ledgers" not in record}
     for folder in sorted((directory / LEDGER).glob("*/*")):
@@ -87,10 +88,6 @@ def show(directory: Path) -> None:
     """Print ``sizes`` as a table."""
     for (stage, folder), (files, size) in sizes(directory).items():
         print(f"{stage:10}{folder:44}{files:>9,} files{_in_words(size):>11}")
-
-
-def _records(directory: Path) -> Iterator[Mapping[str, Any]]:
-    return (json.loads(path.read_text(encoding="utf-8")) for path in records_in(directory))
 
 
 def _stage(record: Mapping[str, Any]) -> str:

@@ -17,6 +17,8 @@ from scripts.analyse.build_leaderboard import build_leaderboard
 from scripts.analyse.csv_files import read_csv
 from scripts.analyse.paper_table import PaperTable, Row, Section
 from scripts.analyse.plot_figure6 import plot_figure6
+from scripts.analyse.registry import PAGES
+from scripts.analyse.shown_entries import all_shown
 from scripts.analyse.table_faces import write_paper_table
 from scripts.commands.check import read_configuration, study_of
 from scripts.commands.command_line import exit_status
@@ -35,7 +37,6 @@ from scripts.evaluate.score_videos import score_videos
 from scripts.evaluate.summarise_evaluation import summarise_evaluation
 
 SUFFIXES = {".mp4", ".webm", ".mov", ".mkv"}
-PAGES = ("csv", "md", "html")
 COLOURS = [f"C{number}" for number in range(10)]
 
 
@@ -197,7 +198,7 @@ def evaluate_folder(
     tables = [scores, *(path for paths in others.values() for path in paths)]
     columns = [_column(own.generator, own.generator)]
     columns += [_column(name, study.label("generators", name)) for name in others]
-    names, rows = [each["entry"] for each in columns], _rows(study, dimensions)
+    names, rows = [each["entry"] for each in columns], all_shown(study, "dimensions", dimensions)
     summarise_evaluation(tables, summary, dimensions=dimensions, generators=names)
     means = means_table(columns, summary, rows)
     write_paper_table(means, [folder / f"means.{face}" for face in PAGES], "")
@@ -259,15 +260,6 @@ def means_table(
                "Every video counts the same; summary.parquet has the means weighed by frames, too.",
                "The paper's videos are of other prompts, unless these are TIP-Eval's."],
     )  # fmt: skip
-
-
-def _rows(study: Study, names: Sequence[str]) -> list[dict[str, Any]]:
-    fields = {name: study.fields("dimensions", name) for name in names}
-    return [
-        {"entry": name, "label": study.label("dimensions", name), "paper": its.get("paper"),
-         "embedded": its.get("embedded", False)}
-        for name, its in fields.items()
-    ]  # fmt: skip
 
 
 def _column(name: str, label: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from scripts.commands.command_line import exit_status
 from scripts.common.errors import UserError
@@ -55,8 +56,7 @@ class Records:
         """
         self.directory = Path(directory)
         self._origins: dict[str, Origin] = {}
-        found = [json.loads(path.read_text(encoding="utf-8")) for path in records_in(directory)]
-        found.sort(key=lambda record: record["finished"])
+        found = sorted(records_in(directory), key=lambda record: record["finished"])
         self._records = {name: record for record in found for name in record["outputs"]}
         if not found:
             raise UserError(
@@ -77,9 +77,10 @@ class Records:
         return self._origins[path]
 
 
-def records_in(directory: Path) -> Iterator[Path]:
-    """Yield the records that jobs have left in a working directory."""
-    return (directory / LOGS).rglob("*.json")
+def records_in(directory: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records that jobs have left in a working directory, in the order of their logs."""
+    for path in sorted((directory / LOGS).rglob("*.json")):
+        yield json.loads(path.read_text(encoding="utf-8"))
 
 
 def describe_lineage(target: str, directory: Path, *, full: bool = False) -> Iterator[str]:

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from scripts.analyse.paper_table import NOTHING
-from scripts.analyse.table_faces import STYLE
-from scripts.commands.report_page import LOOK, POLICY, table_of
+from scripts.analyse.table_faces import html_row
+from scripts.commands.report_page import head_of, table_of
 from scripts.common.schemas.evaluate import REASONS, REMARKS, SCORES
 from scripts.common.schemas.items import OK
 from scripts.common.tables import read_frame
@@ -48,11 +48,9 @@ def write_own_page(
         parts.append(f"<p>The first {LISTED:,}; scores.parquet has all.</p>")
     page = folder / "report.html"
     page.write_text(
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"<title>{escape(name)}: own videos</title><style>{STYLE}{LOOK}</style></head><body><main>"
-        f"<h1>Videos of {escape(name)}</h1>" + "\n".join(parts) + "</main></body></html>\n",
+        f"{head_of(f'{name}: own videos')}<h1>Videos of {escape(name)}</h1>"
+        + "\n".join(parts)
+        + "</main></body></html>\n",
         encoding="utf-8",
     )
     return page
@@ -84,14 +82,8 @@ def _videos(scores: pd.DataFrame, dimensions: Sequence[Mapping[str, Any]]) -> li
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    def line(cells: Sequence[str], tag: str) -> str:
-        names = [f"<{tag} class=name>", *[f"<{tag}>"] * (len(cells) - 1)]
-        return "".join(
-            f"{name}{escape(cell)}</{tag}>" for name, cell in zip(names, cells, strict=True)
-        )
-
-    body = "".join(f"<tr>{line(cells, 'td')}</tr>" for cells in rows)
+    body = "".join(html_row(cells, {0}, "td") for cells in rows)
     return (
-        f'<div class="wide" tabindex="0"><table><thead><tr>{line(header, "th")}</tr></thead>'
+        f'<div class="wide" tabindex="0"><table><thead>{html_row(header, {0}, "th")}</thead>'
         f"<tbody>{body}</tbody></table></div>"
     )

@@ -15,6 +15,7 @@ from jinja2 import Environment
 from scripts.analyse.csv_files import read_csv
 from scripts.analyse.registry import FIGURES, FORMS, RESULTS, TABLES, Result
 from scripts.analyse.table_faces import STYLE
+from scripts.commands.lineage import records_in
 from scripts.common.code import ROOT
 from scripts.common.study import STAGES
 
@@ -65,10 +66,7 @@ def write_page(directory: Path) -> Path:
         '<p><b>To look at prompts and videos:</b> <a href="../gallery/index.html">the gallery</a>'
     )
     body = [
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-        f"<title>TIP-I2V: report</title><style>{STYLE}{LOOK}</style></head><body><main>",
+        head_of("TIP-I2V: report"),
         "<h1>TIP-I2V: tables and figures of this run</h1>",
         f'<p class="banner">{escape(banner)}</p>' if banner else "",
         f'<nav aria-label="Results">{"".join(links)}<p><b>The run:</b> '
@@ -126,6 +124,16 @@ def _section(directory: Path, result: Result) -> str:
     )
 
 
+def head_of(title: str) -> str:
+    """Return how a page begins: what it may load, how it looks, what it is called."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f"<title>{escape(title)}</title><style>{STYLE}{LOOK}</style></head><body><main>"
+    )
+
+
 def table_of(page: Path) -> str:
     """Return the table of a page of its own, with its notes, as a part of another page."""
     table = re.search(r"<table>.*(?=</body>)", page.read_text(encoding="utf-8"), re.S)
@@ -171,8 +179,7 @@ def _caption(result: Result, settings: Mapping[str, Any]) -> str:
 def _run(directory: Path) -> Iterator[str]:
     """Yield how the stages follow each other, and what their rules took."""
     jobs: dict[str, dict[str, list[dict]]] = {stage: defaultdict(list) for stage in STAGES}
-    for path in sorted((directory / "logs").rglob("*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
+    for record in records_in(directory):
         stage = Path(record.get("script", "")).parent.name
         if stage in jobs:
             jobs[stage][record["rule"]].append(record)

@@ -10,7 +10,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
-from scripts.analyse.count_cartoons import count_cartoons, probability, wilson
+from scripts.analyse.count_cartoons import count_cartoons, probability
 from scripts.analyse.find_similar_prompts import find_similar_prompts
 from scripts.analyse.plot_prompt_filter import plot_prompt_filter
 from scripts.analyse.train_prompt_filter import train_prompt_filter
@@ -189,10 +189,10 @@ def test_cartoons_are_counted_from_embeddings_that_are_there(study, tmp_path):
             path, embeddings(16),
         )  # fmt: skip
     made, share = tmp_path / "cartoons.parquet", tmp_path / "cartoons.csv"
-    counts = count_cartoons(
-        dataset, paths, made, share, entry=entry, cartoon=["a cartoon", "a comic"],
-        others=["a photo"], banner="MADE UP",
-    )  # fmt: skip
+    asked = {"entry": entry, "cartoon": ["a cartoon", "a comic"], "others": ["a photo"]}
+    count_cartoons(dataset, [], made, share, **asked, banner="")
+    assert share.read_text().endswith("paper\n0.0000,0.0000,1.0000,0,0.11\n"), "nothing is known"
+    counts = count_cartoons(dataset, paths, made, share, **asked, banner="MADE UP")
     assert counts.sentence() == "read 200 = kept 199 + rejected 1 (no_embedding 1)"
     likely = pl.read_parquet(made)["probability"]
     head, names, row = share.read_text().splitlines()
@@ -200,6 +200,11 @@ def test_cartoons_are_counted_from_embeddings_that_are_there(study, tmp_path):
     found, low, high, pictures, paper = map(float, row.split(","))
     assert found == pytest.approx((likely >= 0.5).mean(), abs=1e-4) and low < found < high
     assert (pictures, paper) == (199, 0.11)
+    # Wilson 1927: the shares that lie 1.96 of their own standard errors from what was found.
+    for bound in (low, high):
+        assert abs(found - bound) == pytest.approx(
+            1.96 * (bound * (1 - bound) / 199) ** 0.5, abs=2e-3
+        )
 
 
 def test_a_picture_is_what_its_nearest_description_says():
@@ -211,6 +216,3 @@ def test_a_picture_is_what_its_nearest_description_says():
     assert (
         np.allclose(likely, expected, atol=1e-6) and (likely[:2] > 0.99).all() and likely[2] < 0.01
     )
-    # Wilson 1927, as statsmodels has it: proportion_confint(11, 100, method="wilson").
-    assert wilson(11, 100) == pytest.approx((0.0625, 0.1863), abs=1e-4)
-    assert wilson(0, 0) == (0.0, 1.0)

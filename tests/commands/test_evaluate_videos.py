@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+from scripts.analyse.shown_entries import all_shown
 from scripts.commands import evaluate_videos
 from scripts.common.schemas.evaluate import SCORES
 from scripts.common.tables import read_frame, table_schema, write_table
@@ -85,10 +86,8 @@ def test_the_papers_numbers_stand_beside_ones_own(folder, monkeypatch):
           "rejected": 0, "remarked": 0} for metric, value in (("mean", 0.5), ("mean_by_frames", 0.9))],
         path, EVALUATION_SUMMARY,
     )  # fmt: skip
-    columns, rows = (
-        [evaluate_videos._column("mine", "mine")],
-        evaluate_videos._rows(study, ["dover"]),
-    )
+    columns = [evaluate_videos._column("mine", "mine")]
+    rows = all_shown(study, "dimensions", ["dover"])
     table = evaluate_videos.means_table(columns, path, rows)
     assert table.rows[0].values == [0.5, 0.713, 0.607, 0.460, 0.478, 0.652]
     assert [each["label"] for each in table.generators][:2] == ["mine", "Pika (paper)"]
