@@ -1,6 +1,7 @@
 """The bias ledger as a table: what Tables 3 and 4 come to where the format cannot tell classes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from scripts.analyse.paper_table import (
     Section,
     mean_of,
     percent_one_decimal,
+    row_of_shares,
 )
 from scripts.analyse.table_faces import laid_out
 from scripts.common.job import run_job
@@ -21,15 +23,12 @@ from scripts.common.schemas.detect import (
     BIAS,
     EXPLAINED,
     SHORTCUT_TESTS,
-    TABLE_3,
-    TABLE_4,
 )
 from scripts.common.tables import read_table
 from scripts.detect.controls import AS_IS
 
 Entry = Mapping[str, Any]
 CONTAINER = "container"
-HEADERS = {TABLE_3: "Table 3: real or generated", TABLE_4: "Table 4: three classes"}
 
 
 @laid_out
@@ -37,6 +36,7 @@ def build_bias_ledger(
     bias: Path,
     shortcuts: Path,
     *,
+    layout: Mapping[str, Any],
     rows: Mapping[str, Sequence[Entry]],
     controls: Mapping[str, str],
     generators: Sequence[Entry],
@@ -46,6 +46,7 @@ def build_bias_ledger(
     Args:
         bias: table of ``BIAS``.
         shortcuts: table of ``SHORTCUT_TESTS``.
+        layout: the table's, as ``config/beyond.yaml`` has it.
         rows: table3 and table4 -> its rows: ``entry``, ``label``, ``embedded`` and perhaps ``key``.
         controls: key -> label, in order.
         generators: columns, in order: ``entry``, ``label``, ``embedded``.
@@ -59,7 +60,7 @@ def build_bias_ledger(
             for control, label in controls.items():
                 accuracies += ledger.row(table, model, control, label, ACCURACY)
                 lost += ledger.row(table, model, control, label, EXPLAINED)
-        header = HEADERS[table]
+        header = layout["header"][table]
         sections.append(
             Section([f"{header}, accuracy (%)", "Videos"], accuracies, (table, ACCURACY))
         )
@@ -70,26 +71,7 @@ def build_bias_ledger(
     for against in dict.fromkeys(row["against"] for row in tests):
         alone = [row for row in tests if row["against"] == against and row["control"] == AS_IS]
         sections.append(_alone(against, alone, generators))
-    return PaperTable(
-        number="Bias ledger",
-        caption="How well generated videos are identified where their format is changed, by the "
-        "container alone, and by single properties of the format.",
-        keys=["table", "metric", "model", "videos"],
-        generators=generators,
-        sections=sections,
-        shown=percent_one_decimal,
-        notes=[
-            "In brackets: 95 % intervals. All rows of a model stand on the same videos, but for "
-            "those that a procedure made of image prompts, of which the share that is not taken for "
-            "generated is told.",
-            "A dash: as they are, the videos are told apart no better than by a guess, so that there is "
-            "nothing to lose.",
-            "The container's baseline is a random forest on rate, size, length, bytes per second and "
-            "encoder, asked of videos that it did not see.",
-            "A star: so many right answers would come of guessing in less than one of a hundred "
-            "tables of these properties.",
-        ],
-    )
+    return PaperTable.of(layout, generators, sections)
 
 
 class Ledger:
@@ -103,48 +85,25 @@ class Ledger:
             tuple(row[key] for key in keys): row for row in read_table(bias, BIAS).to_pylist()
         }
 
-    def cells(self, table: str, setting: str, control: str, metric: str) -> list[dict | None]:
-        """Return the numbers of all generators, None for one that there is not."""
-        return [self._found.get((table, setting, control, name, metric)) for name in self._names]
-
     def row(self, table: str, model: Entry, control: str, label: str, metric: str) -> list[Row]:
         """Return a row of a model under a control, or none if there is no such number."""
-        setting = model.get("key", model["entry"])
-        cells = self.cells(table, setting, control, metric)
+        place = (table, model.get("key", model["entry"]), control)
+        cells = [self._found.get((*place, name, metric)) for name in self._names]
         if not any(cells):
             return []
-        values = [cell and cell["value"] for cell in cells]
-        texts, more = [], {}
-        if metric == ACCURACY:
-            bounds = [
-                [cell and cell["value"] for cell in self.cells(table, setting, control, bound)]
-                for bound in (ACCURACY_LOW, ACCURACY_HIGH)
-            ]
-            for value, low, high in zip(values, *bounds, strict=True):
-                known = None not in (value, low, high)
-                texts.append(
-                    f"{100 * value:.1f} [{100 * low:.0f}, {100 * high:.0f}]" if known else NOTHING
-                )
-            mean = mean_of(values)
-            texts.append(NOTHING if mean is None else percent_one_decimal(mean))
-            for name, cell in zip(("low", "high"), bounds, strict=True):
-                more |= {
-                    f"{name}_{generator}": "" if value is None else percent_one_decimal(value)
-                    for generator, value in zip(self._names, cell, strict=True)
-                }
-        items = [cell["items"] if cell and metric == ACCURACY else None for cell in cells]
-        cells_shown = [model["label"], label]
-        return [
-            Row(
-                cells_shown,
-                values,
-                items,
-                model["entry"],
-                model["embedded"],
-                texts=texts,
-                more=more,
-            )
+        leading, values = [model["label"], label], [cell and cell["value"] for cell in cells]
+        backend = {"entry": model["entry"], "embedded": model["embedded"]}
+        if metric != ACCURACY:
+            return [Row(leading, values, [None] * len(cells), **backend)]
+        bounds = [
+            [self._found.get((*place, name, bound), {}).get("value") for name in self._names]
+            for bound in (ACCURACY_LOW, ACCURACY_HIGH)
         ]
+        items = [cell and cell["items"] for cell in cells]
+        row = row_of_shares(leading, [values, *bounds], items, self._names, **backend)
+        mean = mean_of(values)
+        average = NOTHING if mean is None else percent_one_decimal(mean)
+        return [replace(row, texts=[*row.texts, average])]
 
 
 def _alone(against: str, tests: Sequence[Mapping], generators: Sequence[Entry]) -> Section:

@@ -16,12 +16,17 @@ MORE = ("low", "high", "rank", "rank_low", "rank_high")
 
 @laid_out
 def build_leaderboard(
-    leaderboard: Path, *, dimensions: Sequence[Entry], generators: Sequence[Entry]
+    leaderboard: Path,
+    *,
+    layout: Mapping[str, Any],
+    dimensions: Sequence[Entry],
+    generators: Sequence[Entry],
 ) -> PaperTable:
     """Lay out the leaderboard: a row for each dimension that was measured.
 
     Args:
         leaderboard: table of ``LEADERBOARD``.
+        layout: the table's, as ``config/beyond.yaml`` has it.
         dimensions: rows, in order: ``entry``, ``label``, ``embedded``.
         generators: columns, in order: ``entry``, ``label``, ``embedded``.
     """
@@ -35,25 +40,7 @@ def build_leaderboard(
         for dimension in dimensions
         if not dimension.get("unavailable")
     ]  # fmt: skip
-    return PaperTable(
-        number="Leaderboard",
-        caption="Each generator's mean score in each dimension and, after the dot, its rank: both "
-        "with 95 % intervals. 'Can show' is the smallest difference of two means that so many "
-        "prompts can show.",
-        keys=["dimension", "smallest_difference"],
-        generators=generators,
-        sections=[Section(["Dimension", "Can show"], rows)],
-        shown="{:.3f}".format,
-        average=False,
-        notes=[
-            "Items: prompts that every generator has a score of; only these are compared, and each "
-            "counts the same, whatever the frames of its videos.",
-            "Intervals: percentiles when prompts are drawn anew, each with the videos of all "
-            "generators. Two generators whose ranks overlap are not told apart.",
-            "Can show: a difference that a paired test at 5 % (two-sided) finds in 80 % of studies, "
-            "for the two generators whose differences spread most.",
-        ],
-    )
+    return PaperTable.of(layout, generators, [Section(layout["header"], rows)])
 
 
 def _row(dimension: Entry, cells: Sequence[Mapping | None], generators: Sequence[Entry]) -> Row:

@@ -42,28 +42,15 @@ def build_overview(
     names, columns = [each["label"] for each in sets], list(facts.values())
     if not layout.get("by_row"):
         names, columns, cells = columns, names, list(map(list, zip(*cells, strict=True)))
-    return PaperTable(
+    rows = [Row([name], row, [None] * len(row)) for name, row in zip(names, cells, strict=True)]
+    published = "; ".join(f"{each['label']} ({each['citation']})" for each in beside)
+    return PaperTable.of(
+        layout,
+        [{"entry": name, "label": name, "embedded": False} for name in columns],
+        [Section([layout["keys"][0].capitalize()], rows)],
         number=number,
-        caption=layout["caption"],
-        keys=layout["keys"],
-        generators=[{"entry": name, "label": name, "embedded": False} for name in columns],
-        sections=[
-            Section(
-                [layout["keys"][0].capitalize()],
-                [
-                    Row([name], row, [None] * len(row))
-                    for name, row in zip(names, cells, strict=True)
-                ],
-            )
-        ],
-        shown=str,
-        average=False,
         counted=False,
-        notes=[
-            "As published: "
-            + "; ".join(f"{each['label']} ({each['citation']})" for each in beside)
-            + "."
-        ],
+        notes=[f"As published: {published}."],
     )
 
 

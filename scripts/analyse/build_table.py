@@ -71,14 +71,11 @@ def build_table(
         bounds = [measured.interval(entry) for entry in there]
         supplements.insert(0, Section(intervals["header"], bounds))
     shown = [row for section in sections for row in section.rows]
-    return PaperTable(
+    return PaperTable.of(
+        layout,
+        generators,
+        sections,
         number=number,
-        caption=layout["caption"],
-        keys=layout["keys"],
-        generators=generators,
-        sections=sections,
-        shown=SHOWN[layout["shown"]],
-        average=layout.get("average", False),
         notes=[
             *measured.notes(),
             *comparison_notes(shown, rows),

@@ -8,14 +8,12 @@ import pandas as pd
 import pyarrow as pa
 
 from scripts.analyse.csv_files import read_csv
-from scripts.analyse.paper_table import PaperTable, Row, Section, percent_one_decimal
+from scripts.analyse.paper_table import PaperTable, Row, Section
 from scripts.analyse.table_faces import laid_out
 from scripts.common.job import run_job
 from scripts.common.schemas.detect import CLASS_SCORES, FRAME_SCORES
 from scripts.common.tables import read_frame
 from scripts.detect.breakdown import LENGTHS, OVERLAYS, describe_videos, right_by_group
-
-HEADERS = {"source": "Source", "overlay": "Image prompt", "length": "Length"}
 
 
 @laid_out
@@ -25,6 +23,7 @@ def build_tip_id(
     watermarks: Sequence[Path],
     leakage: Path,
     *,
+    layout: Mapping[str, Any],
     detectors: Sequence[Mapping[str, Any]],
     trained: Sequence[Mapping[str, Any]],
     indexes: Mapping[str, Sequence[Path]],
@@ -39,6 +38,7 @@ def build_tip_id(
         class_scores: tables of ``CLASS_SCORES``.
         watermarks: tables of ``WATERMARKS``.
         leakage: results/splits/leakage.csv, a row for each rule.
+        layout: the table's, as ``config/beyond.yaml`` has it.
         detectors: columns, in order: ``entry``, ``label``, ``embedded``.
         trained: further columns, ``key`` being the training's setting.
         indexes: source -> the indexes of its videos.
@@ -55,7 +55,7 @@ def build_tip_id(
     found = [right_by_group(lot, videos, real_sources) for lot in lots]
     orders = {"source": labels, "overlay": OVERLAYS.values(), "length": LENGTHS}
     sections = []
-    for by, header in HEADERS.items():
+    for by, header in layout["header"].items():
         there = [value for value in orders[by] if any((by, value) in of_one for of_one in found)]
         rows = []
         for value in there:
@@ -66,25 +66,14 @@ def build_tip_id(
     rules = read_csv(leakage)
     broken = sum(int(rule["violations"]) for rule in rules)
     checked = sum(int(rule["checked"]) for rule in rules)
-    return PaperTable(
-        number="TIP-ID",
-        caption="Right answers (%) of detectors (real or generated) and of the trained classifiers (three "
-        "classes), by what the test videos are.",
-        keys=["by", "group"],
-        generators=columns,
-        sections=sections,
-        shown=percent_one_decimal,
-        average=False,
-        notes=[
-            "Items: answers, of all videos that were scored: a real video counts once for each "
-            "classifier that is tested on it. An overlay is what the watermark check found in the "
-            "image prompt.",
-            f"Leakage between training and test: {len(rules)} rules on {checked:,} items, "
-            f"{broken:,} violations.",
-            *(f"Rule {rule['rule']} ({rule['section']}): {rule['meaning']}; checked "
-              f"{int(rule['checked']):,}, violations {int(rule['violations']):,}." for rule in rules),
-        ],
-    )  # fmt: skip
+    notes = [
+        *layout["notes"],
+        f"Leakage between training and test: {len(rules)} rules on {checked:,} items, "
+        f"{broken:,} violations.",
+        *(f"Rule {rule['rule']} ({rule['section']}): {rule['meaning']}; checked "
+          f"{int(rule['checked']):,}, violations {int(rule['violations']):,}." for rule in rules),
+    ]  # fmt: skip
+    return PaperTable.of(layout, columns, sections, notes=notes)
 
 
 def read_all(paths: Sequence[Path], schema: pa.Schema) -> pd.DataFrame:

@@ -18,12 +18,17 @@ SHOWN = 3
 
 @laid_out
 def build_topics(
-    topics: Path, *, generators: Sequence[Mapping[str, Any]], least: int
+    topics: Path,
+    *,
+    layout: Mapping[str, Any],
+    generators: Sequence[Mapping[str, Any]],
+    least: int,
 ) -> PaperTable:
     """Lay out each generator's best and worst names.
 
     Args:
         topics: table of ``TOPICS``.
+        layout: the table's, as ``config/beyond.yaml`` has it.
         generators: columns, in order: ``entry``, ``label``, ``embedded``.
         least: videos that a generator must have of a name.
     """
@@ -37,20 +42,8 @@ def build_topics(
             lines.append(_row(kind, f"best {place + 1}", own, place))
         for place in range(SHOWN):
             lines.append(_row(kind, f"worst {place + 1}", own, -1 - place))
-    return PaperTable(
-        number="Subjects and directions",
-        caption="What each generator does best and worst: the mean of its videos over all dimensions, "
-        "in deviations from the mean of all generators' videos.",
-        keys=["kind", "place"],
-        generators=generators,
-        sections=[Section(["Kind", "Place"], lines)],
-        shown="{:+.2f}".format,
-        average=False,
-        notes=[
-            f"Items: videos of the name, each of which counts the same. Names of fewer than {least} "
-            "videos are left out."
-        ],
-    )
+    notes = [note.format(least=least) for note in layout["notes"]]
+    return PaperTable.of(layout, generators, [Section(layout["header"], lines)], notes=notes)
 
 
 def _row(kind: str, place: str, tables: Sequence[pd.DataFrame], number: int) -> Row:

@@ -157,6 +157,8 @@ class AnalyseGraph(ShownEntries):
     @cached_property
     def _recipes(self) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
         seed, generators = {"seed": self.study.config["seed"]}, {"generators": self.generators}
+        sheet = read_yaml(ROOT / "config/beyond.yaml")
+        beyond = {name: {"layout": layout} for name, layout in sheet.items()}
         popularity = {"popularity": "results/analysis/popularity.parquet"}
         summary = {"summary": "results/evaluation/summary.parquet"}
         topics = {"topics": "results/evaluation/topics.parquet"}
@@ -197,11 +199,11 @@ class AnalyseGraph(ShownEntries):
             "build_table7": self._table("7", self.dimensions, split["tip_eval"]),
             "build_leaderboard": (
                 {"leaderboard": "results/evaluation/leaderboard.parquet"},
-                seed | generators | {"dimensions": self.dimensions},
+                beyond["leaderboard"] | seed | generators | {"dimensions": self.dimensions},
             ),
-            "build_topics": (topics, seed | generators | {"least": least}),
+            "build_topics": (topics, beyond["topics"] | seed | generators | {"least": least}),
             "plot_topics": (topics, seed | generators),
-            "build_camera": (camera, seed | generators),
+            "build_camera": (camera, beyond["camera"] | seed | generators),
             "plot_camera": (camera | strength, seed | generators),
             "build_tip_id": (
                 {
@@ -211,7 +213,8 @@ class AnalyseGraph(ShownEntries):
                     "leakage": "results/splits/leakage.csv",
                     "index_files": [path for paths in indexes.values() for path in paths],
                 },
-                {
+                beyond["tip_id"]
+                | {
                     "detectors": there,
                     "trained": trained,
                     "indexes": indexes,
@@ -227,7 +230,7 @@ class AnalyseGraph(ShownEntries):
             ),
             "build_bias_ledger": (
                 bias | {"shortcuts": "results/detect/shortcuts.parquet"},
-                seed | generators | models,
+                beyond["bias_ledger"] | seed | generators | models,
             ),
             "plot_detector_training": (
                 {"metrics": "results/detect/metrics.parquet", "curves": self.detect.curves},

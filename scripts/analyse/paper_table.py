@@ -76,10 +76,29 @@ class PaperTable:
     generators: Sequence[Mapping[str, Any]]
     sections: Sequence[Section]
     shown: Callable[[Any], str]
-    average: bool = True
+    average: bool = False
     counted: bool = True
     notes: Sequence[str] = ()
     supplements: Sequence[Section] = ()
+
+    @classmethod
+    def of(
+        cls,
+        layout: Mapping[str, Any],
+        generators: Sequence[Mapping[str, Any]],
+        sections: Sequence[Section],
+        **others: Any,
+    ) -> "PaperTable":
+        """Return a table with what the sheet says of it; ``others`` are attributes beside or instead."""
+        said = {
+            "number": layout.get("title", ""),
+            "caption": layout["caption"],
+            "keys": layout["keys"],
+            "shown": SHOWN[layout.get("shown", "text")],
+            "average": layout.get("average", False),
+            "notes": layout.get("notes", []),
+        }
+        return cls(generators=generators, sections=sections, **said | others)
 
     @property
     def title(self) -> str:
@@ -162,6 +181,35 @@ def difference(ours: str, paper: str) -> str:
         return ""
 
 
+def row_of_shares(
+    cells: Sequence[str],
+    shares: Sequence[Sequence[float | None]],
+    items: Sequence[int | None],
+    names: Sequence[str],
+    **others: Any,
+) -> Row:
+    """Return a row of shares, as percentages with their intervals in brackets.
+
+    Args:
+        cells: the leading cells.
+        shares: those of each column, their lower and their upper bounds, which the CSV has as well;
+            None where there is none.
+        items: of each column.
+        names: of the columns.
+        others: attributes of the row.
+    """
+    texts = [
+        NOTHING if None in each else "{:.1f} [{:.0f}, {:.0f}]".format(*(100 * one for one in each))
+        for each in zip(*shares, strict=True)
+    ]
+    more = {
+        f"{bound}_{name}": "" if share is None else percent_one_decimal(share)
+        for bound, found in zip(("low", "high"), shares[1:], strict=True)
+        for name, share in zip(names, found, strict=True)
+    }
+    return Row(cells, shares[0], items, texts=texts, more=more, **others)
+
+
 def percent(value: float) -> str:
     """Write a percentage as Table 5 does: one decimal, but two below ten (8.71, 0.74).
 
@@ -181,6 +229,8 @@ SHOWN: Mapping[str, Callable[[Any], str]] = {
     "percent": percent,
     "percent_one_decimal": percent_one_decimal,
     "three_decimals": "{:.3f}".format,
+    "signed_two_decimals": "{:+.2f}".format,
+    "text": str,
 }
 """How a layout says that numbers are written -> what writes one."""
 

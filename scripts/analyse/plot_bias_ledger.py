@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from scripts.analyse.figure_style import STYLE, Drawn, drawn, need_colours
 from scripts.common.job import run_job
@@ -90,7 +89,7 @@ def draw(
                 places.append(row + offset)
                 means.append(values.mean())
         axis.scatter(means, places, color=colour, marker="D", s=26, label=label, zorder=3)
-    axis.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axis.xaxis.set_major_formatter("{x:.0%}")
     axis.set_xlim(-0.03, 1.03)
     axis.grid(True, axis="x")
 

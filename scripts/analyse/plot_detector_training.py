@@ -6,7 +6,6 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.ticker import StrMethodFormatter
 
 from scripts.analyse.figure_style import Drawn, drawn, need_colours
 from scripts.analyse.matrices import LEAST, draw_shares
@@ -56,7 +55,7 @@ def plot_detector_training(
         draw_curves(loss, runs, "loss", style["colours"])
         loss.set_title(f"{NAMES[setting]}: loss")
         loss.set_xlabel("iterations")
-        loss.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        loss.xaxis.set_major_formatter("{x:,.0f}")
         shares = confusion_of(measured[measured["setting"] == setting])
         draw_shares(matrix, shares, style["colour_map"], LEAST)
         matrix.set_title("Answers (%), mean of generators")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
 from scripts.analyse.figure_style import Drawn, drawn, popularity_panels, shorten
 from scripts.common.job import run_job
@@ -68,7 +68,7 @@ def draw_bars(axis: Axes, names: pd.DataFrame, colour: str, places: int) -> None
     axis.margins(y=0.14)
     axis.set_ylabel("count")
     axis.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.yaxis.set_major_formatter("{x:,.0f}")
     axis.grid(True, axis="y")
 
 

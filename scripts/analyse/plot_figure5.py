@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import NullFormatter
 
 from scripts.analyse.figure_style import Drawn, drawn, popularity_panels
 from scripts.common.job import run_job
@@ -56,9 +56,9 @@ def draw_curve(axis: Axes, names: pd.DataFrame, colour: str) -> None:
         axis.set_xlim(0.9, len(names) * 1.15)
     else:
         axis.set_xlim(0, max(10, len(names)) + 1)
-    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axis.yaxis.set_major_formatter("{x:.0%}")
     axis.set_ylabel("share of all requests")
     axis.grid(True)
     if names.empty:

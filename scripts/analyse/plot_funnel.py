@@ -6,7 +6,6 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from scripts.analyse.figure_style import Drawn, drawn
 from scripts.analyse.funnel import Kept, in_words, read_funnel, sum_up
@@ -44,16 +43,7 @@ def draw_steps(axis: Axes, steps: Sequence[Kept], style: Mapping[str, Any]) -> N
     for step in steps:
         height += 1.0 if step.stage == stage or stage is None else 1.6
         if step.stage != stage:
-            axis.text(
-                -0.01,
-                height - 0.72,
-                step.stage,
-                transform=axis.get_yaxis_transform(),
-                ha="right",
-                va="center",
-                fontsize=8,
-                fontweight="bold",
-            )
+            write(axis, -0.01, height - 0.72, step.stage, ha="right", fontsize=8, fontweight="bold")
             height += 0.15
         stage = step.stage
         heights.append(height)
@@ -62,12 +52,11 @@ def draw_steps(axis: Axes, steps: Sequence[Kept], style: Mapping[str, Any]) -> N
     axis.set_yticks(heights, ticks, fontsize=8)
     axis.set_ylim(height + 0.8, -0.2)
     axis.set_xlim(0, 1)
-    axis.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axis.xaxis.set_major_formatter("{x:.0%}")
     axis.xaxis.set_ticks_position("top")
     axis.tick_params(axis="both", length=0)
     axis.set_title("What each step keeps, as a share of what it reads", pad=10)
-    for side in ("left", "bottom"):
-        axis.spines[side].set_visible(False)
+    axis.spines[["left", "bottom"]].set_visible(False)
 
 
 def draw_step(axis: Axes, height: float, step: Kept, style: Mapping[str, Any]) -> None:
@@ -79,23 +68,13 @@ def draw_step(axis: Axes, height: float, step: Kept, style: Mapping[str, Any]) -
     for number in step.largest_first.values():
         axis.barh(height, number / whole, left=left / whole, color=style["rejected_colour"], **bar)
         left += number
-    axis.text(
-        1.015,
-        height,
-        step.sentence(),
-        transform=axis.get_yaxis_transform(),
-        va="center",
-        fontsize=7.5,
-    )
-    axis.text(
-        1.36,
-        height,
-        in_words(step.largest_first),
-        transform=axis.get_yaxis_transform(),
-        va="center",
-        fontsize=7,
-        color="#666666",
-    )
+    write(axis, 1.015, height, step.sentence(), fontsize=7.5)
+    write(axis, 1.36, height, in_words(step.largest_first), fontsize=7, color="#666666")
+
+
+def write(axis: Axes, left: float, height: float, words: str, **look: Any) -> None:
+    """Write words beside the bars, from a place in widths of the axis, at the height of a bar."""
+    axis.text(left, height, words, transform=axis.get_yaxis_transform(), va="center", **look)
 
 
 if __name__ == "__main__":

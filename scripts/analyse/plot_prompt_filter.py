@@ -6,7 +6,6 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.ticker import PercentFormatter
 
 from scripts.analyse.figure_style import Drawn, drawn
 from scripts.common.job import run_job
@@ -40,7 +39,7 @@ def plot_prompt_filter(curve: Path, *, style: Mapping[str, Any]) -> Drawn:
     axis.set(xlim=(-0.02, 1.02), ylim=(0, 1.04))
     axis.set(xlabel="unsafe prompts found (recall)", ylabel="unsafe of what is found (precision)")
     for each in (axis.xaxis, axis.yaxis):
-        each.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        each.set_major_formatter("{x:.0%}")
     return figure, Counts(kept=len(points))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
 from scripts.analyse.figure_style import Drawn, drawn, need_colours
 from scripts.common.errors import UserError
@@ -80,12 +80,12 @@ def draw_network(
         draw_curves(axis, unlike(rows, column), column, colours)
     loss.set_title("CosFace loss")
     accuracy.set_title("Pictures of the batch whose class is nearest")
-    accuracy.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    accuracy.yaxis.set_major_formatter("{x:.0%}")
     accuracy.set_ylim(0, 1.04)
     rate.set_title("Learning rate" if len(rate.lines) > 1 else "Learning rate, of every run")
     rate.set_xlabel("iterations")
     rate.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
-    rate.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    rate.xaxis.set_major_formatter("{x:,.0f}")
 
 
 def read_training(path: Path) -> pd.DataFrame:

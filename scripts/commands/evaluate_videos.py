@@ -24,6 +24,7 @@ from scripts.commands.check import read_configuration, study_of
 from scripts.commands.command_line import exit_status
 from scripts.commands.own_page import write_own_page
 from scripts.common.code import ROOT
+from scripts.common.configuration import read_yaml
 from scripts.common.errors import Rejected, UserError
 from scripts.common.fingerprints import fingerprint
 from scripts.common.pictures import decode_picture
@@ -208,9 +209,9 @@ def evaluate_folder(
         compare_generators(tables, board, dimensions=dimensions, generators=names,
                            seed=study.config["seed"])  # fmt: skip
         faces = [folder / f"leaderboard.{face}" for face in PAGES]
-        build_leaderboard(
-            board, faces=faces, dimensions=rows, generators=columns, banner=study.config["banner"]
-        )
+        layout = read_yaml(ROOT / "config/beyond.yaml")["leaderboard"]
+        build_leaderboard(board, faces=faces, layout=layout, dimensions=rows, generators=columns,
+                          banner=study.config["banner"])  # fmt: skip
         shown.append("leaderboard")
     if others and len(rows) >= 3:
         style = {"colours": COLOURS, "width_in": 7}
@@ -255,7 +256,6 @@ def means_table(
         generators=[*columns, *(_column(f"paper_{name}", f"{name} (paper)") for name in models)],
         sections=[Section(["Dimension"], rows)],
         shown="{:.3f}".format,
-        average=False,
         notes=["Items: videos that were scored; scores.parquet has the reason of each other one.",
                "Every video counts the same; summary.parquet has the means weighed by frames, too.",
                "The paper's videos are of other prompts, unless these are TIP-Eval's."],

@@ -9,7 +9,7 @@ from scripts.analyse.plot_camera import confusion_of, plot_camera
 from scripts.common.schemas.evaluate import CAMERA, LEADERBOARD, MOTION_STRENGTH
 from scripts.common.tables import write_table
 from scripts.evaluate.camera_requests import ASKED
-from tests.analyse.tidy_metrics import entry, read
+from tests.analyse.tidy_metrics import BEYOND, entry, read
 
 GENERATORS = [entry("pika", "Pika"), entry("svd", "SVD")]
 
@@ -25,6 +25,7 @@ def test_a_leaderboard_shows_mean_interval_and_ranks(tmp_path):
     write_table(rows, tmp_path / "l.parquet", LEADERBOARD)
     counts = build_leaderboard(
         tmp_path / "l.parquet",
+        layout=BEYOND["leaderboard"],
         faces=[tmp_path / f"l.{face}" for face in ("csv", "md", "html")],
         dimensions=[entry("dover", "DOVER"), entry("smooth", "Smooth")],
         generators=GENERATORS,
@@ -69,7 +70,11 @@ def camera(tmp_path):
 
 def test_who_does_what_was_asked_for(tmp_path, camera):
     build_camera(
-        camera, faces=[tmp_path / "c.csv", tmp_path / "c.md"], generators=GENERATORS, banner="x"
+        camera,
+        layout=BEYOND["camera"],
+        faces=[tmp_path / "c.csv", tmp_path / "c.md"],
+        generators=GENERATORS,
+        banner="x",
     )
     text = (tmp_path / "c.md").read_text()
     assert r"| Typed as -camera | zoom in | 75.0 \[30, 95\] | – | 4 |" in text

@@ -14,6 +14,7 @@ from scripts.common.schemas.detect import CLASS_SCORES, CLASSES, FRAME_SCORES, M
 from scripts.common.schemas.items import ITEM_INDEX
 from scripts.common.schemas.watermark import WATERMARKS
 from scripts.common.tables import write_table
+from tests.analyse.tidy_metrics import BEYOND
 
 GENERATORS = [{"entry": "pika", "label": "Pika"}, {"entry": "svd", "label": "SVD"}]
 STYLE = {"colours": ["#000000", "#0072B2"], "colour_map": "cividis", "width_in": 8.0}
@@ -103,8 +104,8 @@ def test_the_table_has_a_column_for_each_model_and_every_rule_against_leakage(tm
     faces = [tmp_path / "tip_id.csv", tmp_path / "tip_id.md"]
     build_tip_id(
         [tmp_path / "frames.parquet"], [tmp_path / "classes.parquet"], [tmp_path / "marks.parquet"],
-        tmp_path / "leakage.csv", faces=faces, banner="", indexes=indexes, generators=["pika"],
-        real_sources=["real"], labels={"pika": "Pika", "real": "Real"},
+        tmp_path / "leakage.csv", layout=BEYOND["tip_id"], faces=faces, banner="", indexes=indexes,
+        generators=["pika"], real_sources=["real"], labels={"pika": "Pika", "real": "Real"},
         detectors=[{"entry": "a", "label": "A", "embedded": False}],
         trained=[{"entry": "v", "key": "same_domain", "label": "Same Domain", "embedded": False}],
     )  # fmt: skip

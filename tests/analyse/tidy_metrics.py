@@ -28,8 +28,10 @@ BANNER = "DEMO: made up; 100% not results"
 COLUMNS = {"pika": "Pika", "svd": "SVD", "opensora": "OpS", "i2vgenxl": "IXL", "cogvideox": "Cog"}
 GENERATORS = [{"entry": name, "label": label, "embedded": False} for name, label in COLUMNS.items()]
 
-
-LAYOUTS = yaml.safe_load((ROOT / "config/paper/tables.yaml").read_text(encoding="utf-8"))
+LAYOUTS, BEYOND = (
+    yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+    for name in ("config/paper/tables.yaml", "config/beyond.yaml")
+)
 
 
 def build_table3(metrics, faces, *, detectors, **more):

@@ -18,6 +18,7 @@ from scripts.detect.describe_formats import describe_formats
 from scripts.detect.make_controls import make_controls
 from scripts.detect.measure_bias import explained, measure_bias
 from scripts.detect.score_frames import score_frames
+from tests.analyse.tidy_metrics import BEYOND
 from tests.detect.made_up_sources import LABELS, made_up_frames, make_source, tiny_entry, train
 
 CONTROLS = {
@@ -238,7 +239,13 @@ def test_the_table_and_the_figure_show_all_of_it(ledger, tmp_path):
     files = ledger / "bias.parquet", ledger / "shortcuts.parquet"
     faces = [tmp_path / f"ledger.{form}" for form in ("csv", "md", "html")]
     build_bias_ledger(
-        *files, faces=faces, rows=models, controls=controls, generators=generators, banner=""
+        *files,
+        faces=faces,
+        layout=BEYOND["bias_ledger"],
+        rows=models,
+        controls=controls,
+        generators=generators,
+        banner="",
     )
     lines = [line for line in faces[0].read_text().splitlines() if not line.startswith("#")]
     rows = {tuple(row[:4]): row for row in csv.reader(lines[1:])}

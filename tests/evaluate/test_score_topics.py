@@ -9,7 +9,7 @@ from scripts.common.schemas.annotate import DATASET
 from scripts.common.schemas.evaluate import SCORES, TOPICS
 from scripts.common.tables import read_frame, write_table
 from scripts.evaluate.score_topics import score_topics, spread_of
-from tests.analyse.tidy_metrics import entry
+from tests.analyse.tidy_metrics import BEYOND, entry
 
 GENERATORS = ["pika", "svd"]
 
@@ -83,6 +83,7 @@ def test_best_and_worst_as_a_table(topics, tmp_path):
     columns = [entry("pika", "Pika"), entry("svd", "SVD")]
     build_topics(
         topics[2],
+        layout=BEYOND["topics"],
         faces=[tmp_path / "t.csv", tmp_path / "t.md"],
         generators=columns,
         least=1,
