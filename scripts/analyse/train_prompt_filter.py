@@ -61,12 +61,8 @@ def train_prompt_filter(
     counts = Counts(declared=rows.height)
     known = rows.drop_nulls("Text_NSFW")
     counts.reject("unanswered", rows.height - known.height)
-    drawn = known
-    if known.height > most:
-        drawn = known.filter(
-            pl.col("UUID").is_in(seeded_order(known["UUID"], seed, "filter")[:most])
-        )
-        counts.reject("not_drawn", known.height - most)
+    drawn = known.filter(pl.col("UUID").is_in(seeded_order(known["UUID"], seed, "filter")[:most]))
+    counts.reject("not_drawn", known.height - drawn.height)
     parts = [_vectors_of(path, drawn["UUID"]) for path in vectors]
     order = pl.concat([names for names, _ in parts])
     numbers = np.concatenate([each for _, each in parts]).astype(np.float32)

@@ -274,11 +274,10 @@ def run(arguments: argparse.Namespace) -> None:
     name = arguments.name or arguments.videos.resolve().name
     largest = study.config["evaluate"]["max_decoded_mb"]
     prompts = read_prompts(arguments.prompts)
-    own = OwnVideos(arguments.videos, prompts, name, largest)
     if arguments.prompts is None:  # of TIP-Eval, only the prompts that have a video here
-        there = own.texts().keys() & {path.stem for path in arguments.videos.iterdir()}
-        own = OwnVideos(arguments.videos, {uuid: prompts[uuid] for uuid in there & prompts.keys()},
-                        name, largest)  # fmt: skip
+        there = {path.stem for path in arguments.videos.iterdir()}
+        prompts = {uuid: its for uuid, its in prompts.items() if uuid in there}
+    own = OwnVideos(arguments.videos, prompts, name, largest)
     if not own.texts():
         raise UserError(
             f"{arguments.videos} has no video ({', '.join(sorted(SUFFIXES))}); name another folder"
