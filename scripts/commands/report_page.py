@@ -19,7 +19,12 @@ from scripts.commands.lineage import records_in
 from scripts.common.code import ROOT
 from scripts.common.study import STAGES
 
-CATEGORIES = ("Tables of the paper", "Figures of the paper", "Beyond the paper")
+CATEGORIES = (
+    "Tables of the paper",
+    "Figures of the paper",
+    "Tables beyond the paper",
+    "Figures beyond the paper",
+)
 
 LOOK = """\
 body { max-width: 76rem; }
@@ -93,7 +98,7 @@ def _anchor(result: Result) -> str:
 def _category(result: Result) -> str:
     """Return under which of ``CATEGORIES`` a result stands."""
     is_papers = re.fullmatch(r"(table|figure)\d+", result.name)
-    return CATEGORIES[result.kind == FIGURES] if is_papers else CATEGORIES[2]
+    return CATEGORIES[2 * (not is_papers) + (result.kind == FIGURES)]
 
 
 def _provenance(directory: Path, result: Result) -> Mapping[str, Any]:

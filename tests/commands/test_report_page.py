@@ -63,9 +63,10 @@ def test_tables_and_figures_are_open_with_their_captions(run):
 
 def test_results_stand_in_their_categories_and_say_where_they_come_from(run):
     text = write_page(run).read_text()
-    assert re.findall(r"<h2>(.*?)</h2>|<h3>(.*?)</h3>", text)[:7] == [
+    assert re.findall(r"<h2>(.*?)</h2>|<h3>(.*?)</h3>", text)[:8] == [
         ("Tables of the paper", ""), ("", "Table 7"), ("Figures of the paper", ""), ("", "Figure 4"),
-        ("Beyond the paper", ""), ("", "Account of items"), ("", "Subjects and directions"),
+        ("Tables beyond the paper", ""), ("", "Account of items"),
+        ("Figures beyond the paper", ""), ("", "Subjects and directions"),
     ]  # fmt: skip
     assert '<td class="name">extract_messages</td><td class="name">12</td>' in text
     for cells in (("Code", "commit abc123, edited since"), ("Seed", "77"),
