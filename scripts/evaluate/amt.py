@@ -1,6 +1,7 @@
 """Motion smoothness with the interpolating network AMT-S (VBench; Li et al., CVPR 2023).
 
-The modules have the names of the published checkpoint's tensors (``amt-s.pth``).
+The modules have the names of the published checkpoint's tensors (``amt-s.pth``), but for what
+torchvision has of RAFT.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from scripts.common.weight_files import weights_file
 from scripts.evaluate.frame_interpolation import smoothness
 from scripts.evaluate.raft_flow import SMALLEST_SIDE, pad_to_stride
 from scripts.models.devices import pick_device
-from scripts.models.weights import load_exactly, read_tensors
+from scripts.models.weights import load_exactly, read_tensors, rename_keys
 
 STRIDE = 16
 CHANNELS = (20, 32, 44, 56)
@@ -25,6 +26,12 @@ CHANNELS = (20, 32, 44, 56)
 RADIUS, LEVELS, FLOWS = 3, 4, 3
 """Reach of a look-up in the correlations, halvings of their size, flows that are merged."""
 SIDE_CHANNELS = 20
+_RAFT_KEYS = [
+    (r"feat_encoder\.conv1\.", "feat_encoder.convnormrelu.0."),
+    (r"feat_encoder\.conv2\.", "feat_encoder.conv."),
+    (r"feat_encoder\.(layer\d\.\d)\.conv(\d)\.", r"feat_encoder.\1.convnormrelu\2.0."),
+    ("", ""),
+]
 Flows = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -43,7 +50,7 @@ class MotionSmoothness:
         """
         path = weights_file(weights)
         network = AmtS()
-        load_exactly(network, read_tensors(path, "state_dict"), path)
+        load_exactly(network, rename_keys(read_tensors(path, "state_dict"), _RAFT_KEYS), path)
         self._device = pick_device(device)
         self._network = network.eval().to(self._device)
 
@@ -76,7 +83,10 @@ class AmtS(nn.Module):
     def __init__(self):
         super().__init__()
         half, quarter, eighth, sixteenth = CHANNELS
-        self.feat_encoder = _CorrelationFeatures()
+        # Features at an eighth of the picture's size, in which the frames are compared.
+        self.feat_encoder = raft.FeatureEncoder(
+            block=raft.BottleneckBlock, layers=(32, 32, 64, 96, 84), norm_layer=nn.InstanceNorm2d
+        )
         self.encoder = _Pyramid()
         self.decoder4 = _Decoder(2 * sixteenth + 1, 2 * sixteenth, eighth + 4)
         self.decoder3 = _Decoder(3 * eighth + 4, 3 * eighth, quarter + 4)
@@ -210,40 +220,6 @@ def _two_convolutions(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, 76, 3, padding=1), nn.LeakyReLU(0.1), nn.Conv2d(76, outputs, 3, padding=1)
     )
-
-
-class _CorrelationFeatures(nn.Module):
-    """Features at an eighth of the picture's size, in which the frames are compared."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(3, 32, 7, 2, 3), nn.Conv2d(96, 84, 1)
-        widths = {"layer1": (32, 32, 1), "layer2": (32, 64, 2), "layer3": (64, 96, 2)}
-        for name, (inputs, width, stride) in widths.items():
-            layer = nn.Sequential(_Bottleneck(inputs, width, stride), _Bottleneck(width, width, 1))
-            self.add_module(name, layer)
-
-    def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        frames = functional.relu(functional.instance_norm(self.conv1(frames)))
-        return self.conv2(self.layer3(self.layer2(self.layer1(frames))))
-
-
-class _Bottleneck(nn.Module):
-    def __init__(self, inputs: int, width: int, stride: int):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, width // 4, 1)
-        self.conv2 = nn.Conv2d(width // 4, width // 4, 3, stride, 1)
-        self.conv3 = nn.Conv2d(width // 4, width, 1)
-        if stride > 1:
-            self.downsample = nn.Sequential(nn.Conv2d(inputs, width, 1, stride))
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        inner = pixels
-        for convolution in (self.conv1, self.conv2, self.conv3):
-            inner = functional.relu(functional.instance_norm(convolution(inner)))
-        if hasattr(self, "downsample"):
-            pixels = functional.instance_norm(self.downsample(pixels))
-        return functional.relu(pixels + inner)
 
 
 class _Pyramid(nn.Module):

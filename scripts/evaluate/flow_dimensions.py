@@ -31,7 +31,7 @@ class PairMotion:
     """What the flow between two frames says.
 
     Attributes:
-        size: height and width of the frames whose flow it is, in pixels.
+        size: height and width of the frames whose flow it is, in pixels, without padding.
         strongest: ``strongest_motion``, in pixels.
         move: of the picture as a whole.
     """
@@ -47,17 +47,13 @@ class FlowDimension(ABC):
     what: Hashable
     """All that decides the flow: dimensions that agree in it share it."""
 
-    @abstractmethod
-    def prepared(self, frame: np.ndarray) -> Any:
-        """Return a frame, uint8 RGB, as the flow is worked out on it."""
+    def prepared(self, frame: np.ndarray) -> np.ndarray:
+        """Return a frame, uint8 RGB, as the flow is worked out on it: by default as it is."""
+        return frame
 
     @abstractmethod
-    def flow(self, before: Any, after: Any) -> np.ndarray:
+    def flow(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """Return the displacement between prepared frames: (2, height, width), x and y, pixels."""
-
-    def size_of(self, frame: Any) -> tuple[int, int]:
-        """Return height and width to which displacements belong, without padding."""
-        return frame.shape[0], frame.shape[1]
 
     def motions(self, item: EvaluationItem) -> list[PairMotion]:
         """Return the motion between neighbouring kept frames, worked out once for all dimensions.
@@ -74,7 +70,7 @@ class FlowDimension(ABC):
         for before, after in itertools.pairwise(map(self.prepared, kept)):
             flow = self.flow(before, after)
             strongest = movement.strongest_motion(flow)
-            found.append(PairMotion(self.size_of(before), strongest, fit_move(flow)))
+            found.append(PairMotion(before.shape[:2], strongest, fit_move(flow)))
         return found
 
 

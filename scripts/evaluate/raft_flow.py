@@ -59,10 +59,6 @@ class _Raft(FlowDimension):
         load_exactly(network, read_tensors(path), path)
         return network.eval().to(self._device)
 
-    def prepared(self, frame: np.ndarray) -> np.ndarray:
-        """Return the frame as it is."""
-        return frame
-
     def flow(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """Return the displacement in pixels on the padded picture, float32 (2, height, width).
 

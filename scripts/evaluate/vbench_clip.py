@@ -62,9 +62,8 @@ class AestheticQuality:
         clip = {"path": clip_path} if clip_path else weights
         self._model = ClipModel(clip, device, architecture=architecture, **settings)
         path = weights_file(file_beside(weights))
-        tensors = read_tensors(path)
-        self._predictor = torch.nn.Linear(_width(tensors), 1)
-        load_exactly(self._predictor, tensors, path)
+        self._predictor = torch.nn.Linear(self._model.dimension, 1)
+        load_exactly(self._predictor, read_tensors(path), path)
 
     def score(self, item: EvaluationItem) -> float:
         """Return the mean score of the frames, about 0..1 and not clipped."""
@@ -78,8 +77,3 @@ def _embed_frames(model: ClipModel, item: EvaluationItem) -> np.ndarray:
     size = model.image_size
     pixels = item.shared(("vbench", size), lambda: clip_tensors(item.frames, size))
     return item.shared(("vbench", model.identity), lambda: model.embed_pixels(pixels))
-
-
-def _width(tensors: Mapping[str, torch.Tensor]) -> int:
-    weight = tensors.get("weight")
-    return weight.shape[-1] if weight is not None and weight.ndim else 1

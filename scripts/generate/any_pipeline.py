@@ -25,12 +25,11 @@ from scripts.models.devices import pick_device
 
 OWN = ("image", "video", "prompt", "width", "height", "generator", "output_type")
 """Arguments of a call that are no choice of an entry's ``call``."""
-MEMORY = ("vae_tiling", "vae_slicing", "offload")
 KNOWN = {
     "size": ("by", "width", "height", "multiple", "fit"),
     "inputs": ("image", "prompt", "suffix"),
     "output": ("frames", "sound_of"),
-    "memory": MEMORY,
+    "memory": ("vae_tiling", "vae_slicing", "offload"),
 }
 """What the settings of these names may say; anything else would be passed over without a word."""
 
@@ -267,11 +266,8 @@ def save_memory(pipeline: Any, memory: Mapping[str, Any], device: str) -> None:
     if memory.get("vae_slicing"):
         pipeline.vae.enable_slicing()
     if way := memory.get("offload"):
-        offload = {
-            "model": "enable_model_cpu_offload",
-            "sequential": "enable_sequential_cpu_offload",
-        }
-        getattr(pipeline, offload[way])(device=None if device == "auto" else device)
+        offload = getattr(pipeline, f"enable_{way}_cpu_offload")
+        offload(device=None if device == "auto" else device)
 
 
 def denoisers(pipeline: Any) -> list[Any]:

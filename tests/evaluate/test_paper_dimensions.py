@@ -171,9 +171,10 @@ def test_aesthetic_quality(clip, tmp_path):
     assert backend.score(item_of(frames)) == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_predictor_for_other_features_is_refused(clip, tmp_path):
+@pytest.mark.parametrize("head", [{"bias": torch.zeros(1)}, torch.nn.Linear(17, 1).state_dict()])
+def test_a_predictor_for_other_features_is_refused(clip, tmp_path, head):
     _, path = clip
-    torch.save({"bias": torch.zeros(1)}, tmp_path / "head.pth")
+    torch.save(head, tmp_path / "head.pth")
     settings = {"architecture": TINY_CLIP, "clip_path": str(path)}
     with pytest.raises(UserError, match=r"head\.pth is of another"):
         load_backend(entry("vbench_clip:AestheticQuality", tmp_path / "head.pth", **settings))

@@ -4,6 +4,8 @@ Each reference ran once with weights and frames of ``drawn_weights``, on a CPU: 
 01ae427, AMT-S of MCG-NKU/AMT with VBench 45e79ec around it, DOVER f1ddc96 with its own sampling.
 """
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ import torch
 from scripts.common.backends import load_backend
 from scripts.common.errors import Rejected, UserError
 from scripts.evaluate import amt, dover, musiq
-from tests.evaluate.drawn_weights import draw_weights, drawn_frames
+from tests.evaluate.drawn_weights import draw_weights, drawn_frames, drawn_tensor
 from tests.evaluate.moving_pictures import item_of, pan, texture
 
 
@@ -60,9 +62,18 @@ def test_musiqs_batches_change_nothing(tmp_path):
     assert np.ptp(scores) < 1e-7
 
 
+def amts_checkpoint():
+    """Return drawn weights under the names that the checkpoint has for them."""
+    state = {}
+    for name, tensor in amt.AmtS().state_dict().items():
+        name = re.sub(r"convnormrelu\.0", "conv1", name.replace("encoder.conv.", "encoder.conv2."))
+        name = re.sub(r"convnormrelu(\d)\.0", r"conv\1", name)
+        state[name] = drawn_tensor(name, tensor.shape, 0.7)
+    return {"state_dict": state}
+
+
 def test_amt_interpolates_as_the_reference(tmp_path):
-    state = {"state_dict": draw_weights(amt.AmtS(), scale=0.7)}
-    backend = backend_of("amt:MotionSmoothness", state, tmp_path)
+    backend = backend_of("amt:MotionSmoothness", amts_checkpoint(), tmp_path)
     frames = drawn_frames(5, 130, 150)  # padded to 144 x 160
     assert backend.score(item_of(frames)) == pytest.approx(0.6904784984079102, abs=1e-6)
     middle = backend.interpolate(frames[2], frames[4])
