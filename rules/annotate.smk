@@ -6,9 +6,6 @@ results/subjects.parquet and results/dataset.parquet in the released columns. Wh
 annotation is an entry of config/annotators.yaml, chosen in annotate.annotators.
 """
 
-ANNOTATORS = annotate.annotators
-annotations = annotate.tables
-
 
 rule estimate_costs:
     """Estimate what the annotations behind an endpoint will cost, before anything is sent."""

@@ -68,8 +68,8 @@ def score_sources(
     counts, declared = Counts(), 0
     for (name, files), path in zip(sources.items(), tables, strict=True):
         source = Source(**files, part=TEST, only=needed.get(name))
-        tasks = []
-        for scorer in scorers(name):
+        asked, tasks = scorers(name), []
+        for scorer in asked:
             row = partial(_row, source, schema, scorer.columns)
             task = Task(
                 name=" ".join(scorer.columns.values()),
@@ -91,8 +91,7 @@ def score_sources(
             workers=threads,
         )
         rows = [one for task, row in tasks for one in task.rows(row).to_list()]
-        named = {column for scorer in scorers(name) for column in scorer.columns}
-        columns = [column for column in schema.names if column in named]
+        columns = [column for column in schema.names if any(column in one.columns for one in asked)]
         write_table(rows, path, schema, sort_by=[*columns, "uuid"])
         declared += len(source.videos) * len(tasks)
         for one in rows:

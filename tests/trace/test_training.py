@@ -13,10 +13,12 @@ from scripts.common.errors import UserError
 from scripts.common.seen import read_seen, refuse_seen
 from scripts.models.training import MovingAverage
 from scripts.models.training_state import TrainingState
+from scripts.trace import training_pictures
 from scripts.trace.cosface import Recipe
 from scripts.trace.cosface_training import build_lesson, course_of
 from scripts.trace.decode_frames import decode_frames
 from scripts.trace.metrics import micro_average_precision
+from scripts.trace.preprocessing import Preprocessing
 from scripts.trace.timm_tracer import TimmTracer
 from scripts.trace.train_cosface import train_cosface
 from scripts.trace.training_pictures import find_training_pictures
@@ -83,6 +85,16 @@ def test_classes_are_source_images_and_their_frames(trace):
     other = find_training_pictures(**files(trace, ["left"]))
     assert len(other) == 12 * 3
     assert other.digest != pictures.digest
+
+
+def test_a_tar_is_opened_once_for_the_pictures_read_of_it(trace, monkeypatch):
+    pictures = find_training_pictures(**files(trace, ["left", "right"]))
+    opened, original = [], training_pictures._open
+    monkeypatch.setattr(training_pictures, "_open", lambda tar: opened.append(tar) or original(tar))
+    dataset = training_pictures.PictureDataset(pictures, Preprocessing(16))
+    labels = [dataset[number][1] for number in range(len(pictures))]
+    assert labels == pictures.labels.tolist()
+    assert sorted(opened) == sorted(pictures.tars)
 
 
 def test_it_learns_to_trace_pictures_it_never_saw(trace, tmp_path):
