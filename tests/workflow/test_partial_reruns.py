@@ -72,6 +72,12 @@ def test_a_colour_of_a_figure(demo):
         assert demo.plan() == {Job("plot_tracer_training")}
 
 
+def test_the_words_of_a_table(demo):
+    """They stand in a sheet, and are no other table's."""
+    with demo.edited("config/beyond.yaml", "title: TIP-Camera", "title: Moves"):
+        assert demo.plan() == {Job("build_camera")}
+
+
 def test_a_setting_of_one_dimension(demo):
     with demo.edited("config/dimensions.yaml", "short_side: 48", "short_side: 40"):
         plan = demo.plan()
