@@ -38,20 +38,15 @@ def build_topics(
     for kind in (SUBJECT, DIRECTION):
         own = [rows[(rows["kind"] == kind) & (rows["generator"] == each["entry"])]
                .sort_values(["score", "name"], ascending=[False, True]) for each in generators]  # fmt: skip
-        for place in range(SHOWN):
-            lines.append(_row(kind, f"best {place + 1}", own, place))
-        for place in range(SHOWN):
-            lines.append(_row(kind, f"worst {place + 1}", own, -1 - place))
+        for end, tables in (("best", own), ("worst", [table[::-1] for table in own])):
+            lines += [_row(kind, f"{end} {place + 1}", tables, place) for place in range(SHOWN)]
     notes = [note.format(least=least) for note in layout["notes"]]
     return PaperTable.of(layout, generators, [Section(layout["header"], lines)], notes=notes)
 
 
 def _row(kind: str, place: str, tables: Sequence[pd.DataFrame], number: int) -> Row:
     """Return one place of all generators; one that has not so many names has none."""
-    there = [len(table) > (number if number >= 0 else -1 - number) for table in tables]
-    found = [
-        table.iloc[number] if known else None for table, known in zip(tables, there, strict=True)
-    ]
+    found = [table.iloc[number] if number < len(table) else None for table in tables]
     return Row(
         [kind, place],
         [None if one is None else float(one["score"]) for one in found],

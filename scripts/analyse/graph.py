@@ -10,7 +10,7 @@ from scripts.analyse import declared_steps as declared
 from scripts.analyse.closing import ACCOUNTED
 from scripts.analyse.declaration import Step, files_of
 from scripts.analyse.maps import OWN, MapsGraph
-from scripts.analyse.registry import FIGURES, RESULTS, TABLES, results_of
+from scripts.analyse.registry import FIGURES, RESULTS, TABLES, Result, results_of
 from scripts.analyse.shown_entries import ShownEntries
 from scripts.analyse.table_rows import classifier_rows, tracer_rows
 from scripts.common.code import ROOT
@@ -43,20 +43,20 @@ class AnalyseGraph(ShownEntries):
     curate_steps: Callable[[], list[Step]]
     maps: MapsGraph
 
+    def made(self, kind: str) -> list[Result]:
+        """Return every table, or every figure; some only if the configuration asks for them."""
+        switched_on = ["bias_ledger"] * self.study.config["detect"]["bias_ledger"]["enabled"]
+        return results_of(kind, switched_on)
+
     @property
     def tables(self) -> list[str]:
         """Every table, in the form that programs read."""
-        return [result.target for result in results_of(TABLES, self.switched_on)]
-
-    @property
-    def switched_on(self) -> list[str]:
-        """What is made only if the configuration asks for it."""
-        return ["bias_ledger"] * self.study.config["detect"]["bias_ledger"]["enabled"]
+        return [result.target for result in self.made(TABLES)]
 
     @property
     def figures(self) -> list[str]:
         """Every figure."""
-        return [result.target for result in results_of(FIGURES, self.switched_on)]
+        return [result.target for result in self.made(FIGURES)]
 
     @property
     def targets(self) -> list[str]:
@@ -66,9 +66,7 @@ class AnalyseGraph(ShownEntries):
     @property
     def published(self) -> list[str]:
         """Every table and figure, in every form in which the report offers it."""
-        made = (
-            result for kind in (TABLES, FIGURES) for result in results_of(kind, self.switched_on)
-        )
+        made = self.made(TABLES) + self.made(FIGURES)
         return [file for result in made for file in result.files.values()]
 
     @property
@@ -157,6 +155,7 @@ class AnalyseGraph(ShownEntries):
     @cached_property
     def _recipes(self) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
         seed, generators = {"seed": self.study.config["seed"]}, {"generators": self.generators}
+        papers = [result for result in results_of(TABLES) if result.number]
         sheet = read_yaml(ROOT / "config/beyond.yaml")
         beyond = {name: {"layout": layout} for name, layout in sheet.items()}
         popularity = {"popularity": "results/analysis/popularity.parquet"}
@@ -238,7 +237,10 @@ class AnalyseGraph(ShownEntries):
             ),
             "plot_bias_ledger": (bias, seed | generators | models),
             "build_paper_comparison": (
-                {"tables": self.measured_tables, "paper_tables": self.paper_tables},
+                {
+                    "tables": [result.target for result in papers],
+                    "paper_tables": [self.paper_table(result.number) for result in papers],
+                },
                 {
                     "absent_rows": self.absent_rows,
                     "cited": [
@@ -288,7 +290,7 @@ class AnalyseGraph(ShownEntries):
                 seed | generators | {"rows": tracers, "frames": self._frames_along},
             ),
             "plot_tracer_training": (
-                {"tables": self.training_tables},
+                {"tables": [f"results/trace/training/{model}.csv" for model in self.trainings]},
                 seed
                 | {
                     "networks": self.trained_tracers,

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.analyse.registry import TABLES, results_of
 from scripts.annotate.graph import AnnotateGraph
 from scripts.common.study import Study, from_root
 from scripts.detect.graph import DetectGraph
@@ -96,11 +95,6 @@ class ShownEntries:
         return {model: labels[self.trace.held_out(model)] for model in self.trace.trained}
 
     @property
-    def training_tables(self) -> list[str]:
-        """The training tables beside ``trainings``, in the same order."""
-        return [f"results/trace/training/{model}.csv" for model in self.trainings]
-
-    @property
     def videos(self) -> dict[str, dict[str, list[str]]]:
         """Generator -> its tars and indexes, in the tables' order."""
         study = self.study
@@ -116,18 +110,8 @@ class ShownEntries:
         """Whether the data is the paper's, so that numbers may be compared with the paper's."""
         return self.study.config["source"] != "demo"
 
-    @property
-    def paper_tables(self) -> list[str]:
-        """The paper's numbers beside ``measured_tables``, which lie with the configuration."""
-        return [self.paper_table(result.number) for result in results_of(TABLES) if result.number]
-
-    @property
-    def measured_tables(self) -> list[str]:
-        """Our tables in the paper's layout."""
-        return [result.target for result in results_of(TABLES) if result.number]
-
     def paper_table(self, number: str) -> str:
-        """Return the paper's numbers of one table."""
+        """Return the paper's numbers of one table, which lie with the configuration."""
         return from_root(f"config/paper/table{number}.csv")
 
     @property

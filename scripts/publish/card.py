@@ -1,7 +1,7 @@
 """The release's card: what Hugging Face datasets needs to load it, and what it is."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -67,11 +67,12 @@ def write_card(
     front = _front_matter(rows, size, licence, names)
     head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True)
     tables = [name for name in names if name.endswith(".parquet")]
-    text = f"---\n{head}---\n\n{_body(rows, card.parent, tables, annotators, banner)}"
-    text += _of_parameters() if "parameters.parquet" in names else ""
-    text += _of_tars(names)
+    lines = [f"---\n{head}---\n", *_body(rows, card.parent, tables, annotators, banner)]
+    if "parameters.parquet" in names:
+        said = "What users asked Pika for beside the prompt, in a row for each `UUID`, is in `parameters`:"
+        lines += ["", said, "", *_columns(PARAMETERS)]
     card.parent.mkdir(parents=True, exist_ok=True)
-    card.write_text(text, encoding="utf-8")
+    card.write_text("\n".join([*lines, *_of_tars(names), ""]), encoding="utf-8")
     return rows
 
 
@@ -108,9 +109,17 @@ def _front_matter(rows: int, size: int, licence: str, names: Sequence[str]) -> d
 
 def _body(
     rows: int, folder: Path, tables: Sequence[str], annotators: Mapping[str, str], banner: str
-) -> str:
-    lines = [f"> **{banner}**", ""] if banner else []
-    lines += [
+) -> list[str]:
+    """Return the card's lines about the data set and its parts, and what made the annotations."""
+    parts = []
+    for part, pattern in parts_of(tables).items():
+        files = [folder / name for name in tables if fnmatch(name, pattern)]
+        number = sum(pq.read_metadata(path).num_rows for path in files)
+        columns = ", ".join(map(_with_kind, pq.read_schema(files[0])))
+        parts.append((f"`{part}`", f"{number:,}", columns))
+    makers = ((name.replace("_", " "), maker) for name, maker in annotators.items())
+    return [
+        *([f"> **{banner}**", ""] if banner else []),
         "# Text and image prompts for image-to-video generation",
         "",
         f"{rows:,} unique prompts, rebuilt as Wang and Yang describe TIP-I2V (arXiv 2411.04709).",
@@ -126,17 +135,16 @@ def _body(
         'Other parts are loaded by name, as in `load_dataset(folder, name, split="Full")`. Embeddings lie',
         "row by row as `load_dataset` gives the prompts.",
         "",
-        "| name | rows | columns |",
-        "|---|---|---|",
+        *_table(("name", "rows", "columns"), parts),
+        "",
+        *_table(("annotation", "made by"), makers),
     ]
-    for part, pattern in parts_of(tables).items():
-        files = [folder / name for name in tables if fnmatch(name, pattern)]
-        number = sum(pq.read_metadata(path).num_rows for path in files)
-        columns = ", ".join(map(_with_kind, pq.read_schema(files[0])))
-        lines.append(f"| `{part}` | {number:,} | {columns} |")
-    lines += ["", "| annotation | made by |", "|---|---|"]
-    lines += [f"| {name.replace('_', ' ')} | {maker} |" for name, maker in annotators.items()]
-    return "\n".join(lines) + "\n"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table in Markdown."""
+    first, *others = (f"| {' | '.join(cells)} |" for cells in (header, *rows))
+    return [first, "|" + "---|" * len(header), *others]
 
 
 def _with_kind(column: pa.Field) -> str:
@@ -150,23 +158,15 @@ def _with_kind(column: pa.Field) -> str:
 
 def _columns(schema: pa.Schema) -> list[str]:
     """Return the lines of a table that says what columns hold."""
-    said = (f"| `{field.name}` | {field.metadata[b'description'].decode()} |" for field in schema)
-    return ["| column | what it holds |", "|---|---|", *said]
+    said = ((f"`{one.name}`", one.metadata[b"description"].decode()) for one in schema)
+    return _table(("column", "what it holds"), said)
 
 
-def _of_parameters() -> str:
-    """Return the card's section about what users asked for."""
-    head = (
-        "What users asked Pika for beside the prompt, in a row for each `UUID`, is in `parameters`:"
-    )
-    return "\n".join(["", head, "", *_columns(PARAMETERS)]) + "\n"
-
-
-def _of_tars(names: Sequence[str]) -> str:
-    """Return the card's section about tars, by folder."""
+def _of_tars(names: Sequence[str]) -> list[str]:
+    """Return the card's lines about tars, by folder."""
     folders = Counter(str(Path(name).parent) for name in names if name.endswith(".tar"))
     if not folders:
-        return ""
+        return []
     head = "Full-size pictures and videos lie in tars of `<uuid>.png` and `<uuid>.mp4`, each with an index:"
-    said = (f"| `{folder}/` | {number:,} |" for folder, number in sorted(folders.items()))
-    return "\n".join(["", head, "", "| folder | tars |", "|---|---|", *said]) + "\n"
+    said = ((f"`{folder}/`", f"{number:,}") for folder, number in sorted(folders.items()))
+    return ["", head, "", *_table(("folder", "tars"), said)]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts.commands.lineage import Origin, Records
+from scripts.commands.lineage import Records
 
 COLUMNS = {
     "UUID": "results/prompts/*.parquet",
@@ -44,12 +44,15 @@ def provenance_graph(made: Path, directory: Path, origin: str) -> dict[str, list
             continue
         seen.add(one.path)
         name = group_of(one.path)
-        entity = entities.setdefault(name, _entity(name))
+        named = {"@type": "prov:Entity", "@id": f"files/{name}", "sc:name": name}
+        entity = entities.setdefault(name, named)
         if one.rule is None:
             entity["sc:description"] = origin
             continue
         entity["prov:wasGeneratedBy"] = {"@id": f"rule/{one.rule}"}
-        activity = activities.setdefault(one.rule, _activity(one))
+        named = {"@type": "prov:Activity", "@id": f"rule/{one.rule}", "sc:name": one.rule}
+        made_by = named | {"sc:description": one.script, "prov:used": []}
+        activity = activities.setdefault(one.rule, made_by)
         parents = [parent for parent in one.parents if not parent.path.startswith("..")]
         used = {entry["@id"] for entry in activity["prov:used"]}
         used |= {f"files/{group_of(parent.path)}" for parent in parents}
@@ -82,12 +85,3 @@ def column_provenance(column: str, made_by: Mapping[str, str]) -> dict[str, Any]
         "prov:wasDerivedFrom": {"@id": f"files/{COLUMNS[column]}"},
         "prov:wasGeneratedBy": made if maker else rule,
     }
-
-
-def _entity(name: str) -> dict[str, Any]:
-    return {"@type": "prov:Entity", "@id": f"files/{name}", "sc:name": name}
-
-
-def _activity(made: Origin) -> dict[str, Any]:
-    named = {"@type": "prov:Activity", "@id": f"rule/{made.rule}", "sc:name": made.rule}
-    return named | {"sc:description": made.script, "prov:used": []}

@@ -98,7 +98,7 @@ class Terms:
             for term, place in self._numbers.items()
             if term.startswith(f"{field}:")
         ]
-        return sorted(found, key=_most_first)
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
 
     def write(self, folder: Path) -> list[str]:
         """Write the files of terms, and return the first term of each."""
@@ -116,7 +116,7 @@ class Terms:
 
     def _lists(self) -> Iterator[tuple[str, bytes]]:
         """Yield each term, in the order of UTF-16 as browsers compare, and its rows as bytes."""
-        names = sorted(self._numbers, key=_as_browsers)
+        names = sorted(self._numbers, key=lambda term: term.encode("utf-16-be"))
         place = np.empty(len(names), np.int32)
         place[[self._numbers[name] for name in names]] = np.arange(len(names), dtype=np.int32)
         terms, rows = place[np.asarray(self._terms)], np.asarray(self._rows)
@@ -146,14 +146,6 @@ def encode_gaps(gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         more = (sizes[has] > byte + 1).astype(np.uint32) << 7
         data[ends[has] - sizes[has] + byte] = (gaps[has] >> (7 * byte)) & 127 | more
     return data, ends
-
-
-def _most_first(pair: tuple[str, int]) -> tuple[int, str]:
-    return -pair[1], pair[0]
-
-
-def _as_browsers(term: str) -> bytes:
-    return term.encode("utf-16-be")
 
 
 def _write_block(folder: Path, number: int, block: Mapping[str, str]) -> str:
