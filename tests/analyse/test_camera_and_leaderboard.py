@@ -79,6 +79,7 @@ def test_who_does_what_was_asked_for(tmp_path, camera):
     text = (tmp_path / "c.md").read_text()
     assert r"| Typed as -camera | zoom in | 75.0 \[30, 95\] | – | 4 |" in text
     assert r"| Words of the prompt | zoom in |" in text and r"|  | pan left | – | 75.0" in text
+    assert text.startswith("> **x**") and "Only Pika reads what is typed as -camera" in text
     table = read(tmp_path / "c.csv")
     assert table["source"].tolist() == ["Typed as -camera", *["Words of the prompt"] * 2]
     assert table["low_pika"].tolist() == ["30.0", "30.0", ""]

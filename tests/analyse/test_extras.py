@@ -146,6 +146,12 @@ def test_the_curve_is_drawn_beside_a_guess(study, tmp_path, drawn):
     assert line.get_drawstyle() == "steps-post" and face.stat().st_size > 5000
 
 
+def test_the_filter_learns_from_no_more_prompts_than_it_may(study, tmp_path):
+    counts, scores, *_ = train(study, tmp_path, most=150)
+    assert counts.rejected["not_drawn"] == 50 and pl.read_parquet(scores).height == counts.kept
+    assert counts.read == counts.kept + counts.rejected.total() == 200
+
+
 def test_the_filter_tells_nothing_of_users(study, tmp_path):
     _, *made = train(study, tmp_path)
     for path in made:

@@ -161,6 +161,10 @@ def test_maps_take_our_texts_as_they_are_embedded_where_the_same_model_did_it():
     paper = graph_of()  # whose texts are embedded behind an endpoint, at a price
     assert paper.maps.embedded[0] == "own"
     [shown] = paper.maps.lots.arguments({"map": "vidprom"})
+    assert paper.maps.lots.reads({"map": "vidprom"}) == shown["files"]
+    assert shown["files"] == [
+        file for group in shown["groups"] for file in (group["prompts"], *group["vectors"])
+    ]
     assert [group["vectors"] for group in shown["groups"]] == [
         ["results/embeddings/outside/own.parquet"],
         ["results/embeddings/outside/vidprom.parquet"],

@@ -91,6 +91,7 @@ def test_best_and_worst_as_a_table(topics, tmp_path):
     )
     text = (tmp_path / "t.md").read_text()
     assert "| subject | best 1 | Cat (+0.87) | Cat (+0.87) | 1 |" in text
+    assert "Names of fewer than 1 videos are left out" in text
     assert (
         "|  | worst 1 | Dog (-0.87) | Dog (-0.87) | 1 |" in text and "|  | best 3 | – | – |" in text
     )
