@@ -96,6 +96,22 @@ def need_colours(style: Mapping[str, Any], figure: str, number: int, of_what: st
         )
 
 
+def panels(
+    rows: int, columns: int, style: Mapping[str, Any], height_in: float, **more: Any
+) -> tuple[Figure, np.ndarray]:
+    """Return a figure of panels and its axes, of shape (rows, columns).
+
+    Args:
+        rows: of panels, one below the other.
+        columns: of panels, side by side.
+        style: of the figure: ``width_in``.
+        height_in: of the figure.
+        more: as ``subplots`` of matplotlib takes it.
+    """
+    look = {"figsize": (style["width_in"], height_in), "layout": "constrained"} | more
+    return plt.subplots(rows, columns, squeeze=False, **look)
+
+
 def popularity_panels(style: Mapping[str, Any], height_in: float) -> tuple[Figure, list[tuple]]:
     """Return a figure with a panel for subjects above one for directions.
 
@@ -106,11 +122,10 @@ def popularity_panels(style: Mapping[str, Any], height_in: float) -> tuple[Figur
     Returns:
         The figure, and axes, kind (of ``POPULARITY``), plural and colour of each panel.
     """
-    size = (style["width_in"], 2 * height_in)
-    figure, axes = plt.subplots(2, 1, figsize=size, layout="constrained")
+    figure, axes = panels(2, 1, style, 2 * height_in)
     colours = style["subject_colour"], style["direction_colour"]
     kinds, plurals = (SUBJECT, DIRECTION), ("subjects", "directions")
-    return figure, list(zip(axes, kinds, plurals, colours, strict=True))
+    return figure, list(zip(axes.flat, kinds, plurals, colours, strict=True))
 
 
 def save_figure(figure: Figure, paths: Iterable[Path], banner: str) -> None:

@@ -5,12 +5,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from scripts.analyse.figure_style import STYLE, Drawn, drawn, need_colours
+from scripts.analyse.figure_style import STYLE, Drawn, drawn, need_colours, panels
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.detect import ACCURACY, BIAS, CLASSES, EXPLAINED, TABLE_3, TABLE_4
@@ -48,10 +47,8 @@ def plot_bias_ledger(
     container = {"entry": CONTAINER, "label": "Container alone"}
     shown = {name: [container, *models] for name, models in rows.items()}
     heights = [len(models) for models in shown.values()]
-    figure, axes = plt.subplots(
-        len(shown), 2, figsize=(style["width_in"], ROW_IN * sum(heights) * 1.6 + 1.6),
-        height_ratios=heights, sharey="row", squeeze=False, layout="constrained",
-    )  # fmt: skip
+    height = ROW_IN * sum(heights) * 1.6 + 1.6
+    figure, axes = panels(len(shown), 2, style, height, height_ratios=heights, sharey="row")
     for (left, right), (name, models) in zip(axes, shown.items(), strict=True):
         of_it = table[table["table"] == name]
         draw(left, of_it[of_it["metric"] == ACCURACY], models, controls, style["colours"])

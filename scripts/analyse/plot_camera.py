@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
-from scripts.analyse.figure_style import Drawn, drawn
+from scripts.analyse.figure_style import Drawn, drawn, panels
 from scripts.analyse.matrices import LEAST, draw_shares
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -46,11 +46,8 @@ def plot_camera(
     """
     asked, typed = read_frame(camera, CAMERA), read_frame(strength, MOTION_STRENGTH)
     moves = [move for move in ASKED if move in set(asked["asked"])]
-    size = (style["width_in"], 2 * PANEL_IN)
-    figure, axes = plt.subplots(
-        2, len(generators), figsize=size, squeeze=False, layout="constrained",
-        sharey="row", height_ratios=(3, 2),
-    )  # fmt: skip
+    sides = {"sharey": "row", "height_ratios": (3, 2)}
+    figure, axes = panels(2, len(generators), style, 2 * PANEL_IN, **sides)
     for (matrix, curve), generator in zip(axes.T, generators, strict=True):
         matrix.set_title(generator["label"])
         own = asked[asked["generator"] == generator["entry"]]

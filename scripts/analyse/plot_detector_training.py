@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 
-from scripts.analyse.figure_style import Drawn, drawn, need_colours
+from scripts.analyse.figure_style import Drawn, drawn, need_colours, panels
 from scripts.analyse.matrices import LEAST, draw_shares
 from scripts.analyse.plot_tracer_training import draw_curves
 from scripts.analyse.table_rows import TRAINED
@@ -46,10 +45,8 @@ def plot_detector_training(
     tables = {(path.parent.name, path.stem): pd.read_csv(path) for path in curves}
     measured = read_frame(metrics, METRICS)
     measured = measured[measured["table"] == TABLE_4]
-    figure, axes = plt.subplots(
-        2, len(settings), squeeze=False, sharey="row", layout="constrained",
-        figsize=(style["width_in"], 2 * PANEL_IN), height_ratios=(3, 4),
-    )  # fmt: skip
+    sides = {"sharey": "row", "height_ratios": (3, 4)}
+    figure, axes = panels(2, len(settings), style, 2 * PANEL_IN, **sides)
     for (loss, matrix), setting in zip(axes.T, settings, strict=True):
         runs = {one["label"]: thinned(tables[setting, one["entry"]]) for one in generators}
         draw_curves(loss, runs, "loss", style["colours"])

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
-
-from scripts.analyse.figure_style import Drawn, bare_axes, drawn, shorten
+from scripts.analyse.figure_style import Drawn, bare_axes, drawn, panels, shorten
 from scripts.analyse.shown_prompts import GAP, SIDE, ShownPrompts, open_shards
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -48,13 +46,8 @@ def plot_figure1(
     rows, columns, frames = len(videos), max(1, len(chosen)), style["frames"]
     width = frames * SIDE + GAP * (frames - 1)
     height = style["width_in"] / columns * SIDE / width * rows + 0.6
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(style["width_in"], height),
-        squeeze=False,
-        gridspec_kw={"wspace": 0.04, "hspace": 0.04},
-    )
+    gaps = {"wspace": 0.04, "hspace": 0.04}
+    figure, axes = panels(rows, columns, style, height, layout=None, gridspec_kw=gaps)
     letters = 132 // columns
     for column, uuid in enumerate(chosen):
         title = shorten(shown.rows.loc[uuid, "Text_Prompt"], letters)

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
-
-from scripts.analyse.figure_style import Drawn, bare_axes, drawn, shorten
+from scripts.analyse.figure_style import Drawn, bare_axes, drawn, panels, shorten
 from scripts.analyse.shown_prompts import ShownPrompts
 from scripts.common.identity import seeded_order
 from scripts.common.job import run_job
@@ -58,8 +56,8 @@ def plot_figure10(
         found = sorted((uuid for uuid in order if uuid in images), key=shown.unsafe.__contains__)
         examples |= {name: found[0]} if found else {}
     rows = max(1, -(-len(examples) // COLUMNS))
-    size = style["width_in"], rows * (style["width_in"] / COLUMNS + 0.75)
-    figure, axes = plt.subplots(rows, COLUMNS, figsize=size, squeeze=False)
+    height = rows * (style["width_in"] / COLUMNS + 0.75)
+    figure, axes = panels(rows, COLUMNS, style, height, layout=None)
     for axis, (name, uuid) in zip(axes.flat, examples.items(), strict=False):
         axis.imshow(shown.picture(uuid, images))
         axis.set_title(shorten(name, 22), loc="center", fontsize=9)

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from scripts.analyse.figure_style import Drawn, drawn
+from scripts.analyse.figure_style import Drawn, drawn, panels
 from scripts.analyse.funnel import Kept, in_words, read_funnel, sum_up
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -30,9 +29,7 @@ def plot_funnel(funnel: Path, *, style: Mapping[str, Any]) -> Drawn:
         The figure, and counts of steps.
     """
     steps = sum_up(read_funnel(funnel))
-    figure, axis = plt.subplots(
-        figsize=(style["width_in"], ROW_HEIGHT_IN * (len(steps) + 4)), layout="constrained"
-    )
+    figure, [[axis]] = panels(1, 1, style, ROW_HEIGHT_IN * (len(steps) + 4))
     draw_steps(axis, steps, style)
     return figure, Counts(kept=len(steps))
 

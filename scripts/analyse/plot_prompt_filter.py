@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 
-from scripts.analyse.figure_style import Drawn, drawn
+from scripts.analyse.figure_style import Drawn, drawn, panels
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 
@@ -28,8 +27,7 @@ def plot_prompt_filter(curve: Path, *, style: Mapping[str, Any]) -> Drawn:
     # From the lowest threshold, which takes all prompts for unsafe, as a guess does.
     points = pd.read_csv(curve, comment="#").sort_values("threshold")
     guess = points["precision"].iloc[0]
-    size = (style["width_in"], 0.75 * style["width_in"])
-    figure, axis = plt.subplots(figsize=size, layout="constrained")
+    figure, [[axis]] = panels(1, 1, style, 0.75 * style["width_in"])
     # Between two thresholds precision is no line: that of the next one holds.
     axis.step(points["recall"], points["precision"], where="post", color=style["colour"])
     axis.axhline(guess, color="black", linestyle="--", linewidth=1)

@@ -5,10 +5,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 
-from scripts.analyse.figure_style import Drawn, drawn, shorten
+from scripts.analyse.figure_style import Drawn, drawn, panels, shorten
 from scripts.analyse.matrices import draw_matrix
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -48,8 +47,8 @@ def plot_topics(
         shown[kind] = table.iloc[sorted({end for end in ends if 0 <= end < len(table)})]
     height = 1.6 + ROW_IN * max(map(len, shown.values()))
     limit = max((np.nanmax(np.abs(each), initial=0.1) for each in shown.values()), default=1)
-    figure, axes = plt.subplots(1, 2, figsize=(style["width_in"], height), layout="constrained")
-    for axis, (kind, table) in zip(axes, shown.items(), strict=True):
+    figure, axes = panels(1, 2, style, height)
+    for axis, (kind, table) in zip(axes[0], shown.items(), strict=True):
         image = draw_matrix(
             axis,
             table.rename(index=partial(shorten, letters=LETTERS), columns=labels),

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from scripts.analyse.figure_style import Drawn, drawn, need_colours
+from scripts.analyse.figure_style import Drawn, drawn, need_colours, panels
 from scripts.common.errors import UserError
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -51,15 +50,8 @@ def plot_tracer_training(
     read = [read_training(path) for path in tables]
     starts = range(0, len(read), len(runs))
     each = [dict(zip(runs, read[start : start + len(runs)], strict=True)) for start in starts]
-    figure, columns = plt.subplots(
-        3,
-        len(networks),
-        squeeze=False,
-        sharex="col",
-        figsize=(style["width_in"], sum(HEIGHTS_IN)),
-        height_ratios=HEIGHTS_IN,
-        layout="constrained",
-    )
+    sides = {"sharex": "col", "height_ratios": HEIGHTS_IN}
+    figure, columns = panels(3, len(networks), style, sum(HEIGHTS_IN), **sides)
     for network, axes, rows in zip(networks, columns.T, each, strict=True):
         draw_network(axes, rows, style["colours"])
         if len(networks) > 1:

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from scripts.analyse.figure_style import Drawn, drawn
+from scripts.analyse.figure_style import Drawn, drawn, panels
 from scripts.analyse.matrices import draw_shares
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
@@ -48,10 +47,8 @@ def plot_tracing_along(
     }
     places = [f"{MUAP_AT}{place + 1}" for place in range(frames)] + [MUAP_VIDEO]
     columns = [f"{place / max(1, frames - 1):.0%}" for place in range(frames)] + ["video"]
-    counts, size = Counts(), (style["width_in"], 1.9 + ROW_IN * len(there))
-    figure, axes = plt.subplots(
-        1, len(generators), figsize=size, squeeze=False, layout="constrained", sharey="row"
-    )
+    counts, height = Counts(), 1.9 + ROW_IN * len(there)
+    figure, axes = panels(1, len(generators), style, height, sharey="row")
     for axis, generator in zip(axes[0], generators, strict=True):
         keys = [[(key, generator["entry"], place) for place in places] for key in there]
         values = [table.reindex(row).to_numpy(float) for row in keys]

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from scripts.analyse.figure_style import Drawn, drawn
+from scripts.analyse.figure_style import Drawn, drawn, panels
 from scripts.common.job import run_job
 from scripts.common.rule_log import Counts
 from scripts.common.schemas.items import OK
@@ -42,10 +41,7 @@ def plot_watermark(
     sizes = list(dict.fromkeys((row["width"], row["height"]) for row in rows))[: style["sizes"]]
     cells = len(sizes) + 1
     lines = -(-cells // COLUMNS)
-    figure, axes = plt.subplots(
-        lines, COLUMNS, squeeze=False, layout="constrained",
-        figsize=(style["width_in"], CELL_HEIGHT_IN * lines + 0.4),
-    )  # fmt: skip
+    figure, axes = panels(lines, COLUMNS, style, CELL_HEIGHT_IN * lines + 0.4)
     for axis, size in zip(axes.flat, sizes, strict=False):
         draw_size(axis, [row for row in rows if (row["width"], row["height"]) == size], style)
     draw_scores(axes.flat[len(sizes)], scores, rows, style)
