@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from PIL import Image
-from torchvision import transforms
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
 
 from scripts.models.clip import ClipModel
 
@@ -27,19 +28,15 @@ class ClipPictures:
             weights, device, architecture=architecture, batch_size=batch_size, precision=precision
         )
         self.dimension = self._model.dimension
-        side = self._model.image_size
-        # As OpenAI's own code does, but for the last step, which the model takes on its device.
-        self._fit = transforms.Compose(
-            [
-                transforms.Resize(side, transforms.InterpolationMode.BICUBIC),
-                transforms.CenterCrop(side),
-                transforms.PILToTensor(),
-            ]
-        )
 
     def prepare(self, image: np.ndarray) -> torch.Tensor:
-        """Return a picture (uint8 RGB) as uint8 of shape (3, side, side); threads may call it."""
-        return self._fit(Image.fromarray(image))
+        """Return a picture (uint8 RGB) as uint8 of shape (3, side, side); threads may call it.
+
+        As OpenAI's own code does, but for the last step, which the model takes on its device.
+        """
+        side = [self._model.image_size]
+        picture = resize(Image.fromarray(image), side, InterpolationMode.BICUBIC)
+        return pil_to_tensor(center_crop(picture, side))
 
     def embed(self, images: Sequence[np.ndarray | torch.Tensor]) -> np.ndarray:
         """Return float32 of shape (images, dimension), rows of length 1.

@@ -69,14 +69,9 @@ class PictureSafety:
         scores = np.empty(len(images), np.float32)
         for start in range(0, len(images), self._batch_size):
             batch = images[start : start + self._batch_size]
-            pixels = torch.stack(
-                [
-                    image if isinstance(image, torch.Tensor) else self.prepare(image)
-                    for image in batch
-                ]
-            )
+            ready = [one if isinstance(one, torch.Tensor) else self.prepare(one) for one in batch]
             with torch.inference_mode(), mixed_precision(self._device, self._precision):
-                logits = self._network(pixels.to(self._device)).logits.float()
+                logits = self._network(torch.stack(ready).to(self._device)).logits.float()
             found = logits.softmax(dim=1)[:, self._column]
             scores[start : start + len(batch)] = found.cpu().numpy()
         return scores

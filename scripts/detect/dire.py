@@ -64,18 +64,15 @@ class Dire(ResNetClassifier):
         """
         super().__init__(weights, classifier=classifier, **settings)
         self._size = size
-        plain = ["Resnet"] * attention_from + ["Attn"] * (len(widths) - attention_from)
+        attends = [level >= attention_from for level in range(len(widths))]
+        down = {True: "AttnDownBlock2D", False: "ResnetDownsampleBlock2D"}
+        up = {True: "AttnUpBlock2D", False: "ResnetUpsampleBlock2D"}
         self._model = UNet2DModel(
             in_channels=3,
             out_channels=6,  # the noise, and a variance that nothing here needs
             block_out_channels=list(widths),
-            down_block_types=[
-                "AttnDownBlock2D" if kind == "Attn" else "ResnetDownsampleBlock2D" for kind in plain
-            ],
-            up_block_types=[
-                "AttnUpBlock2D" if kind == "Attn" else "ResnetUpsampleBlock2D"
-                for kind in reversed(plain)
-            ],
+            down_block_types=[down[level] for level in attends],
+            up_block_types=[up[level] for level in reversed(attends)],
             downsample_type="resnet",
             upsample_type="resnet",
             resnet_time_scale_shift="scale_shift",
@@ -150,18 +147,15 @@ def as_diffusers(state: State, levels: int, head: int) -> State:
         down, up = f"down_blocks.{level}", f"up_blocks.{level}"
         resnets.append((f"input_blocks.{3 * level + 3}.0", f"{down}.downsamplers.0"))
         for number in range(3):
-            inward, outward = (
-                f"input_blocks.{3 * level + 1 + number}",
-                f"output_blocks.{3 * level + number}",
-            )
+            inward = f"input_blocks.{3 * level + 1 + number}"
+            outward = f"output_blocks.{3 * level + number}"
             if number < 2:
                 resnets.append((f"{inward}.0", f"{down}.resnets.{number}"))
                 attentions.append((f"{inward}.1", f"{down}.attentions.{number}"))
             resnets.append((f"{outward}.0", f"{up}.resnets.{number}"))
             attentions.append((f"{outward}.1", f"{up}.attentions.{number}"))
-        resnets += [
-            (f"output_blocks.{3 * level + 2}.{place}", f"{up}.upsamplers.0") for place in (1, 2)
-        ]
+        last = f"output_blocks.{3 * level + 2}"
+        resnets += [(f"{last}.{place}", f"{up}.upsamplers.0") for place in (1, 2)]
     for inner, parts in ((_RESNET, resnets), (_ATTENTION, attentions)):
         places += [(f"{old}.{a}", f"{new}.{b}") for old, new in parts for a, b in inner]
     split = {}

@@ -52,10 +52,8 @@ class LGrad(ResNetClassifier):
             UserError: a file is missing or does not fit.
         """
         super().__init__(weights, classifier=classifier, **settings)
-        source = StyleGanDiscriminator(resolution, widest)
-        load_exactly(
-            source, read_tensors(self._folder / discriminator), self._folder / discriminator
-        )
+        source, path = StyleGanDiscriminator(resolution, widest), self._folder / discriminator
+        load_exactly(source, read_tensors(path), path)
         self._discriminator = source.eval().requires_grad_(False).to(self._device)
         self._size, self._order = [resolution, resolution], -1 if turned else 1
 

@@ -1,6 +1,7 @@
 """Compare the generators on the same prompts: means, ranks and how far both can be told apart."""
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -96,12 +97,8 @@ def resample(scores: np.ndarray, draw: np.random.Generator) -> tuple[np.ndarray,
     """
     count = len(scores)
     # One after the other: 2,000 resamples of 10,000 prompts would take 160 MB at once.
-    means = np.stack(
-        [
-            np.bincount(draw.integers(count, size=count), minlength=count) @ scores / count
-            for _ in range(RESAMPLES)
-        ]
-    )
+    drawn = (draw.integers(count, size=count) for _ in range(RESAMPLES))
+    means = np.stack([np.bincount(one, minlength=count) @ scores / count for one in drawn])
     return means, ranks_of(means)
 
 
@@ -122,10 +119,8 @@ def smallest_difference(scores: np.ndarray) -> float | None:
     count, generators = scores.shape
     if count < 2 or generators < 2:
         return None
-    spreads = [
-        (scores[:, a] - scores[:, b]).std(ddof=1) for a in range(generators) for b in range(a)
-    ]
-    return float(SHOWN * max(spreads) / np.sqrt(count))
+    largest = max((a - b).std(ddof=1) for a, b in combinations(scores.T, 2))
+    return float(SHOWN * largest / np.sqrt(count))
 
 
 if __name__ == "__main__":

@@ -87,10 +87,7 @@ class EvaluateGraph:
     @property
     def score_tables(self) -> list[str]:
         """The scores of every generator and shard."""
-        return [
-            "results/evaluation/{generator}/{shard}.parquet".format(**lot)
-            for lot in self.study.lots
-        ]
+        return [self.scoring.files["scores"].format(**lot) for lot in self.study.lots]
 
     def code(self, wildcards: Any) -> str:
         """Return the checksum of what the script and the dimensions' backends do."""

@@ -69,11 +69,8 @@ def measure_camera(
                 wanted = [uuid for uuid, all_ in moves.items() if move in all_]
                 rows += _adherence(generator, source, move, own.reindex(wanted).dropna())
     write_table(rows, camera, CAMERA)
-    write_table(
-        list(_strength(wide, typed.set_index("UUID")["motion"], generators)),
-        strength,
-        MOTION_STRENGTH,
-    )
+    moved = _strength(wide, typed.set_index("UUID")["motion"], generators)
+    write_table(list(moved), strength, MOTION_STRENGTH)
     counts = Counts(kept=len(done), declared=len(wide))
     if len(wide) > len(done):
         counts.reject("not_measured", len(wide) - len(done))

@@ -50,14 +50,8 @@ def score_topics(
     worth = table[spread.transform("std") > 0].groupby(["generator", "item"])["value"].mean()
     worth = worth.reset_index()
     rows = read_frame([dataset], DATASET, ["UUID", "Subject", "Direction"]).set_index("UUID")
-    named = {
-        SUBJECT: rows["Subject"].dropna(),
-        DIRECTION: rows["Direction"]
-        .dropna()
-        .str.split(", ")
-        .explode()
-        .loc[lambda names: names != ""],
-    }
+    directions = rows["Direction"].dropna().str.split(", ").explode()
+    named = {SUBJECT: rows["Subject"].dropna(), DIRECTION: directions[directions != ""]}
     found = []
     for kind, names in named.items():
         own = worth.merge(names.rename("name"), left_on="item", right_index=True)

@@ -60,12 +60,11 @@ class EfficientNetLite0:
         """
         vectors = np.empty((len(images), self.dimension), np.float32)
         for start in range(0, len(images), self._batch_size):
-            pixels = np.stack(
-                [_resize(image) for image in images[start : start + self._batch_size]]
-            )
-            batch = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float()
+            batch = images[start : start + self._batch_size]
+            pixels = np.stack([_resize(image) for image in batch])
+            levels = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float()
             with torch.inference_mode():
-                features = self.network((batch - MEAN) / STD)
+                features = self.network((levels - MEAN) / STD)
                 features = functional.normalize(features, dim=1)
             vectors[start : start + len(pixels)] = features.cpu().numpy()
         return vectors

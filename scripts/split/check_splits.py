@@ -78,14 +78,11 @@ def check_splits(
     known = pd.concat([rows.assign(source=source) for source, rows in items.items()])
     parts = read_frame(prompts, TRACE_PROMPTS)
     own = set(parts["uuid"])  # of all image prompts, which are twenty times as many
-    shown = pd.concat(
-        [
-            read_items(files["indexes"], files["tars"], own if name == "images" else None).assign(
-                source=name
-            )
-            for name, files in pictures.items()
-        ]
-    )
+    read = {
+        name: read_items(files["indexes"], files["tars"], own if name == "images" else None)
+        for name, files in pictures.items()
+    }
+    shown = pd.concat([rows.assign(source=name) for name, rows in read.items()])
     videos = _read_all(tip_id, TIP_ID, "file")
     sampled = _read_all(frames, TRACE_FRAMES, "source")
     listed = _read_all(images, TRACE_IMAGES, "file")

@@ -60,6 +60,8 @@ def check_tip_id(
     generated = items[items["label"] == IMAGE_GENERATED]
     real = items[items["label"] == REAL]
     text = items[items["label"] == TEXT_GENERATED]
+    misnamed = (items["source"] != items["file"]) | (items["label"] != items["file"].map(labels))
+    several = items[items.groupby("source")["group"].transform("nunique") > 1]
     return [
         _tip_id(
             "prompts_apart",
@@ -95,10 +97,7 @@ def check_tip_id(
             "labels_of_sources",
             "a row has the name and the class of the source in whose table it stands",
             len(items),
-            items.loc[
-                (items["source"] != items["file"]) | (items["label"] != items["file"].map(labels)),
-                "uuid",
-            ],
+            items.loc[misnamed, "uuid"],
         ),
         _tip_id(
             "known_sides",
@@ -110,12 +109,7 @@ def check_tip_id(
             "both_sides",
             "a class, and a source of two groups or more, has videos in training and in test",
             items["source"].nunique() + len(set(labels.values())),
-            [
-                *_one_sided(items, "label", set(labels.values())),
-                *_one_sided(
-                    items[items.groupby("source")["group"].transform("nunique") > 1], "source"
-                ),
-            ],
+            _one_sided(items, "label", set(labels.values())) + _one_sided(several, "source"),
         ),
         _tip_id(
             "videos_of_indexes",
@@ -172,6 +166,9 @@ def check_tip_trace(
     searched = images[images["role"].isin([SOURCE_IMAGE, REFERENCE])]
     distractors = images[images["role"] == DISTRACTOR]
     learnt = images[images["role"] == TRAINING_IMAGE]
+    roles = zip(images["role"], images["file"], strict=True)
+    listed = images.assign(source=images["role"].map(_SOURCES))
+    out_of_place = [role not in ROLES[file] for role, file in roles]
     return [
         _tip_trace(
             "prompts_apart",
@@ -248,13 +245,7 @@ def check_tip_trace(
             [
                 *prompts.loc[~prompts["part"].isin([TRAIN, QUERY]), "uuid"],
                 *frames.loc[~frames["part"].isin([TRAIN, QUERY, ALONG]), "uuid"],
-                *images.loc[
-                    [
-                        r not in ROLES[f]
-                        for r, f in zip(images["role"], images["file"], strict=True)
-                    ],
-                    "uuid",
-                ],
+                *images.loc[out_of_place, "uuid"],
             ],
         ),
         _tip_trace(
@@ -278,11 +269,7 @@ def check_tip_trace(
             "pictures_of_indexes",
             "a picture's row points at the bytes that its source's index has under its id",
             len(images),
-            _misplaced(
-                images.assign(source=images["role"].map(_SOURCES)),
-                pictures,
-                [*_PLACE[1:], "sha256"],
-            ),
+            _misplaced(listed, pictures, [*_PLACE[1:], "sha256"]),
         ),
     ]
 
