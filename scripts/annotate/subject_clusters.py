@@ -25,11 +25,7 @@ HDBSCAN_VARIANTS = 50_000
 
 
 def name_by_hdbscan(
-    vectors: np.ndarray,
-    counts: np.ndarray,
-    *,
-    min_cluster_size: int,
-    epsilon: float,
+    vectors: np.ndarray, counts: np.ndarray, *, min_cluster_size: int, epsilon: float
 ) -> np.ndarray:
     """Return as ``name_by_leaders`` what scikit-learn's HDBSCAN puts together.
 
@@ -64,11 +60,7 @@ def name_by_hdbscan(
 
 
 def name_by_leaders(
-    vectors: np.ndarray,
-    counts: np.ndarray,
-    *,
-    min_cluster_size: int,
-    epsilon: float,
+    vectors: np.ndarray, counts: np.ndarray, *, min_cluster_size: int, epsilon: float
 ) -> np.ndarray:
     """Return for each variant the number of the variant that names its subject.
 

@@ -78,12 +78,9 @@ def consecutive_clips(frames: int, fps: float, settings: ClipSettings) -> list[l
     A video shorter than a window is one clip; what is left after the last window is not seen.
     """
     windows = max(1, int(frames / fps / settings.seconds + 1e-9)) if fps else 1
-    return [
-        subsample(
-            window_frames(frames, fps, number * settings.seconds, settings.seconds), settings.frames
-        )
-        for number in range(windows)
-    ]
+    starts = [number * settings.seconds for number in range(windows)]
+    shown = [window_frames(frames, fps, start, settings.seconds) for start in starts]
+    return [subsample(window, settings.frames) for window in shown]
 
 
 def subsample(window: range, count: int) -> list[int]:

@@ -9,11 +9,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from transformers import (
-    VideoMAEConfig,
-    VideoMAEForVideoClassification,
-    VideoMAEImageProcessor,
-)
+from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEImageProcessor
 
 from scripts.common.errors import UserError
 from scripts.common.schemas.detect import CLASSES
@@ -21,12 +17,7 @@ from scripts.common.video import read_frames
 from scripts.detect.clips import ClipSettings, consecutive_clips, evaluation_input
 from scripts.detect.tip_id import Video
 from scripts.detect.training_clips import FrameStore, TrainingClips
-from scripts.detect.videomae_training import (
-    Classifying,
-    RunningSettings,
-    TrainingSettings,
-    load,
-)
+from scripts.detect.videomae_training import Classifying, RunningSettings, TrainingSettings, load
 from scripts.models.devices import mixed_precision, pick_device, prepare_torch
 from scripts.models.pixels import IMAGENET
 from scripts.models.training import train, write_curve

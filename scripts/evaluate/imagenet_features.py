@@ -15,11 +15,7 @@ class _SampledFrames:
     """What both have in common: features of some frames, of which each is embedded once."""
 
     def __init__(
-        self,
-        weights: Mapping[str, str] | None = None,
-        device: str = "cpu",
-        *,
-        sampled_frames: int,
+        self, weights: Mapping[str, str] | None = None, device: str = "cpu", *, sampled_frames: int
     ):
         """Load the network, which a process has once.
 

@@ -67,7 +67,8 @@ def measure_camera(
             own = done[done["generator"] == generator].set_index("item")["classes"]
             for move in ASKED:
                 wanted = [uuid for uuid, all_ in moves.items() if move in all_]
-                rows += _adherence(generator, source, move, own.reindex(wanted).dropna())
+                known = own.reindex(wanted).dropna()
+                rows += [_adherence(generator, source, move, known)] if len(known) else []
     write_table(rows, camera, CAMERA)
     moved = _strength(wide, typed.set_index("UUID")["motion"], generators)
     write_table(list(moved), strength, MOTION_STRENGTH)
@@ -98,32 +99,28 @@ def _classes(row: Mapping[str, float], step: float) -> set[str]:
     return found
 
 
-def _adherence(generator: str, source: str, asked: str, classes: pd.Series) -> list[dict]:
-    """Return the row of one move that was asked for; none where no video is known of it.
+def _adherence(generator: str, source: str, asked: str, classes: pd.Series) -> dict:
+    """Return the row of one move that was asked for, of which a video is known.
 
     In the confusion, a video with several moves counts for each by its share.
     """
-    if not len(classes):
-        return []
     followed = sum(asked in each for each in classes)
     low, high = binomtest(followed, len(classes)).proportion_ci(method="wilson")
     measured = dict.fromkeys((*ASKED, OTHER), 0.0)
     for each in classes:
         for move in each or {OTHER}:
             measured[move] += 1 / max(len(each), 1)
-    return [
-        {
-            "generator": generator,
-            "source": source,
-            "asked": asked,
-            "items": len(classes),
-            "followed": followed,
-            "adherence": followed / len(classes),
-            "low": low,
-            "high": high,
-            "measured": list(measured.items()),
-        }
-    ]
+    return {
+        "generator": generator,
+        "source": source,
+        "asked": asked,
+        "items": len(classes),
+        "followed": followed,
+        "adherence": followed / len(classes),
+        "low": low,
+        "high": high,
+        "measured": list(measured.items()),
+    }
 
 
 def _strength(wide: pd.DataFrame, typed: pd.Series, generators: Sequence[str]) -> Iterator[dict]:

@@ -22,11 +22,7 @@ from scripts.common.tables import read_frame, write_table
 
 
 def summarise_evaluation(
-    scores: Sequence[Path],
-    summary: Path,
-    *,
-    dimensions: Sequence[str],
-    generators: Sequence[str],
+    scores: Sequence[Path], summary: Path, *, dimensions: Sequence[str], generators: Sequence[str]
 ) -> Counts:
     """Write the mean score of each generator in each dimension.
 

@@ -27,15 +27,9 @@ class CameraMove(Procedure):
         # One reduction serves all frames; twice the canvas keeps detail for the closest view.
         picture, shrunk = _reduce(Image.fromarray(image), 2 * max(width, height))
         steps = (1 - np.cos(np.pi * np.linspace(0, 1, self._frames))) / 2
-        frames = [
-            picture.resize(
-                (width, height),
-                Image.Resampling.BICUBIC,
-                box=tuple(((1 - step) * first + step * last) * shrunk),
-            )
-            for step in steps
-        ]
-        return np.stack([np.asarray(frame) for frame in frames]), self._fps
+        boxes = [tuple(((1 - step) * first + step * last) * shrunk) for step in steps]
+        seen = [picture.resize((width, height), Image.Resampling.BICUBIC, box) for box in boxes]
+        return np.stack([np.asarray(frame) for frame in seen]), self._fps
 
     def _end_of_move(self, whole: np.ndarray, prompt: str, seed: int) -> np.ndarray:
         kept = 1 - REACH * strength(prompt)

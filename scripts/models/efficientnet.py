@@ -31,11 +31,7 @@ class EfficientNetLite0:
     dimension = 1280
 
     def __init__(
-        self,
-        weights: Mapping[str, str] | None = None,
-        device: str = "cpu",
-        *,
-        batch_size: int = 8,
+        self, weights: Mapping[str, str] | None = None, device: str = "cpu", *, batch_size: int = 8
     ):
         """Load the network.
 

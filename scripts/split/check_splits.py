@@ -69,10 +69,9 @@ def check_splits(
     table = read_frame(chosen, CHOSEN, ["uuid", "subset"])
     subset = set(table.loc[table["subset"], "uuid"])
     labels = {source: files["label"] for source, files in sources.items()}
+    of_prompts = {name: subset for name, label in labels.items() if label == IMAGE_GENERATED}
     items = {
-        source: read_items(
-            files["indexes"], files["tars"], subset if labels[source] == IMAGE_GENERATED else None
-        )
+        source: read_items(files["indexes"], files["tars"], of_prompts.get(source))
         for source, files in sources.items()
     }
     known = pd.concat([rows.assign(source=source) for source, rows in items.items()])

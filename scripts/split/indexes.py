@@ -15,9 +15,7 @@ COLUMNS = ["uuid", "group", "status", "reason", "frames", "size_bytes", "sha256"
 
 
 def read_items(
-    indexes: Sequence[Path | str],
-    tars: Sequence[str],
-    wanted: Collection[str] | None = None,
+    indexes: Sequence[Path | str], tars: Sequence[str], wanted: Collection[str] | None = None
 ) -> pd.DataFrame:
     """Return items of several indexes, each with the tar in which its file lies.
 

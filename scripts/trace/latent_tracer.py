@@ -26,15 +26,11 @@ STABLE_DIFFUSION = {
 }
 """The encoder of Stable Diffusion 1 and 2, whose latents have an eighth of a picture's sides."""
 
+_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 _ENCODES = [
     *(
         [rf"(encoder\.mid_block\.attentions\.0\.){old}\.", rf"\g<1>{new}."]
-        for old, new in (
-            ("query", "to_q"),
-            ("key", "to_k"),
-            ("value", "to_v"),
-            ("proj_attn", "to_out.0"),
-        )
+        for old, new in _ATTENTION.items()
     ),
     [r"(encoder|quant_conv)\.", r"\g<1>."],
 ]

@@ -21,12 +21,7 @@ from scripts.common.schemas.items import OK
 from scripts.common.schemas.trace import ALONG_SET, MATCHES, VIDEO_SET
 from scripts.common.tables import read_table, write_table
 from scripts.trace.candidate_list import best_pairs
-from scripts.trace.feature_tables import (
-    by_model_and_set,
-    dimension_of,
-    read_pictures,
-    read_vectors,
-)
+from scripts.trace.feature_tables import by_model_and_set, dimension_of, read_pictures, read_vectors
 from scripts.trace.fused_frames import fuse_frames, prompt_of
 from scripts.trace.match_rows import match_rows, sought, unmatched_rows
 from scripts.trace.search import Products, find_top_matches

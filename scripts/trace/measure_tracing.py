@@ -113,8 +113,7 @@ def measure_tracing(
             reasons = Counter(asked["reason"].to_pylist())
             kept = reasons.pop(None, 0)
             is_there = pc.or_(
-                pc.equal(asked["status"], OK),
-                pc.is_in(asked["reason"], pa.array(TRACER_FAULTS)),
+                pc.equal(asked["status"], OK), pc.is_in(asked["reason"], pa.array(TRACER_FAULTS))
             )
             has_match = pc.and_(is_there, pc.equal(asked["role"], QUERY)).to_numpy()
             found = mine.filter(pc.equal(mine["status"], OK))

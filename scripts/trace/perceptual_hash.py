@@ -16,11 +16,7 @@ class PerceptualHash:
     """
 
     def __init__(
-        self,
-        weights: Mapping[str, str] | None = None,
-        device: str = "cpu",
-        *,
-        hash_size: int = 8,
+        self, weights: Mapping[str, str] | None = None, device: str = "cpu", *, hash_size: int = 8
     ):
         """Set the number of bits.
 

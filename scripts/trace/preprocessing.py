@@ -35,10 +35,7 @@ class Preprocessing:
 
     def __post_init__(self):
         interpolation_of(self.interpolation)
-        for key, known in (
-            ("resize", _RESIZES),
-            ("normalisation", tuple(NORMALISATIONS)),
-        ):
+        for key, known in (("resize", _RESIZES), ("normalisation", tuple(NORMALISATIONS))):
             if getattr(self, key) not in known:
                 raise UserError(
                     f"config/tracers.yaml: '{key}' is {getattr(self, key)!r}; it may be one of: "

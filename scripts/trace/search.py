@@ -46,11 +46,7 @@ class Products(Protocol):
 
 
 def find_top_matches(
-    queries: np.ndarray,
-    blocks: Iterable[np.ndarray],
-    *,
-    top_k: int,
-    products: Products,
+    queries: np.ndarray, blocks: Iterable[np.ndarray], *, top_k: int, products: Products
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the best references of each query.
 
