@@ -96,7 +96,7 @@ class _StandardisedConv(nn.Conv2d):
         super().__init__(inputs, outputs, kernel, stride, bias=False)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        pixels = pad_same(pixels, self.kernel_size, self.stride)  # as TensorFlow
+        pixels = pad_same(pixels, self.kernel_size, self.stride)  # what is odd goes to the end
         kernels = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
         kernels = kernels / (kernels.std((1, 2, 3), keepdim=True) + 1e-5)
         return functional.conv2d(pixels, kernels, stride=self.stride)
