@@ -5,7 +5,6 @@ Raw cosines, without CLIP's logit scale, of pictures prepared as OpenAI's own co
 
 import itertools
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -23,10 +22,15 @@ class _ClipDimension:
     """What the three have in common: the model."""
 
     def __init__(
-        self, *model: Any, architecture: str | Mapping = "ViT-L-14-quickgelu", **settings: Any
+        self,
+        weights: Mapping[str, str] | None,
+        device: str = "cpu",
+        *,
+        architecture: str | Mapping = "ViT-L-14-quickgelu",
+        batch_size: int = 32,
     ):
         """Load the model; arguments and errors as ``ClipModel``."""
-        self._model = ClipModel(*model, architecture=architecture, **settings)
+        self._model = ClipModel(weights, device, architecture=architecture, batch_size=batch_size)
 
     def _embed(self, frames: Iterable[np.ndarray]) -> np.ndarray:
         return self._model.embed_pixels(clip_pictures(frames, self._model.image_size))

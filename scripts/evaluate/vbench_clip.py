@@ -1,7 +1,6 @@
 """VBench's two dimensions on CLIP's features: background consistency and aesthetic quality."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +18,15 @@ class BackgroundConsistency:
     """VBench's recurrence over the features of CLIP ViT-B/32, every frame."""
 
     def __init__(
-        self, *model: Any, architecture: str | Mapping = "ViT-B-32-quickgelu", **settings: Any
+        self,
+        weights: Mapping[str, str] | None,
+        device: str = "cpu",
+        *,
+        architecture: str | Mapping = "ViT-B-32-quickgelu",
+        batch_size: int = 32,
     ):
         """Load the model; arguments and errors as ``ClipModel``."""
-        self._model = ClipModel(*model, architecture=architecture, **settings)
+        self._model = ClipModel(weights, device, architecture=architecture, batch_size=batch_size)
 
     def score(self, item: EvaluationItem) -> float:
         """Return the consistency of all frames, in [0, 1].
@@ -43,8 +47,8 @@ class AestheticQuality:
         device: str = "cpu",
         *,
         architecture: str | Mapping = "ViT-L-14-quickgelu",
+        batch_size: int = 32,
         clip_path: str = "",
-        **settings: Any,
     ):
         """Load the model and the predictor.
 
@@ -53,14 +57,14 @@ class AestheticQuality:
                 layer's weight and bias.
             device: as ``ClipModel``.
             architecture: as ``ClipModel``.
+            batch_size: as ``ClipModel``.
             clip_path: local file with CLIP's weights, in place of the hub's.
-            settings: ``batch_size``, as ``ClipModel``.
 
         Raises:
             UserError: weights are missing or those of another network.
         """
         clip = {"path": clip_path} if clip_path else weights
-        self._model = ClipModel(clip, device, architecture=architecture, **settings)
+        self._model = ClipModel(clip, device, architecture=architecture, batch_size=batch_size)
         path = weights_file(file_beside(weights))
         self._predictor = torch.nn.Linear(self._model.dimension, 1)
         load_exactly(self._predictor, read_tensors(path), path)
