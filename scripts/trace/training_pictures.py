@@ -154,8 +154,6 @@ class PictureDataset(Dataset):
         self._pictures, self._preprocessing = pictures, preprocessing
         self._room = cache_mb * 2**20
         self._kept: dict[int, torch.Tensor] = {}
-        # To open a file for every picture costs a file server more than to read it.
-        self._opened = lru_cache(_MOST_OPEN)(_open)
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -181,7 +179,7 @@ class PictureDataset(Dataset):
         tar = pictures.tars[pictures.tar_numbers[number]]
         offset, size = int(pictures.offsets[number]), int(pictures.sizes[number])
         try:
-            data = os.pread(self._opened(tar).fileno(), size, offset)
+            data = os.pread(_open(tar).fileno(), size, offset)
             found = hashlib.sha256(data).digest()[:8]
             if found != int(pictures.checksums[number]).to_bytes(8, "big"):
                 raise Rejected("damaged_tar", "not the bytes that its index knows")
@@ -196,6 +194,7 @@ class PictureDataset(Dataset):
         return torch.from_numpy(square)
 
 
+@lru_cache(_MOST_OPEN)  # to open a file for every picture costs a file server more than to read it
 def _open(tar: str) -> BinaryIO:
     try:
         return open(tar, "rb")
