@@ -7,6 +7,7 @@ would not leave, and once it is mended the next run ends with the same bytes.
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -128,10 +129,12 @@ def test_a_run_survives_the_faults_of_its_disk_its_clock_and_its_user(new_run):
 
     twice = new_run("twice")
     with subprocess.Popen(twice.command(), cwd=ROOT, stderr=subprocess.DEVNULL) as first:
-        while not any((twice.root / "demo/.snakemake/locks").glob("*")):
+        while not any((twice.root / "demo/.snakemake/locks").glob("*.output.lock")):
             assert first.poll() is None
             time.sleep(0.1)
+        first.send_signal(signal.SIGSTOP)  # else it may be done before the second looks
         second = twice.start()
+        first.send_signal(signal.SIGCONT)
         assert second.returncode and "cannot be locked" in second.stdout, second.stdout[-3000:]
         assert first.wait() == 0
     twice.must_end_well(wanted)
